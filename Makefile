@@ -1,0 +1,84 @@
+# `make demo` and `make test` do everything on a machine with Python and make.
+
+PYTHON ?= 3.13
+UV_VERSION := 0.13.9
+SHELL := /bin/bash
+export SAM_CLI_TELEMETRY := 0
+export PYTHONPATH := $(CURDIR):$(CURDIR)/layers/pingone_reports
+# Without a download, the Lambda runtime's Python must be on this machine.
+export UV_PYTHON_PREFERENCE ?= system
+
+UV := .venv/uv/bin/uv
+DEV := .venv/dev/bin
+BUILD := .aws-sam/build/template.yaml
+# The layer holds native code: the local one is built for this machine.
+ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
+APPLICATION := template.yaml $(shell find functions layers statemachine -type f -not -name '*.pyc')
+
+.PHONY: help demo export test check unit end-to-end build format lock clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: .venv/dev .venv/runtime .venv/cloud build ## Export a simulated report on this machine, and watch it happen
+	@$(DEV)/python -m local.demo
+
+export: .venv/dev .venv/runtime .venv/cloud build ## Export a report of a real PingOne environment into ./out
+	@$(DEV)/python -m local.export
+
+test: check unit end-to-end ## Everything that must pass
+
+check: .venv/dev .venv/sam ## Lint, types, template and state machine
+	$(DEV)/ruff check .
+	$(DEV)/ruff format --check .
+	$(DEV)/mypy
+	$(SAM) validate --lint
+	$(DEV)/pytest tests/template
+
+unit: .venv/dev ## Tests of logic
+	$(DEV)/pytest tests/unit
+
+end-to-end: .venv/dev .venv/runtime .venv/cloud build ## Tests of the deployed template on the local cloud
+	$(DEV)/pytest tests/end_to_end
+
+build: $(BUILD) ## Build the application for this machine
+
+format: .venv/dev ## Format the code and mend what lint can
+	$(DEV)/ruff format .
+	$(DEV)/ruff check --fix .
+
+lock: $(UV) ## Lock the newest versions of all dependencies, with hashes
+	$(call compile,dev,3.11,local/requirements/dev.txt)
+	$(call compile,runtime,3.13,local/requirements/runtime.txt,-c local/requirements/dev.txt)
+	$(call compile,cloud,3.13,local/requirements/cloud.txt)
+	$(call compile,sam,3.13,local/requirements/sam.txt)
+	$(call compile,layer,3.13,layers/pingone_reports/requirements.txt,-c local/requirements/dev.txt)
+
+clean: ## Remove everything that was made here
+	rm -rf .venv .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# Hashes, but no index: whoever installs has their own.
+compile = $(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-annotate \
+	--python-version $(2) --group $(1) --output-file $(3) $(4)
+
+# sam looks for the Lambda runtime's Python on the PATH.
+SAM := PATH="$(CURDIR)/.venv/runtime/bin:$$PATH" .venv/sam/bin/sam
+
+$(BUILD): $(APPLICATION) | .venv/sam .venv/runtime
+	@$(SAM) build --cached --parameter-overrides Architecture=$(ARCHITECTURE) > .aws-sam.log 2>&1 \
+		|| { cat .aws-sam.log; exit 1; }
+	@rm -f .aws-sam.log
+	@touch $@
+
+$(UV):
+	@python3 -m venv .venv/uv
+	@.venv/uv/bin/pip install --quiet uv==$(UV_VERSION)
+
+# One environment a purpose; the handlers, and so their runtime, are always on Lambda's own Python.
+.venv/dev: PYTHON_VERSION = $(PYTHON)
+.venv/%: PYTHON_VERSION = 3.13
+.venv/%: local/requirements/%.txt | $(UV)
+	@echo "Installing the $* environment"
+	@$(UV) venv --quiet --clear --python $(PYTHON_VERSION) $@
+	@$(UV) pip sync --quiet --require-hashes --python $@/bin/python $<
+	@touch $@

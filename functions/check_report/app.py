@@ -1,0 +1,15 @@
+"""CheckReport: read the data exploration's status; return it and how long to wait."""
+
+from typing import Any
+
+from pingone_reports import services
+from pingone_reports.check import check_report
+from pingone_reports.export import Export
+from pingone_reports.observability import log_as_export, only_typed_errors
+
+
+@only_typed_errors
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    export = Export.from_state(event["export"])
+    log_as_export(export)
+    return check_report(export, services.pingone())

@@ -1,0 +1,22 @@
+"""FetchReport: download, decrypt and publish the report; return the completed event's detail."""
+
+from typing import Any
+
+from pingone_reports import services
+from pingone_reports.export import Export
+from pingone_reports.fetch import fetch_report
+from pingone_reports.observability import log_as_export, only_typed_errors
+
+
+@only_typed_errors
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    export = Export.from_state(event["export"])
+    log_as_export(export)
+    return fetch_report(
+        export,
+        services.pingone(),
+        services.session(),
+        services.bucket(),
+        services.config(),
+        lambda: context.get_remaining_time_in_millis() / 1000,
+    )

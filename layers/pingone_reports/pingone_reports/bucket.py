@@ -1,0 +1,170 @@
+"""The bucket that exports land in: objects that appear whole or not at all."""
+
+import json
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pingone_reports.errors import StorageDenied, StorageUnavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+# Bigger parts and more of them in flight cost memory and gain no time. S3 takes 10,000 parts.
+PART_BYTES = 8 * 1024 * 1024
+_PARTS_IN_FLIGHT = 2
+
+_DENIALS = {"AccessDenied", "403", "AllAccessDisabled", "InvalidAccessKeyId", "NoSuchBucket"}
+
+
+class Bucket:
+    """An S3 bucket. Raises StorageDenied or StorageUnavailable."""
+
+    def __init__(self, s3: "S3Client", name: str) -> None:
+        self.s3 = s3
+        self.name = name
+
+    def upload(self, key: str, content_type: str) -> "Upload":
+        """An object to be written piece by piece and then committed."""
+        return Upload(self, key, content_type)
+
+    def read_json(self, key: str) -> dict[str, Any] | None:
+        """The JSON object at a key, or None."""
+        with _storage_errors("GetObject"):
+            try:
+                document = json.load(self.s3.get_object(Bucket=self.name, Key=key)["Body"])
+            except self.s3.exceptions.NoSuchKey:
+                return None
+        return dict(document)
+
+    def create_json(self, key: str, document: Mapping[str, Any]) -> bool:
+        """Write a JSON object where there is none; returns whether it was us who wrote it."""
+        try:
+            self.s3.put_object(
+                Bucket=self.name,
+                Key=key,
+                Body=json.dumps(document, indent=2).encode(),
+                ContentType="application/json",
+                IfNoneMatch="*",
+            )
+        except (ClientError, BotoCoreError) as error:
+            if _code(error) == "PreconditionFailed":
+                return False
+            raise _storage_error("PutObject", error) from None
+        return True
+
+
+class Upload:
+    """One object of any size in constant memory. Leaving it without `commit` leaves no object.
+
+    Up to one part it is a single put at `commit`; beyond, a multipart upload.
+    """
+
+    def __init__(self, bucket: Bucket, key: str, content_type: str) -> None:
+        self.key = key
+        self._bucket = bucket
+        self._target = {"Bucket": bucket.name, "Key": key}
+        self._content_type = content_type
+        self._buffer = bytearray()
+        self._upload_id = ""
+        self._parts: list[Future[str]] = []
+        self._pool = ThreadPoolExecutor(_PARTS_IN_FLIGHT)
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next bytes; waits while two parts are in flight."""
+        self._buffer += chunk
+        while len(self._buffer) >= PART_BYTES:
+            self._send_part(bytes(memoryview(self._buffer)[:PART_BYTES]))
+            del self._buffer[:PART_BYTES]
+
+    def flush(self) -> None:
+        """Send what is left of a multipart upload and wait until S3 has every part."""
+        if self._upload_id:
+            if self._buffer:
+                self._send_part(bytes(self._buffer))
+                self._buffer.clear()
+            for part in self._parts:
+                part.result()
+
+    def commit(self) -> None:
+        """Make the object visible."""
+        self.flush()
+        with _storage_errors("CompleteMultipartUpload" if self._upload_id else "PutObject"):
+            if self._upload_id:
+                self._bucket.s3.complete_multipart_upload(
+                    **self._target,
+                    UploadId=self._upload_id,
+                    MultipartUpload={
+                        "Parts": [
+                            {"PartNumber": number, "ETag": part.result()}
+                            for number, part in enumerate(self._parts, 1)
+                        ]
+                    },
+                )
+                self._upload_id = ""
+            else:
+                self._bucket.s3.put_object(
+                    **self._target, Body=bytes(self._buffer), ContentType=self._content_type
+                )
+                self._buffer.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        if self._upload_id:
+            # What failed before matters more, and the bucket's lifecycle aborts it in a day.
+            with suppress(ClientError, BotoCoreError):
+                self._bucket.s3.abort_multipart_upload(**self._target, UploadId=self._upload_id)
+
+    def _send_part(self, body: bytes) -> None:
+        if not self._upload_id:
+            with _storage_errors("CreateMultipartUpload"):
+                self._upload_id = self._bucket.s3.create_multipart_upload(
+                    **self._target, ContentType=self._content_type
+                )["UploadId"]
+        if len(self._parts) >= _PARTS_IN_FLIGHT:
+            self._parts[-_PARTS_IN_FLIGHT].result()
+        self._parts.append(self._pool.submit(self._upload_part, len(self._parts) + 1, body))
+
+    def _upload_part(self, number: int, body: bytes) -> str:
+        with _storage_errors("UploadPart"):
+            return self._bucket.s3.upload_part(
+                **self._target, UploadId=self._upload_id, PartNumber=number, Body=body
+            )["ETag"]
+
+
+@contextmanager
+def _storage_errors(operation: str) -> Iterator[None]:
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise _storage_error(operation, error) from None
+
+
+def _storage_error(
+    operation: str, error: ClientError | BotoCoreError
+) -> StorageDenied | StorageUnavailable:
+    code = _code(error)
+    if code in _DENIALS:
+        return StorageDenied(
+            f"S3 refused {operation} ({code}): check that the bucket exists, and what its policy "
+            "and its key allow the function's role."
+        )
+    return StorageUnavailable(f"S3 could not do {operation} ({code}); try again later.")
+
+
+def _code(error: ClientError | BotoCoreError) -> str:
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", "unknown"))
+    return type(error).__name__

@@ -1,0 +1,136 @@
+"""Every way an export can fail. Retry and Catch in the state machine match on these class names.
+
+A message says what happened and what to do. It never holds a link, a password, a token or a client
+secret, because it becomes execution history, an event and a log line.
+"""
+
+
+class ExportError(Exception):
+    """The base of all errors below; never raised itself."""
+
+
+class UnexpectedError(ExportError):
+    """Raised in place of an error that nobody foresaw: its message could hold a secret."""
+
+
+# --- what we were given ---------------------------------------------------------------------------
+
+
+class InvalidRequest(ExportError):
+    """Raised when a field of the export request is unknown, of the wrong type or not allowed."""
+
+
+class InvalidConfiguration(ExportError):
+    """Raised when an environment variable of the function is missing or cannot be used."""
+
+
+class InvalidSecret(ExportError):
+    """Raised when the secret does not hold the worker application's client id and client secret."""
+
+
+class SecretUnavailable(ExportError):
+    """Raised when Secrets Manager cannot answer now; worth another try."""
+
+
+# --- what PingOne answered ------------------------------------------------------------------------
+
+
+class Unauthorized(ExportError):
+    """Raised when PingOne refuses the client credentials, or a token that was only just issued."""
+
+
+class AccessDenied(ExportError):
+    """Raised when the worker application lacks the role that the report needs (403)."""
+
+
+class ReportRejected(ExportError):
+    """Raised when PingOne refuses the report itself: its fields, its filter or its environment."""
+
+
+class ReportFailed(ExportError):
+    """Raised when the report ends in a status that is neither IN_PROGRESS nor SUCCESS."""
+
+
+class ReportExpired(ExportError):
+    """Raised when PingOne no longer has the data exploration (404, or past its expiresAt)."""
+
+
+class DeadlineExceeded(ExportError):
+    """Raised when the report is not ready by its expiresAt or by the polling limit."""
+
+
+class InvalidResponse(ExportError):
+    """Raised when PingOne answers with something other than its documented body."""
+
+
+class RateLimited(ExportError):
+    """Raised when PingOne answers 429. `retry_after` is the pause that it asks for, in seconds."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class PingOneUnavailable(ExportError):
+    """Raised when PingOne cannot be reached in time or answers 5xx; worth another try."""
+
+
+# --- the download ---------------------------------------------------------------------------------
+
+
+class LinkRefused(ExportError):
+    """Raised when a presigned URL, fresh ones included, is refused: expired, or its credentials are."""
+
+
+class DownloadInterrupted(ExportError):
+    """Raised when a download keeps breaking off or stalling; worth another try with fresh links."""
+
+
+class DownloadChanged(ExportError):
+    """Raised when the object behind a link was replaced while it was read; worth a new start."""
+
+
+# --- the bucket -----------------------------------------------------------------------------------
+
+
+class StorageDenied(ExportError):
+    """Raised when S3 refuses an object: the role, the bucket policy or the key forbids it."""
+
+
+class StorageUnavailable(ExportError):
+    """Raised when S3 cannot take an object now; worth another try."""
+
+
+# --- the zip --------------------------------------------------------------------------------------
+
+
+class WrongPassword(ExportError):
+    """Raised when the zip password does not open the zip."""
+
+
+class TruncatedZip(ExportError):
+    """Raised when the zip ends before its directory or its data does."""
+
+
+class CorruptZip(ExportError):
+    """Raised when the zip's structure, checksum, size or authentication code does not hold."""
+
+
+class UnexpectedMember(ExportError):
+    """Raised when the zip does not hold exactly one file of the wanted format."""
+
+
+class UnsupportedEncryption(ExportError):
+    """Raised when a member is encrypted with neither ZipCrypto nor WinZip AES."""
+
+
+class UnsupportedCompression(ExportError):
+    """Raised when a member is neither deflated nor stored."""
+
+
+class ReportTooLarge(ExportError):
+    """Raised when a zip declares, or turns out to hold, more bytes than the configured limit."""
+
+
+class InvalidReport(ExportError):
+    """Raised when the decrypted file is not the CSV or JSON text that it should be."""

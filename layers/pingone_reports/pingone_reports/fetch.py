@@ -1,0 +1,110 @@
+"""FetchReport: the finished report, from PingOne's zips to the bucket."""
+
+import hashlib
+import threading
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from pingone_reports.bucket import Bucket, Upload
+from pingone_reports.config import Config
+from pingone_reports.encrypted_zip import EncryptedZip
+from pingone_reports.errors import DownloadInterrupted
+from pingone_reports.export import Export
+from pingone_reports.links import FreshLinks
+from pingone_reports.manifest import LandedFile, completed_event, export_folder, manifest_of
+from pingone_reports.pingone import PingOne
+from pingone_reports.records import record_counter
+from pingone_reports.remote_file import RemoteFile
+
+_CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+
+
+def fetch_report(
+    export: Export,
+    pingone: PingOne,
+    session: requests.Session,
+    bucket: Bucket,
+    config: Config,
+    seconds_left: Callable[[], float],
+) -> dict[str, Any]:
+    """Publish the report's files and then its manifest; returns the completed event's detail.
+
+    A second try of an execution that has published already publishes nothing again. Raises the
+    errors of the download, the zip and the bucket; then no file is visible that has no manifest,
+    but for the moment between the files' commit and the manifest's.
+    """
+    folder = export_folder(export, config.key_prefix)
+    manifest_key = f"{folder}manifest.json"
+    if published := bucket.read_json(manifest_key):
+        return completed_event(published, manifest_key)
+    links = FreshLinks(pingone, export, seconds_left)
+    stop = threading.Event()
+    with ExitStack() as stack:
+        formats = export.request.formats
+        uploads = {
+            name: stack.enter_context(
+                bucket.upload(f"{folder}{export.request.report_name}.{name}", _CONTENT_TYPES[name])
+            )
+            for name in formats
+        }
+        downloads = {
+            name: _Download(name, links, session, config.max_report_bytes, seconds_left, stop)
+            for name in formats
+        }
+        with ThreadPoolExecutor(len(formats)) as pool:
+            files = [pool.submit(downloads[name].run, uploads[name]) for name in formats]
+            failed = [done for done in wait(files, return_when=FIRST_EXCEPTION).done if done.exception()]
+            stop.set()
+        for file in failed or files:
+            file.result()
+        for upload in uploads.values():
+            upload.commit()
+    manifest = manifest_of(export, links.exploration, bucket.name, [file.result() for file in files])
+    if not bucket.create_json(manifest_key, manifest):
+        manifest = bucket.read_json(manifest_key) or manifest
+    return completed_event(manifest, manifest_key)
+
+
+@dataclass(frozen=True)
+class _Download:
+    """One file's way from its zip to its upload, verified but not committed."""
+
+    format: str
+    links: FreshLinks
+    session: requests.Session
+    max_bytes: int
+    seconds_left: Callable[[], float]
+    stop: threading.Event
+
+    def run(self, upload: Upload) -> LandedFile:
+        size, sha256, records = 0, hashlib.sha256(), record_counter(self.format)
+        with RemoteFile(self.session, self, self.seconds_left) as remote:
+            zipped = EncryptedZip(
+                remote, self.links.zip_password, f".{self.format}", self.max_bytes
+            )
+            for chunk in zipped.stream():
+                if self.stop.is_set():
+                    raise DownloadInterrupted("The export's other file failed.")
+                size += len(chunk)
+                sha256.update(chunk)
+                records.update(chunk)
+                upload.write(chunk)
+        upload.flush()
+        return LandedFile(
+            format=self.format,
+            key=upload.key,
+            bytes=size,
+            sha256=sha256.hexdigest(),
+            records=records.finish(),
+        )
+
+    def current(self) -> str:
+        return self.links.current(self.format)
+
+    def renew(self, dead: str) -> str:
+        return self.links.renew(self.format, dead)

@@ -1,0 +1,66 @@
+"""The manifest: what an export asked for and what it landed, written when all of it has."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pingone_reports.exploration import Exploration
+from pingone_reports.export import Export
+from pingone_reports.pingone import DEVICES_REPORT_TEMPLATE_ID
+
+# "MFA reports", developer.pingidentity.com: the source database is refreshed every 15 minutes,
+# and a generated file is kept for two hours for explorations with the same settings.
+_OLDEST_DATA = timedelta(hours=2, minutes=15)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LandedFile:
+    """A file in the bucket: its size in bytes, SHA-256 in hex, and the records in it."""
+
+    format: str
+    key: str
+    bytes: int
+    sha256: str
+    records: int
+
+
+def export_folder(export: Export, key_prefix: str) -> str:
+    """The folder of an export, ending in `/`: the same for every try of one execution."""
+    folder = (
+        f"report={export.request.report_name}/environment={export.request.environment_id}"
+        f"/date={export.execution.started_at:%Y-%m-%d}/{export.execution.name}/"
+    )
+    return f"{key_prefix}/{folder}" if key_prefix else folder
+
+
+def manifest_of(
+    export: Export, exploration: Exploration, bucket: str, files: Sequence[LandedFile]
+) -> dict[str, Any]:
+    """The manifest document; see events/export-completed.schema.json."""
+    return {
+        "reportName": export.request.report_name,
+        "environmentId": export.request.environment_id,
+        "templateId": DEVICES_REPORT_TEMPLATE_ID,
+        "fields": list(export.request.fields),
+        "filter": export.request.filter,
+        "explorationId": exploration.id,
+        "createdAt": _utc(exploration.created_at),
+        "expiresAt": _utc(exploration.expires_at),
+        "dataNotBefore": _utc(exploration.created_at - _OLDEST_DATA),
+        "dataNotAfter": _utc(exploration.updated_at),
+        "bucket": bucket,
+        "files": [asdict(file) for file in files],
+        "correlationId": export.request.correlation_id,
+        "executionArn": export.execution.arn,
+        "publishedAt": _utc(datetime.now(UTC)),
+    }
+
+
+def completed_event(manifest: Mapping[str, Any], manifest_key: str) -> dict[str, Any]:
+    """The detail of `PingOne Report Export Completed`: the manifest and where it is."""
+    return {**manifest, "manifestKey": manifest_key}
+
+
+def _utc(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,183 @@
+"""A file behind presigned URLs, read with range requests and read on past any interruption."""
+
+import io
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import requests
+from urllib3.exceptions import HTTPError
+
+from pingone_reports.errors import (
+    DownloadChanged,
+    DownloadInterrupted,
+    LinkRefused,
+    TruncatedZip,
+)
+
+# A zip's directory is at its end: this much is read first, and in one request.
+_TAIL_BYTES = 64 * 1024
+# Without one byte in this time, a connection counts as stalled.
+_TIMEOUT_SECONDS = (5, 20)
+# Tries in a row that bring no byte before the download is given up.
+_MAX_TRIES = 5
+
+
+class Link(Protocol):
+    """Where the file is now."""
+
+    def current(self) -> str:
+        """The newest presigned URL."""
+
+    def renew(self, dead: str) -> str:
+        """A newer presigned URL than the dead one."""
+
+
+class RemoteFile(io.RawIOBase):
+    """A seekable, read-only file over HTTP.
+
+    Its tail is kept, and everything before it streams: reading on is cheap, seeking opens a new
+    request. A dead link, a reset, a stall or a short answer is followed by a request for the rest,
+    with `If-Match`, so that the bytes are always those of one and the same object.
+
+    Raises LinkRefused, DownloadInterrupted, DownloadChanged or TruncatedZip (for an empty file).
+    """
+
+    def __init__(
+        self,
+        session: requests.Session,
+        link: Link,
+        seconds_left: Callable[[], float],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._session = session
+        self._link = link
+        self._seconds_left = seconds_left
+        self._sleep = sleep
+        self._etag = ""
+        self._position = 0
+        self._stream: requests.Response | None = None
+        self.size = 0
+        self._tail = b""
+        self._tail = self._retrying(self._read_tail)
+
+    def readable(self) -> bool:
+        """Always true."""
+        return True
+
+    def seekable(self) -> bool:
+        """Always true."""
+        return True
+
+    def tell(self) -> int:
+        """The position, in bytes from the start."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move the position; the next read opens a new request if it is not where the last ended."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
+        position = base + offset
+        if position < 0:
+            # What zip readers expect of a file too short for what they look for.
+            raise OSError("Seek before the start of the file.")
+        if position != self._position:
+            self._hang_up()
+        self._position = position
+        return position
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Up to `size` bytes, fewer only at the end of the file; all of the rest if negative."""
+        end = self.size if size is None or size < 0 else min(self._position + size, self.size)
+        pieces = []
+        while self._position < end:
+            piece = self._read_piece(end)
+            self._position += len(piece)
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._hang_up()
+        super().close()
+
+    def _read_piece(self, end: int) -> bytes:
+        tail_start = self.size - len(self._tail)
+        if self._position >= tail_start:
+            return self._tail[self._position - tail_start : end - tail_start]
+        return self._retrying(lambda: self._read_stream(min(end, tail_start), tail_start))
+
+    def _read_tail(self) -> bytes:
+        response = self._get(f"bytes=-{_TAIL_BYTES}")
+        with response:
+            tail = response.raw.read()
+        self.size = int(response.headers["Content-Range"].rpartition("/")[2])
+        self._etag = response.headers["ETag"]
+        return bytes(tail)
+
+    def _read_stream(self, end: int, tail_start: int) -> bytes:
+        if self._stream is None:
+            self._stream = self._get(f"bytes={self._position}-{tail_start - 1}")
+        piece = self._stream.raw.read(end - self._position)
+        if not piece:
+            raise HTTPError("ended early")
+        return bytes(piece)
+
+    def _get(self, byte_range: str) -> requests.Response:
+        """One range request. Raises _DeadLink for what a fresh link may mend."""
+        url = self._link.current()
+        response = self._session.get(
+            url,
+            headers={
+                "Range": byte_range,
+                "Accept-Encoding": "identity",
+                **({"If-Match": self._etag} if self._etag else {}),
+            },
+            stream=True,
+            timeout=_TIMEOUT_SECONDS,
+            allow_redirects=False,
+        )
+        status = response.status_code
+        if status == 206 and "Content-Range" in response.headers and "ETag" in response.headers:
+            return response
+        response.close()
+        if status == 412:
+            raise DownloadChanged("PingOne replaced the file while it was read: start over.")
+        if status == 416:
+            raise TruncatedZip("The file behind the link is empty: start a new export.")
+        raise _DeadLink(status, url)
+
+    def _retrying(self, read: Callable[[], bytes]) -> bytes:
+        failure = ""
+        for attempt in range(_MAX_TRIES):
+            try:
+                return read()
+            except _DeadLink as dead:
+                self._hang_up()
+                failure = f"the file store answered {dead.status}"
+                error: type[DownloadInterrupted | LinkRefused] = LinkRefused
+                if attempt < _MAX_TRIES - 1:
+                    self._link.renew(dead.url)
+            except (requests.RequestException, HTTPError, OSError) as interruption:
+                # The message of the interruption would quote the link.
+                self._hang_up()
+                failure = f"the connection failed ({type(interruption).__name__})"
+                error = DownloadInterrupted
+                self._sleep(min(2**attempt, max(self._seconds_left(), 0)))
+            if self._seconds_left() <= 0:
+                break
+        raise error(
+            f"The download stopped after {self._position} of {self.size or '?'} bytes: {failure}. "
+            "Run the export again; if that does not help, see whether the function can reach S3."
+        ) from None
+
+    def _hang_up(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+
+class _DeadLink(Exception):
+    def __init__(self, status: int, url: str) -> None:
+        super().__init__(status)
+        self.status = status
+        self.url = url

@@ -1,0 +1,94 @@
+"""The export request: what a schedule, an event or a caller may ask for, checked and completed."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from pingone_reports.errors import InvalidRequest
+
+_UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_FIELDS = ("environmentId", "reportName", "fields", "filter", "formats", "correlationId")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportRequest:
+    """One report to export. `fields` empty means all that PingOne has; `filter` empty means none."""
+
+    environment_id: str
+    report_name: str
+    fields: tuple[str, ...]
+    filter: str
+    formats: tuple[str, ...]
+    correlation_id: str
+
+    @classmethod
+    def parse(cls, document: object, defaults: Mapping[str, Any]) -> Self:
+        """Check a request and fill in what it leaves out (absent or null) from the defaults.
+
+        Raises InvalidRequest, naming the field and what is allowed.
+        """
+        if not isinstance(document, Mapping):
+            raise InvalidRequest("The request must be a JSON object; {} asks for the defaults.")
+        if unknown := sorted(set(document) - set(_FIELDS)):
+            raise InvalidRequest(
+                f"Unknown field {unknown[0]!r:.80}; allowed are {', '.join(_FIELDS)}."
+            )
+        given = {name: value for name, value in document.items() if value is not None}
+        values = dict.fromkeys(_FIELDS) | dict(defaults) | given
+
+        def text(name: str, pattern: str, allowed: str) -> str:
+            value = values[name]
+            if isinstance(value, str) and re.fullmatch(pattern, value):
+                return value
+            raise InvalidRequest(f"The field {name!r} must be {allowed}.")
+
+        def names(name: str, pattern: str, least: int, most: int, allowed: str) -> tuple[str, ...]:
+            value = values[name]
+            if (
+                isinstance(value, list)
+                and least <= len(value) <= most
+                and all(isinstance(item, str) and re.fullmatch(pattern, item) for item in value)
+                and len(set(value)) == len(value)
+            ):
+                return tuple(value)
+            raise InvalidRequest(f"The field {name!r} must be {allowed}.")
+
+        return cls(
+            environment_id=text("environmentId", _UUID, "the UUID of a PingOne environment"),
+            report_name=text(
+                "reportName",
+                r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}",
+                "1 to 64 letters, digits, '-' or '_', beginning with a letter or digit",
+            ),
+            fields=names(
+                "fields",
+                r"[A-Za-z][A-Za-z0-9_.]{0,63}",
+                0,
+                100,
+                "a list of at most 100 different PingOne field names; [] asks for all of them",
+            ),
+            filter=text(
+                "filter",
+                r"[^\x00-\x1f\x7f]{0,2000}",
+                "a PingOne filter of at most 2000 characters, such as "
+                "'(mfaEnabled eq \"true\")'; '' asks for none",
+            ),
+            formats=names("formats", "csv|json", 1, 2, "['csv'], ['json'] or ['csv', 'json']"),
+            correlation_id=text(
+                "correlationId",
+                r"[A-Za-z0-9._:/+=@-]{1,128}",
+                "1 to 128 letters, digits or characters of . _ : / + = @ -",
+            ),
+        )
+
+    def to_document(self) -> dict[str, Any]:
+        """The complete request, as `parse` reads it."""
+        return {
+            "environmentId": self.environment_id,
+            "reportName": self.report_name,
+            "fields": list(self.fields),
+            "filter": self.filter,
+            "formats": list(self.formats),
+            "correlationId": self.correlation_id,
+        }

@@ -1,0 +1,66 @@
+"""What the functions are wired from, made once and kept by a warm container."""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+import requests
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pingone_reports.config import Config
+from pingone_reports.credentials import AccessTokens
+from pingone_reports.errors import InvalidSecret, SecretUnavailable
+from pingone_reports.pingone import PingOne
+
+if TYPE_CHECKING:
+    from pingone_reports.bucket import Bucket
+
+_LASTING_SECRET_ERRORS = {
+    "AccessDeniedException",
+    "DecryptionFailure",
+    "InvalidRequestException",
+    "ResourceNotFoundException",
+}
+
+
+@cache
+def config() -> Config:
+    """The function's configuration."""
+    return Config.from_environment()
+
+
+@cache
+def session() -> requests.Session:
+    """The HTTP connections that are kept open between calls."""
+    return requests.Session()
+
+
+@cache
+def pingone() -> PingOne:
+    """PingOne, as the worker application of the secret."""
+    secrets = boto3.client("secretsmanager")
+
+    def read_secret() -> str:
+        try:
+            return secrets.get_secret_value(SecretId=config().secret_arn)["SecretString"]
+        except KeyError:
+            raise InvalidSecret("The secret holds bytes: put the credentials in as JSON.") from None
+        except (ClientError, BotoCoreError) as error:
+            code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
+            if code in _LASTING_SECRET_ERRORS:
+                raise InvalidSecret(
+                    f"The secret cannot be read ({code}): check its ARN and what its policy and "
+                    "its key allow the function's role."
+                ) from None
+            raise SecretUnavailable(f"Secrets Manager did not answer ({code}).") from None
+
+    return PingOne(session(), config().api_url, AccessTokens(session(), config().token_url, read_secret))
+
+
+@cache
+def bucket() -> "Bucket":
+    """The bucket that exports land in."""
+    # Here, because only FetchReport needs it: the others start faster without.
+    from pingone_reports.bucket import Bucket
+
+    return Bucket(boto3.client("s3"), config().bucket)

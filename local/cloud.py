@@ -1,0 +1,170 @@
+"""AWS on this machine: a process of ministack, with IAM enforced, that ends with its user."""
+
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import boto3
+import certifi
+import trustme
+from botocore.config import Config
+
+from local.paths import WORK, program_of
+
+REGION = "us-east-1"
+# Only these: some of the others listen on fixed ports.
+_SERVICES = (
+    "cloudformation,dynamodb,events,iam,lambda,logs,monitoring,s3,scheduler,secretsmanager,sns,sqs,"
+    "states,sts"
+)
+# Under IAM enforcement, ministack takes an account id as the access key of its administrator.
+ACCOUNT_ID = "123456789012"
+
+
+class LocalCloud:
+    """A running local cloud; a context manager.
+
+    `wait_scale` shortens every wait and retry interval of Step Functions: 0.1 makes 5 s half a
+    second.
+    """
+
+    def __init__(self, wait_scale: float = 1.0, log_name: str = "cloud") -> None:
+        self.port = free_port()
+        # The bucket's policy refuses plain HTTP, here as on AWS.
+        self.endpoint_url = f"https://127.0.0.1:{self.port}"
+        self.ca_bundle = WORK / f"{log_name}-ca.pem"
+        self.log = WORK / f"{log_name}.log"
+        self._wait_scale = wait_scale
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment in which AWS's own tools talk to this cloud, and to nothing else."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        return kept | {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": ACCOUNT_ID,
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_CA_BUNDLE": str(self.ca_bundle),
+            "REQUESTS_CA_BUNDLE": str(self.ca_bundle),
+            "NO_PROXY": "127.0.0.1,localhost",
+            "no_proxy": "127.0.0.1,localhost",
+        }
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the administrator."""
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.endpoint_url,
+            region_name=REGION,
+            aws_access_key_id=ACCOUNT_ID,
+            aws_secret_access_key="local",  # noqa: S106 -- any secret will do, on this machine
+            verify=str(self.ca_bundle),
+            config=Config(s3={"addressing_style": "path"}, max_pool_connections=50),
+        )
+
+    def __enter__(self) -> Self:
+        WORK.mkdir(exist_ok=True)
+        data = WORK / f"data-{self.port}"
+        certificate = self._issue_certificate()
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603 -- our own environment's program
+                [program_of("cloud", "ministack")],
+                env=self.environment
+                | {
+                    "GATEWAY_PORT": str(self.port),
+                    "BIND_HOST": "127.0.0.1",
+                    "USE_SSL": "1",
+                    "MINISTACK_SSL_CERT": str(certificate),
+                    "MINISTACK_SSL_KEY": str(certificate),
+                    "AUTH": "true",
+                    "SERVICES": _SERVICES,
+                    "SFN_WAIT_SCALE": str(self._wait_scale),
+                    "MINISTACK_REGION": REGION,
+                    "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
+                    "S3_DATA_DIR": str(data),
+                    # Lambda functions inherit this process's environment.
+                    "PYTHONDONTWRITEBYTECODE": "1",
+                },
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            self._wait_until_healthy()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self._stop()
+
+    def _issue_certificate(self) -> Path:
+        """A certificate of an authority that only what runs here trusts, beside the public ones."""
+        authority = trustme.CA()
+        certificate = WORK / f"{self.log.stem}-certificate.pem"
+        authority.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(
+            str(certificate)
+        )
+        self.ca_bundle.write_text(Path(certifi.where()).read_text())
+        authority.cert_pem.write_to_path(str(self.ca_bundle), append=True)
+        return certificate
+
+    def _wait_until_healthy(self, timeout_seconds: float = 60) -> None:
+        deadline = time.monotonic() + timeout_seconds
+        context = ssl.create_default_context(cafile=self.ca_bundle)
+        while True:
+            try:
+                urllib.request.urlopen(  # noqa: S310 -- our own https URL
+                    f"{self.endpoint_url}/_ministack/health", timeout=2, context=context
+                ).close()
+                return
+            except (urllib.error.URLError, OSError):
+                ended = self._process is None or self._process.poll() is not None
+                if ended or time.monotonic() > deadline:
+                    raise RuntimeError(f"The local cloud did not start: see {self.log}.") from None
+                time.sleep(0.05)
+
+    def _stop(self) -> None:
+        """End the cloud and every function that it runs: they share its session."""
+        if self._process is None:
+            return
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self._process.pid, how)
+            except ProcessLookupError:
+                break
+            try:
+                self._process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def tail(log: Path, lines: int = 30) -> str:
+    """The last lines of a log."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])

@@ -1,0 +1,103 @@
+"""The real template, built by `sam build` and deployed by `sam deploy` to the local cloud."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from local.cloud import LocalCloud
+from local.paths import SAM_BUILD, WORK, program_of, python_of
+
+# Runs a function as Lambda does: AWS's own runtime client, which reports an error under the name of
+# its class; the emulator's Python worker reports every error under one name.
+_BOOTSTRAP = """#!/bin/sh
+export PYTHONPATH="{layer}"
+exec "{python}" -m awslambdaric "$_HANDLER"
+"""
+
+
+class DeploymentFailed(Exception):
+    """Raised when `sam deploy` fails; holds what it printed."""
+
+
+def deploy(cloud: LocalCloud, parameters: dict[str, str], stack: str = "reports") -> dict[str, str]:
+    """Deploy the built template with these parameters; returns the stack's outputs."""
+    # --resolve-s3 would make a managed stack just for this bucket.
+    cloud.client("s3").create_bucket(Bucket=f"{stack}-artifacts")
+    command = [
+        program_of("sam", "sam"),
+        "deploy",
+        *("--template-file", _localized(SAM_BUILD)),
+        *("--stack-name", stack, "--capabilities", "CAPABILITY_IAM"),
+        *("--s3-bucket", f"{stack}-artifacts"),
+        *("--no-progressbar", "--no-confirm-changeset", "--parameter-overrides"),
+        *(f"{name}={json.dumps(value)}" for name, value in parameters.items()),
+    ]
+    done = subprocess.run(  # noqa: S603 -- our own environment's program
+        command,
+        env=cloud.environment | {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.2"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise DeploymentFailed(f"{done.stdout}\n{done.stderr}\nThe cloud's log is {cloud.log}.")
+    stacks = cloud.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
+
+
+def _localized(build: Path) -> Path:
+    """A copy of the built template whose functions run under this machine's Python."""
+    copy = WORK / "build"
+    shutil.rmtree(copy, ignore_errors=True)
+    copy.mkdir(parents=True)
+    template = yaml.load((build / "template.yaml").read_text(), Loader=_CloudFormationLoader)
+    layer = build / "PingOneReportsLayer" / "python"
+    for name, resource in template["Resources"].items():
+        properties = resource.get("Properties", {})
+        match resource["Type"]:
+            case "AWS::Serverless::Function":
+                shutil.copytree(build / name, copy / name)
+                bootstrap = copy / name / "bootstrap"
+                bootstrap.write_text(
+                    _BOOTSTRAP.format(layer=layer, python=python_of("runtime"))
+                )
+                bootstrap.chmod(0o755)
+                properties["CodeUri"] = name
+            case "AWS::Serverless::LayerVersion":
+                # The functions find it where it was built; what is uploaded is never unpacked.
+                (copy / name).mkdir()
+                (copy / name / "see-bootstrap").touch()
+                properties["ContentUri"] = name
+            case "AWS::Serverless::StateMachine":
+                # CloudFormation takes YAML and JSON, the emulator JSON.
+                definition = yaml.safe_load((build / properties["DefinitionUri"]).read_text())
+                (copy / f"{name}.json").write_text(json.dumps(definition))
+                properties["DefinitionUri"] = f"{name}.json"
+    template["Globals"]["Function"]["Runtime"] = "provided.al2023"
+    (copy / "template.yaml").write_text(json.dumps(template, default=str))
+    return copy / "template.yaml"
+
+
+class _CloudFormationLoader(yaml.SafeLoader):
+    """YAML with CloudFormation's short intrinsic functions, read into their long form."""
+
+
+def _intrinsic(loader: _CloudFormationLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
+    match node:
+        case yaml.ScalarNode():
+            value = loader.construct_scalar(node)
+        case yaml.SequenceNode():
+            value = loader.construct_sequence(node, deep=True)
+        case _:
+            value = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]
+    if suffix == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
+
+
+_CloudFormationLoader.add_multi_constructor("!", _intrinsic)

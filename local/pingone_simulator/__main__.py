@@ -1,0 +1,44 @@
+"""Runs the simulator by itself, for anything that can be pointed at another PingOne."""
+
+import argparse
+import threading
+from typing import get_args
+
+from local.pingone_simulator.report_bucket import S3ReportBucket, temporary_s3_client
+from local.pingone_simulator.scenario import Scenario
+from local.pingone_simulator.server import PingOneSimulator
+from local.zip_maker import Encryption
+
+
+def main() -> None:
+    defaults = Scenario()
+    parser = argparse.ArgumentParser(prog="python -m local.pingone_simulator", description=__doc__)
+    parser.add_argument("--s3-endpoint", required=True, help="the local cloud's URL")
+    parser.add_argument("--bucket", required=True, help="an existing bucket for generated reports")
+    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--rows", type=int, default=defaults.rows)
+    parser.add_argument("--encryption", choices=get_args(Encryption), default=defaults.encryption)
+    parser.add_argument("--generation-seconds", type=float, default=defaults.generation_seconds)
+    parser.add_argument("--time-scale", type=float, default=1.0, help="wall seconds an API second")
+    options = parser.parse_args()
+    scenario = Scenario(
+        rows=options.rows,
+        encryption=options.encryption,
+        generation_seconds=options.generation_seconds,
+    )
+    bucket = S3ReportBucket(temporary_s3_client(options.s3_endpoint), options.bucket)
+    with PingOneSimulator(
+        bucket, default_scenario=scenario, time_scale=options.time_scale, port=options.port
+    ) as simulator:
+        print(f"API URL        {simulator.api_url}")
+        print(f"auth URL       {simulator.auth_url}")
+        print(f"client id      {simulator.client_id}")
+        print(f"client secret  {simulator.client_secret}")
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            print()
+
+
+if __name__ == "__main__":
+    main()

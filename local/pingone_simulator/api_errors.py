@@ -1,0 +1,65 @@
+"""PingOne's error answers.
+
+Platform API: JSON with id, code, message and details (reference, "Error codes"). Token endpoint:
+OAuth's `error` and `error_description`, in PingOne's words.
+"""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import TypedDict
+from uuid import uuid4
+
+_CODES = {
+    HTTPStatus.BAD_REQUEST: "INVALID_DATA",
+    HTTPStatus.UNAUTHORIZED: "INVALID_TOKEN",
+    HTTPStatus.FORBIDDEN: "ACCESS_FAILED",
+    HTTPStatus.NOT_FOUND: "NOT_FOUND",
+    HTTPStatus.METHOD_NOT_ALLOWED: "METHOD_NOT_ALLOWED",
+    HTTPStatus.CONFLICT: "UNIQUENESS_VIOLATION",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "UNSUPPORTED_MEDIA_TYPE",
+    HTTPStatus.TOO_MANY_REQUESTS: "REQUEST_LIMITED",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "UNEXPECTED_ERROR",
+    HTTPStatus.SERVICE_UNAVAILABLE: "SERVICE_UNAVAILABLE",
+}
+
+
+class Detail(TypedDict):
+    """One thing that is wrong with the request."""
+
+    code: str
+    target: str
+    message: str
+
+
+class ApiError(Exception):
+    """Raised to answer with an error body."""
+
+    def __init__(
+        self, status: int, body: dict[str, object], *, retry_after: int | str | None = None
+    ) -> None:
+        super().__init__(status)
+        self.status = status
+        self.body = body
+        self.headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+
+
+def platform_error(
+    status: int,
+    message: str = "The request could not be completed.",
+    details: Sequence[Detail] = (),
+    *,
+    retry_after: int | str | None = None,
+) -> ApiError:
+    code = next((code for known, code in _CODES.items() if known == status), "REQUEST_FAILED")
+    body: dict[str, object] = {
+        "id": str(uuid4()),
+        "code": code,
+        "message": message,
+        "details": list(details),
+    }
+    return ApiError(status, body, retry_after=retry_after)
+
+
+def oauth_error(status: int, error: str, description: str) -> ApiError:
+    text = f"Request denied: {description} (Correlation ID: {uuid4()})"
+    return ApiError(status, {"error": error, "error_description": text})

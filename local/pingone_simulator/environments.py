@@ -1,0 +1,31 @@
+"""Which scenario each environment plays, and how far its faults have come."""
+
+import threading
+
+from local.pingone_simulator.faults import FaultPlan
+from local.pingone_simulator.scenario import Scenario
+
+
+class Environments:
+    """Any environment id is good; those without a scenario of their own play the default one."""
+
+    def __init__(self, default: Scenario) -> None:
+        self._default = default
+        self._played: dict[str, tuple[Scenario, FaultPlan]] = {}
+        self._lock = threading.Lock()
+
+    def set_scenario(self, environment_id: str, scenario: Scenario) -> None:
+        with self._lock:
+            self._played[environment_id] = scenario, FaultPlan(scenario.faults)
+
+    def scenario_of(self, environment_id: str) -> Scenario:
+        return self._played_by(environment_id)[0]
+
+    def faults_of(self, environment_id: str) -> FaultPlan:
+        return self._played_by(environment_id)[1]
+
+    def _played_by(self, environment_id: str) -> tuple[Scenario, FaultPlan]:
+        with self._lock:
+            if environment_id not in self._played:
+                self._played[environment_id] = self._default, FaultPlan(self._default.faults)
+            return self._played[environment_id]

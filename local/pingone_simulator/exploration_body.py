@@ -1,0 +1,114 @@
+"""Data explorations as JSON: what a request may say, and the body of the documentation's sample."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from local.pingone_simulator.api_errors import Detail, platform_error
+from local.pingone_simulator.clock import Clock
+from local.pingone_simulator.explorations import IN_PROGRESS, Exploration, Settings
+
+TEMPLATE_ID = "db632bfd-7054-4bde-b108-a384aac2d513"
+"""The devices report: "currently, the only supported value" (MFA reports data model)."""
+
+_DELIVERIES = ("ENTRIES", "ASYNC_FILE")
+
+
+@dataclass(frozen=True)
+class Downloads:
+    """What a finished exploration tells about its files."""
+
+    password: str
+    csv_link: str
+    json_link: str
+
+
+def settings_of(body: object) -> Settings:
+    """Raises INVALID_DATA with a detail for everything that is wrong with the request."""
+    if not isinstance(body, dict):
+        raise platform_error(400, "The request body is not a JSON object.")
+    details: list[Detail] = []
+    template = body.get("dataExplorationTemplate")
+    if not isinstance(template, dict) or "id" not in template:
+        details.append(_detail("REQUIRED_VALUE", "dataExplorationTemplate.id", "must not be empty"))
+    elif template["id"] != TEMPLATE_ID:
+        details.append(_detail("INVALID_VALUE", "dataExplorationTemplate.id", "is not supported"))
+    fields = body.get("fields", [])
+    if not isinstance(fields, list) or not all(_names_a_field(field) for field in fields):
+        details.append(_detail("INVALID_VALUE", "fields", "must be a list of names"))
+    if not isinstance(body.get("filter", ""), str):
+        details.append(_detail("INVALID_VALUE", "filter", "must be a string"))
+    if body.get("deliverAs", "ENTRIES") not in _DELIVERIES:
+        details.append(
+            _detail("INVALID_VALUE", "deliverAs", f"must be one of {', '.join(_DELIVERIES)}")
+        )
+    if details:
+        raise platform_error(
+            400,
+            "The request could not be completed. One or more validation errors were in the"
+            " request.",
+            details,
+        )
+    defaults = Settings()
+    return Settings(
+        tuple(field["name"] for field in fields) or defaults.fields,
+        body.get("filter"),
+        body.get("deliverAs", defaults.deliver_as),
+    )
+
+
+def body_of(
+    exploration: Exploration,
+    api_url: str,
+    clock: Clock,
+    *,
+    final: bool = False,
+    downloads: Downloads | None = None,
+) -> dict[str, object]:
+    """The keys of the sample in its order; `downloads` only with the status SUCCESS."""
+    environment = f"{api_url}/environments/{exploration.environment_id}"
+    settings = exploration.settings
+    changed_at = exploration.ready_at if final else exploration.created_at
+    body: dict[str, object] = {
+        "_links": {
+            "self": {"href": f"{environment}/dataExplorations/{exploration.id}"},
+            "environment": {"href": environment},
+            "dataExplorationTemplate": {
+                "href": f"{environment}/dataExplorationTemplates/{TEMPLATE_ID}"
+            },
+        },
+        "id": exploration.id,
+        "environment": {"id": exploration.environment_id},
+        "createdAt": _timestamp(clock.instant(exploration.created_at)),
+        "updatedAt": _timestamp(clock.instant(changed_at)),
+        "expiresAt": _timestamp(clock.instant(exploration.expires_at)),
+        "fields": [{"name": name} for name in settings.fields],
+    }
+    if settings.filter is not None:
+        body["filter"] = settings.filter
+    body |= {
+        "orderBy": [],
+        "status": exploration.scenario.final_status if final else IN_PROGRESS,
+        "deliverAs": settings.deliver_as,
+    }
+    if downloads:
+        body |= {
+            "zipPassword": downloads.password,
+            "csvPresignedUrl": downloads.csv_link,
+            "jsonPresignedUrl": downloads.json_link,
+        }
+    return body | {
+        "sync": False,
+        "dataExplorationTemplate": {"id": TEMPLATE_ID, "name": "Devices report"},
+    }
+
+
+def _names_a_field(field: object) -> bool:
+    return isinstance(field, dict) and isinstance(field.get("name"), str) and bool(field["name"])
+
+
+def _detail(code: str, target: str, problem: str) -> Detail:
+    return {"code": code, "target": target, "message": f"{target} {problem}"}
+
+
+def _timestamp(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

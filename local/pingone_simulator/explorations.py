@@ -1,0 +1,111 @@
+"""Data explorations: asked for, generated, ready, gone; and the files that they share."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
+from dataclasses import dataclass
+from uuid import uuid4
+
+from local.pingone_simulator.clock import Clock
+from local.pingone_simulator.report_data import DEFAULT_FIELDS
+from local.pingone_simulator.report_files import ReportFiles
+from local.pingone_simulator.scenario import Scenario
+
+IN_PROGRESS = "IN_PROGRESS"
+
+# A small report is generated well within this, so it is ready at the second the scenario says.
+_WALL_SECONDS_TO_FINISH = 1.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was asked for; "exactly the same settings" means that two of these are equal."""
+
+    fields: tuple[str, ...] = DEFAULT_FIELDS
+    filter: str | None = None
+    deliver_as: str = "ENTRIES"
+
+
+GenerateFiles = Callable[[str, Settings, Scenario], Future[ReportFiles]]
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """Its times are the clock's seconds."""
+
+    id: str
+    environment_id: str
+    settings: Settings
+    scenario: Scenario
+    created_at: float
+    ready_at: float
+    files: Future[ReportFiles] | None
+    """None if it is to fail, or to be delivered as entries."""
+
+    @property
+    def expires_at(self) -> float:
+        return self.created_at + self.scenario.exploration_seconds
+
+    def is_final(self, now: float) -> bool:
+        if now < self.ready_at:
+            return False
+        return self.files is None or bool(wait_for([self.files], _WALL_SECONDS_TO_FINISH).done)
+
+
+@dataclass(frozen=True)
+class _CachedFiles:
+    ready_at: float
+    good_until: float
+    files: Future[ReportFiles]
+
+
+class Explorations:
+    """All explorations of all environments, and the two-hour cache of their files.
+
+    "When results are returned in files, the generated files are cached for two hours. … This
+    applies both to the results for an existing dataExploration object and the results for any
+    additional dataExploration object created with the exact same settings" (MFA reports).
+    """
+
+    def __init__(self, clock: Clock, generate_files: GenerateFiles) -> None:
+        self._clock = clock
+        self._generate_files = generate_files
+        self._explorations: dict[tuple[str, str], Exploration] = {}
+        self._cache: dict[tuple[str, Settings], _CachedFiles] = {}
+        self._lock = threading.Lock()
+
+    def create(self, environment_id: str, settings: Settings, scenario: Scenario) -> Exploration:
+        with self._lock:
+            now = self._clock.seconds()
+            ready_at = now + scenario.generation_seconds
+            files = None
+            if settings.deliver_as == "ASYNC_FILE" and scenario.final_status == "SUCCESS":
+                cached = self._cache.get((environment_id, settings))
+                if cached is None or now >= cached.good_until:
+                    cached = _CachedFiles(
+                        ready_at,
+                        ready_at + scenario.cache_seconds,
+                        self._generate_files(environment_id, settings, scenario),
+                    )
+                    self._cache[environment_id, settings] = cached
+                ready_at, files = max(now, cached.ready_at), cached.files
+            exploration = Exploration(
+                str(uuid4()), environment_id, settings, scenario, now, ready_at, files
+            )
+            self._explorations[environment_id, exploration.id] = exploration
+            return exploration
+
+    def find(self, environment_id: str, exploration_id: str) -> Exploration | None:
+        """None if there never was one, or its half hour is over."""
+        with self._lock:
+            exploration = self._explorations.get((environment_id, exploration_id))
+        if exploration is None or self._clock.seconds() >= exploration.expires_at:
+            return None
+        return exploration
+
+    def forget_files(self, environment_id: str) -> None:
+        """The next exploration of this environment generates its files anew."""
+        with self._lock:
+            for key in [key for key in self._cache if key[0] == environment_id]:
+                del self._cache[key]

@@ -1,0 +1,95 @@
+"""What can go wrong with a call, and which calls it goes wrong with."""
+
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Operation = Literal["token", "create", "read", "read_ready"]
+"""`read` is every GET of an exploration, `read_ready` only those made once its status is final."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Answer with this status instead of doing the work."""
+
+    status: int
+    retry_after: int | str | None = None
+    html: bool = False
+
+
+@dataclass(frozen=True)
+class DropConnection:
+    """Close the connection instead of doing the work."""
+
+
+@dataclass(frozen=True)
+class LoseResponse:
+    """Do the work, then close the connection without an answer."""
+
+
+@dataclass(frozen=True)
+class Hang:
+    """Hold the answer back. Wall seconds, as client timeouts are; never scaled."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class MalformedJson:
+    """Send the first half of the body, with a Content-Length that fits it."""
+
+
+@dataclass(frozen=True)
+class ChangeBody:
+    """Leave keys out of the JSON body, or give them another value."""
+
+    omit: tuple[str, ...] = ()
+    override: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LinkLifetime:
+    """Give links of this many seconds; together with a longer `Hang` they arrive expired."""
+
+    seconds: int
+
+
+Effect = Answer | DropConnection | LoseResponse | Hang | MalformedJson | ChangeBody | LinkLifetime
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An effect on `times` calls of an operation (None: on all), after the first `skip` of them.
+
+    Faults that meet on one call act together. A call that the simulator itself refuses (401, 429)
+    is not counted; one that a fault answers has used up its environment's five seconds.
+    """
+
+    operation: Operation
+    effect: Effect
+    times: int | None = 1
+    skip: int = 0
+
+    def hits(self, call: int) -> bool:
+        return call >= self.skip and (self.times is None or call < self.skip + self.times)
+
+
+class FaultPlan:
+    """Counts the calls of one environment and says what happens to each."""
+
+    def __init__(self, faults: tuple[Fault, ...] = ()) -> None:
+        self._faults = faults
+        self._calls: Counter[Operation] = Counter()
+        self._lock = threading.Lock()
+
+    def effects_of_next(self, operation: Operation) -> list[Effect]:
+        with self._lock:
+            call = self._calls[operation]
+            self._calls[operation] += 1
+        return [
+            fault.effect
+            for fault in self._faults
+            if fault.operation == operation and fault.hits(call)
+        ]

@@ -1,0 +1,176 @@
+"""A generated devices report of any size: the same rows for the same seed, as CSV and as JSON.
+
+Every value is a string, so the two files hold equal records. The report's filter is not applied;
+`mfaEnabled` is always "true", as if the filter of the documentation's examples had been.
+"""
+
+import csv
+import io
+import json
+import random
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+JsonShape = Literal["array", "object", "lines"]
+"""PingOne does not document the shape: a list, `{"entries": [...]}`, or one object a line."""
+
+DEFAULT_FIELDS = ("userId", "username", "phone", "deviceStatus", "deviceId")
+"""The fields of the documentation's sample."""
+
+BLOCK_ROWS = 4096
+
+# What a reader of CSV or of lines gets wrong; they come first, so small reports have them too.
+_AWKWARD_NAMES = (
+    "O'Brien, Seán",
+    'Ada "the Countess" Lovelace',
+    "Zoë\nMüller",
+    'Anna-Lena, "Annie"\r\nvon Ö',
+    "山田太郎",
+    "Наталья",
+    "line\u2028separator",
+    "🦊 fox",
+)
+_GIVEN_NAMES = ("Ada", "Bjørn", "Chloé", "Dilnoza", "Emeka", "Fatima", "Grace", "Hiro", "Ines")
+_FAMILY_NAMES = ("Adeyemi", "Brandt", "Cruz", "Dvořák", "Eriksen", "Fontaine", "García", "Hopper")
+_TRUTHS = ("true", "false")
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "givenName": _GIVEN_NAMES,
+    "familyName": _FAMILY_NAMES,
+    "mfaEnabled": ("true",),
+    "deviceStatus": ("ACTIVE", "ACTIVE", "ACTIVE", "ACTIVATION_REQUIRED"),
+    "deviceType": ("SMS", "EMAIL", "VOICE", "TOTP", "MOBILE", "FIDO2"),
+    "deviceNickname": ("", "my phone", 'work, "new"', "téléphone"),
+    "deviceOrder": ("1", "2", "3"),
+    "deviceName": ("Pixel 9", "iPhone 16", "YubiKey 5C"),
+    "manufacturer": ("Google", "Apple", "Yubico", "Samsung"),
+    "modelName": ("Pixel 9", "iPhone17,3", "SM-S921B"),
+    "osType": ("ANDROID", "IOS"),
+    "osVersion": ("14", "15", "18.1.1"),
+    "deviceBlocked": _TRUTHS,
+    "deviceLocked": _TRUTHS,
+    "fidoBackupEligibility": _TRUTHS,
+    "fidoBackupState": _TRUTHS,
+    "fidoUserVerification": _TRUTHS,
+}
+_IDS = ("userId", "deviceId")
+_TIMES = (
+    "deviceCreatedAt",
+    "deviceUpdatedAt",
+    "blockedAt",
+    "lockExpiration",
+    "lastDeviceTrxTime",
+    "userCreatedAt",
+    "userUpdatedAt",
+)
+
+
+def _username(random_: random.Random) -> str:
+    given, family = random_.choice(_GIVEN_NAMES), random_.choice(_FAMILY_NAMES)
+    return f"{given}.{family}{random_.randrange(10_000)}".lower()
+
+
+def _email(random_: random.Random) -> str:
+    return f"user{random_.getrandbits(32)}@example.com"
+
+
+def _phone(random_: random.Random) -> str:
+    return f"+1.555{random_.randrange(10**7):07}" if random_.random() < 0.9 else ""
+
+
+def _time(random_: random.Random) -> str:
+    return (
+        f"20{random_.randrange(20, 26)}-{random_.randrange(1, 13):02}-{random_.randrange(1, 29):02}"
+        f"T{random_.randrange(24):02}:{random_.randrange(60):02}:{random_.randrange(60):02}.000Z"
+    )
+
+
+def _uuid_tail(random_: random.Random) -> str:
+    digits = f"{random_.getrandbits(92):023x}"
+    return f"-{digits[:4]}-4{digits[4:7]}-8{digits[7:10]}-{digits[10:22]}"
+
+
+_VALUES: dict[str, Callable[[random.Random], str]] = {
+    "username": _username,
+    "email": _email,
+    "phone": _phone,
+    **dict.fromkeys(_IDS, _uuid_tail),
+    **dict.fromkeys(_TIMES, _time),
+}
+
+
+class DevicesReport:
+    """The rows of a report, in blocks of text small enough to stream."""
+
+    def __init__(self, rows: int, fields: Sequence[str] = DEFAULT_FIELDS, *, seed: int = 0) -> None:
+        self._rows = rows
+        self._fields = tuple(fields)
+        # A pool a column, reused by every block: fast, and longer than what deflate looks back at,
+        # so the file compresses like a real one.
+        self._pools = [_pool(field, seed, min(rows, BLOCK_ROWS)) for field in self._fields]
+
+    def csv_blocks(self, line_end: str = "\r\n") -> Iterator[str]:
+        """A header of the field names, then the rows."""
+        yield ",".join(map(_as_csv, self._fields)) + line_end
+        for block in self._blocks(_as_csv, quote=""):
+            yield line_end.join(map(",".join, block)) + line_end
+
+    def json_blocks(self, shape: JsonShape = "array") -> Iterator[str]:
+        """An object a row."""
+        opening, separator, closing = {
+            "array": ("[", ",", "]"),
+            "object": ('{"entries":[', ",", "]}"),
+            "lines": ("", "\n", "\n" if self._rows else ""),
+        }[shape]
+        names = (_as_json(field).replace("%", "%%") for field in self._fields)
+        row_template = "{" + ",".join(f"{name}:%s" for name in names) + "}"
+        yield opening
+        lead = ""
+        for block in self._blocks(_as_json, quote='"'):
+            yield lead + separator.join(map(row_template.__mod__, block))
+            lead = separator
+        yield closing
+
+    def _blocks(
+        self, encode: Callable[[str], str], *, quote: str
+    ) -> Iterator[Iterator[tuple[str, ...]]]:
+        """Rows of encoded values; ids, new in every row, need no more than quotes."""
+        pools = [
+            pool if field in _IDS else list(map(encode, pool))
+            for field, pool in zip(self._fields, self._pools, strict=True)
+        ]
+        for number, start in enumerate(range(0, self._rows, BLOCK_ROWS)):
+            count = min(BLOCK_ROWS, self._rows - start)
+            columns = []
+            for position, (field, pool) in enumerate(zip(self._fields, pools, strict=True)):
+                # Each column turns by its own step, so that every block has other rows.
+                turn = number * (2 * position + 1) % BLOCK_ROWS
+                column = (pool[turn:] + pool[:turn])[:count]
+                if field in _IDS:
+                    column = [
+                        f"{quote}{row:08x}{tail}{quote}" for row, tail in enumerate(column, start)
+                    ]
+                columns.append(column)
+            yield zip(*columns, strict=True)
+
+
+def _as_csv(value: str) -> str:
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, lineterminator="\n").writerow([value])
+    return buffer.getvalue().removesuffix("\n")
+
+
+def _as_json(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _pool(field: str, seed: int, size: int) -> list[str]:
+    random_ = random.Random(f"{seed} {field}")  # noqa: S311 - test data, the same at every run
+    if field in _CHOICES:
+        return random_.choices(_CHOICES[field], k=size)
+    make = _VALUES.get(field)
+    if make is None:
+        return [f"{field} {random_.randrange(1000)}" for _ in range(size)]
+    pool = [make(random_) for _ in range(size)]
+    if field == "username":
+        pool = [*_AWKWARD_NAMES, *pool][:size]
+    return pool

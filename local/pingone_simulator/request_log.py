@@ -1,0 +1,69 @@
+"""What was asked of the simulator and which secrets it gave out, for tests to look at."""
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+SecretKind = Literal[
+    "client secret", "access token", "zip password", "link signature", "link security token"
+]
+
+
+@dataclass(frozen=True)
+class RecordedRequest:
+    """One request, without its secrets; `status` is None if it was left without an answer."""
+
+    time: datetime
+    seconds: float
+    """The simulator's clock when the request came in, in API seconds."""
+    method: str
+    path: str
+    environment_id: str | None
+    status: int | None
+    correlation_id: str | None
+    """Of the header X-Ping-External-Transaction-Id, which every PingOne endpoint accepts."""
+
+
+class IssuedSecret(NamedTuple):
+    """A value that must appear nowhere outside the code that uses it."""
+
+    kind: SecretKind
+    environment_id: str | None
+    value: str
+
+
+class RequestLog:
+    """Requests and secrets, in the order in which they came and went."""
+
+    def __init__(self) -> None:
+        self._requests: list[RecordedRequest] = []
+        # A dict for its order: the same password is given out many times.
+        self._secrets: dict[IssuedSecret, None] = {}
+        self._lock = threading.Lock()
+
+    def record(self, request: RecordedRequest) -> None:
+        with self._lock:
+            self._requests.append(request)
+
+    def issue(self, kind: SecretKind, environment_id: str | None, value: str) -> None:
+        with self._lock:
+            self._secrets[IssuedSecret(kind, environment_id, value)] = None
+
+    def issue_link(self, environment_id: str, link: str) -> None:
+        query = parse_qs(urlsplit(link).query)
+        for signature in query.get("X-Amz-Signature", []):
+            self.issue("link signature", environment_id, signature)
+        for token in query.get("X-Amz-Security-Token", []):
+            self.issue("link security token", environment_id, token)
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        with self._lock:
+            return list(self._requests)
+
+    @property
+    def secrets(self) -> list[IssuedSecret]:
+        with self._lock:
+            return list(self._secrets)

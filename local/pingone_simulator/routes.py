@@ -1,0 +1,255 @@
+"""PingOne's endpoints, as a Flask application."""
+
+import json
+import socket
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from flask import Flask, Response, abort, g, request
+from werkzeug.exceptions import HTTPException
+
+from local.pingone_simulator.api_errors import ApiError, oauth_error, platform_error
+from local.pingone_simulator.clock import Clock
+from local.pingone_simulator.environments import Environments
+from local.pingone_simulator.exploration_body import Downloads, body_of, settings_of
+from local.pingone_simulator.explorations import Exploration, Explorations
+from local.pingone_simulator.faults import (
+    Answer,
+    ChangeBody,
+    DropConnection,
+    Effect,
+    Hang,
+    LinkLifetime,
+    LoseResponse,
+    MalformedJson,
+    Operation,
+)
+from local.pingone_simulator.rate_limits import RateLimits
+from local.pingone_simulator.report_bucket import ReportBucket
+from local.pingone_simulator.report_files import random_password
+from local.pingone_simulator.request_log import RecordedRequest, RequestLog
+from local.pingone_simulator.worker_apps import TOKEN_SECONDS, WorkerApps
+
+_HAL = "application/hal+json;charset=UTF-8"
+_HTML_PAGE = "<!DOCTYPE html><html><body><h1>Something went wrong</h1></body></html>\n"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """All that the endpoints work with."""
+
+    clock: Clock
+    log: RequestLog
+    environments: Environments
+    worker_apps: WorkerApps
+    rate_limits: RateLimits | None
+    explorations: Explorations
+    bucket: ReportBucket
+    stopping: threading.Event
+
+
+def create_app(parts: Parts) -> Flask:
+    app = Flask("pingone_simulator")
+    # The reference shows the path of an exploration with a trailing slash and without.
+    app.url_map.strict_slashes = False
+
+    @app.before_request
+    def begin_request() -> None:
+        g.effects = []
+        g.seconds = parts.clock.seconds()
+
+    @app.after_request
+    def end_request(response: Response) -> Response:
+        effects: list[Effect] = g.effects
+        for effect in effects:
+            _change(response, effect)
+        unanswered = any(isinstance(effect, DropConnection | LoseResponse) for effect in effects)
+        parts.log.record(_recorded(parts.clock, None if unanswered else response.status_code))
+        # Recorded first: whoever stops waiting for the answer finds the request in the log.
+        parts.stopping.wait(sum(effect.seconds for effect in effects if isinstance(effect, Hang)))
+        if unanswered:
+            request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+        return response
+
+    @app.errorhandler(ApiError)
+    def answer_error(error: ApiError) -> Response:
+        return _json(error.body, error.status, error.headers, content_type="application/json")
+
+    @app.errorhandler(HTTPException)
+    def answer_http_error(error: HTTPException) -> Response:
+        return answer_error(platform_error(error.code or 500))
+
+    # A custom domain belongs to one environment and has no environment id in its path.
+    @app.post("/as/token", defaults={"environment_id": None})
+    @app.post("/<environment_id>/as/token")
+    def token(environment_id: str | None) -> Response:
+        if environment_id is not None:
+            _require_uuid(environment_id)
+        _meet_faults(parts, environment_id or "", "token")
+        if request.form.get("grant_type") != "client_credentials":
+            raise oauth_error(400, "unsupported_grant_type", "Unsupported grant type")
+        if not parts.worker_apps.accepts(environment_id, *_client_credentials()):
+            raise oauth_error(401, "invalid_client", "Invalid client credentials")
+        access_token = parts.worker_apps.issue_token(environment_id)
+        return _json(
+            {"access_token": access_token, "token_type": "Bearer", "expires_in": TOKEN_SECONDS},
+            content_type="application/json",
+        )
+
+    @app.post("/v1/environments/<environment_id>/dataExplorations")
+    def create(environment_id: str) -> Response:
+        _admit(parts, environment_id)
+        _meet_faults(parts, environment_id, "create")
+        if not request.is_json:
+            raise platform_error(415, "The content type is not application/json.")
+        exploration = parts.explorations.create(
+            environment_id,
+            settings_of(request.get_json(silent=True)),
+            parts.environments.scenario_of(environment_id),
+        )
+        return _json(body_of(exploration, _api_url(), parts.clock), 201)
+
+    @app.get("/v1/environments/<environment_id>/dataExplorations/<exploration_id>")
+    def read(environment_id: str, exploration_id: str) -> Response:
+        _admit(parts, environment_id)
+        _meet_faults(parts, environment_id, "read")
+        exploration = parts.explorations.find(environment_id, exploration_id)
+        if exploration is None:
+            raise platform_error(
+                404, "The request could not be completed. The requested resource was not found."
+            )
+        if not exploration.is_final(parts.clock.seconds()):
+            return _json(body_of(exploration, _api_url(), parts.clock))
+        _meet_faults(parts, environment_id, "read_ready")
+        return _json(
+            body_of(
+                exploration,
+                _api_url(),
+                parts.clock,
+                final=True,
+                downloads=_downloads(parts, exploration),
+            )
+        )
+
+    return app
+
+
+def _admit(parts: Parts, environment_id: str) -> None:
+    """Raises for a call that PingOne refuses before it looks at what the call is about."""
+    authorization = request.authorization
+    if (
+        authorization is None
+        or authorization.type != "bearer"
+        or not parts.worker_apps.is_good(authorization.token or "")
+    ):
+        raise platform_error(
+            401, "The request could not be completed. The access token is invalid or has expired."
+        )
+    _require_uuid(environment_id)
+    seconds_to_wait = parts.rate_limits and parts.rate_limits.admit(environment_id)
+    if seconds_to_wait:
+        raise platform_error(
+            429,
+            "The request could not be completed. The rate limit was exceeded.",
+            retry_after=seconds_to_wait,
+        )
+
+
+def _require_uuid(environment_id: str) -> None:
+    try:
+        UUID(environment_id)
+    except ValueError:
+        raise platform_error(
+            404, "The request could not be completed. The environment was not found."
+        ) from None
+
+
+def _meet_faults(parts: Parts, environment_id: str, operation: Operation) -> None:
+    """Notes what is to happen to this call; raises if a fault answers it."""
+    effects = parts.environments.faults_of(environment_id).effects_of_next(operation)
+    g.effects += effects
+    for effect in effects:
+        match effect:
+            case DropConnection():
+                raise platform_error(503)
+            case Answer(status=status, retry_after=retry_after, html=True):
+                headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+                abort(Response(_HTML_PAGE, status, headers, mimetype="text/html"))
+            case Answer(status=401) if operation == "token":
+                raise oauth_error(401, "invalid_client", "Invalid client credentials")
+            case Answer(status=400) if operation == "token":
+                raise oauth_error(400, "invalid_request", "Invalid request")
+            case Answer(status=status, retry_after=retry_after):
+                raise platform_error(status, retry_after=retry_after)
+            case _:
+                pass
+
+
+def _downloads(parts: Parts, exploration: Exploration) -> Downloads | None:
+    if exploration.files is None:
+        return None
+    files = exploration.files.result()
+    environment_id, scenario = exploration.environment_id, exploration.scenario
+    seconds = scenario.link_seconds
+    for effect in g.effects:
+        if isinstance(effect, LinkLifetime):
+            seconds = effect.seconds
+    downloads = Downloads(
+        random_password() if scenario.wrong_password else files.password,
+        parts.bucket.presigned_link(files.csv_key, seconds),
+        parts.bucket.presigned_link(files.json_key, seconds),
+    )
+    parts.log.issue("zip password", environment_id, files.password)
+    parts.log.issue("zip password", environment_id, downloads.password)
+    parts.log.issue_link(environment_id, downloads.csv_link)
+    parts.log.issue_link(environment_id, downloads.json_link)
+    return downloads
+
+
+def _client_credentials() -> tuple[str, str]:
+    """By HTTP Basic or in the form; PingOne calls them client_secret_basic and _post."""
+    authorization = request.authorization
+    if authorization is not None and authorization.type == "basic":
+        return authorization.username or "", authorization.password or ""
+    return request.form.get("client_id", ""), request.form.get("client_secret", "")
+
+
+def _change(response: Response, effect: Effect) -> None:
+    match effect:
+        case ChangeBody(omit=omit, override=override):
+            body = json.loads(response.get_data())
+            kept = {key: value for key, value in body.items() if key not in omit}
+            response.set_data(json.dumps(kept | dict(override)))
+        case MalformedJson():
+            whole = response.get_data()
+            response.set_data(whole[: len(whole) // 2])
+        case _:
+            pass
+
+
+def _recorded(clock: Clock, status: int | None) -> RecordedRequest:
+    return RecordedRequest(
+        time=clock.instant(g.seconds),
+        seconds=g.seconds,
+        method=request.method,
+        path=request.path,
+        environment_id=(request.view_args or {}).get("environment_id"),
+        status=status,
+        correlation_id=request.headers.get("X-Ping-External-Transaction-Id"),
+    )
+
+
+def _api_url() -> str:
+    return f"{request.host_url}v1"
+
+
+def _json(
+    body: Mapping[str, object],
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    *,
+    content_type: str = _HAL,
+) -> Response:
+    return Response(json.dumps(body), status, headers, content_type=content_type)

@@ -1,0 +1,155 @@
+"""The simulator as a server that runs beside whoever started it."""
+
+import secrets
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from local.pingone_simulator.clock import Clock, ScaledClock
+from local.pingone_simulator.environments import Environments
+from local.pingone_simulator.explorations import Explorations, Settings
+from local.pingone_simulator.rate_limits import RateLimits
+from local.pingone_simulator.report_bucket import ReportBucket
+from local.pingone_simulator.report_files import ReportFiles, make_report_files
+from local.pingone_simulator.request_log import IssuedSecret, RecordedRequest, RequestLog
+from local.pingone_simulator.routes import Parts, create_app
+from local.pingone_simulator.scenario import Scenario
+from local.pingone_simulator.worker_apps import WorkerApps
+
+
+class PingOneSimulator:
+    """PingOne's token endpoint and dataExplorations, over HTTP on this machine.
+
+    `with PingOneSimulator(bucket) as simulator:` or `start()` and `stop()`. Everything else may be
+    called at any time, from any thread.
+    """
+
+    def __init__(
+        self,
+        bucket: ReportBucket,
+        *,
+        default_scenario: Scenario | None = None,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        rate_limits: bool = True,
+        time_scale: float = 1.0,
+        clock: Clock | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        """`time_scale` is the wall seconds that an API second takes; a `clock` replaces it."""
+        clock = clock or ScaledClock(time_scale)
+        self._log = RequestLog()
+        self._bucket = bucket
+        self._environments = Environments(default_scenario or Scenario())
+        self._worker_apps = WorkerApps(
+            clock, self._log, client_id or str(uuid4()), client_secret or secrets.token_urlsafe(48)
+        )
+        self._explorations = Explorations(clock, self._generate_files)
+        self._generators = ThreadPoolExecutor(thread_name_prefix="report")
+        self._stopping = threading.Event()
+        app = create_app(
+            Parts(
+                clock,
+                self._log,
+                self._environments,
+                self._worker_apps,
+                RateLimits(clock) if rate_limits else None,
+                self._explorations,
+                bucket,
+                self._stopping,
+            )
+        )
+        self._server = make_server(host, port, app, threaded=True, request_handler=_QuietHandler)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever,
+            kwargs={"poll_interval": 0.02},  # what stop() waits for
+            name="PingOne simulator",
+            daemon=True,
+        )
+
+    def start(self) -> Self:
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Ends what hangs, closes the port; an instance is not started twice."""
+        self._stopping.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+        self._generators.shutdown(cancel_futures=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def auth_url(self) -> str:
+        """In place of https://auth.pingone.com; `/as/token` on it is a custom domain's."""
+        return f"http://{self._server.host}:{self._server.port}"
+
+    @property
+    def api_url(self) -> str:
+        """In place of https://api.pingone.com/v1."""
+        return f"{self.auth_url}/v1"
+
+    def token_url(self, environment_id: str) -> str:
+        return f"{self.auth_url}/{environment_id}/as/token"
+
+    @property
+    def client_id(self) -> str:
+        return self._worker_apps.client_id
+
+    @property
+    def client_secret(self) -> str:
+        return self._worker_apps.client_secret
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        return self._log.requests
+
+    def requests_of(self, environment_id: str) -> list[RecordedRequest]:
+        return [request for request in self.requests if request.environment_id == environment_id]
+
+    @property
+    def issued_secrets(self) -> list[IssuedSecret]:
+        return self._log.secrets
+
+    def set_scenario(self, environment_id: str, scenario: Scenario) -> None:
+        """From now on; its faults count from zero, and no cached file is used again."""
+        self._environments.set_scenario(environment_id, scenario)
+        self._explorations.forget_files(environment_id)
+
+    def revoke_tokens(self, environment_id: str | None = None) -> None:
+        """Those issued by one environment's token endpoint, or all."""
+        self._worker_apps.revoke_tokens(environment_id)
+
+    def rotate_client_secret(self, environment_id: str) -> str:
+        """Returns the environment's new secret; only new tokens need it."""
+        return self._worker_apps.rotate_secret(environment_id)
+
+    def _generate_files(
+        self, environment_id: str, settings: Settings, scenario: Scenario
+    ) -> Future[ReportFiles]:
+        return self._generators.submit(
+            make_report_files, self._bucket, environment_id, settings.fields, scenario
+        )
+
+
+class _QuietHandler(WSGIRequestHandler):
+    """The request log is `PingOneSimulator.requests`, not a line a request on standard error."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass

@@ -1,0 +1,182 @@
+"""The application, deployed on this machine, with a subscriber to its events."""
+
+import json
+import platform
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from local.cloud import ACCOUNT_ID, REGION, LocalCloud
+from local.deployment import deploy
+from local.pingone_simulator import (
+    PingOneSimulator,
+    S3ReportBucket,
+    Scenario,
+    temporary_s3_client,
+)
+
+# The sample environment of PingOne's documentation.
+ENVIRONMENT_ID = "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"
+_SOURCE = "pingone.reports"
+_LINKS_BUCKET = "p1-reports-local"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The deployed application: its outputs, and what happens in it."""
+
+    cloud: LocalCloud
+    outputs: Mapping[str, str]
+    events_queue_url: str
+
+    def start_export(self, request: object) -> str:
+        """Start an execution; returns its ARN."""
+        started = self.cloud.client("stepfunctions").start_execution(
+            stateMachineArn=self.outputs["StateMachineArn"], input=json.dumps(request)
+        )
+        return str(started["executionArn"])
+
+    def history(self, execution_arn: str) -> list[dict[str, Any]]:
+        """All events of an execution so far."""
+        pages = self.cloud.client("stepfunctions").get_paginator("get_execution_history")
+        return [
+            event
+            for page in pages.paginate(executionArn=execution_arn)
+            for event in page["events"]
+        ]
+
+    def describe(self, execution_arn: str) -> dict[str, Any]:
+        """Status, input, output, error and cause of an execution."""
+        description = self.cloud.client("stepfunctions").describe_execution(
+            executionArn=execution_arn
+        )
+        return dict(description)
+
+    def wait_for(self, execution_arn: str, timeout_seconds: float = 120) -> dict[str, Any]:
+        """The description of an execution that has ended."""
+        deadline = time.monotonic() + timeout_seconds
+        while (description := self.describe(execution_arn))["status"] == "RUNNING":
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"Still running after {timeout_seconds} s: {execution_arn}")
+            time.sleep(0.2)
+        return description
+
+    def receive_events(self, wait_seconds: int = 0) -> list[dict[str, Any]]:
+        """Events of the application that its subscriber's queue has now, and forgets."""
+        sqs = self.cloud.client("sqs")
+        answer = sqs.receive_message(
+            QueueUrl=self.events_queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_seconds
+        )
+        messages = answer.get("Messages", [])
+        for message in messages:
+            sqs.delete_message(
+                QueueUrl=self.events_queue_url, ReceiptHandle=message["ReceiptHandle"]
+            )
+        return [json.loads(message["Body"]) for message in messages]
+
+    def objects(self, prefix: str = "") -> list[dict[str, Any]]:
+        """The objects in the reports bucket: Key, Size and more."""
+        pages = self.cloud.client("s3").get_paginator("list_objects_v2")
+        return [
+            item
+            for page in pages.paginate(Bucket=self.outputs["BucketName"], Prefix=prefix)
+            for item in page.get("Contents", [])
+        ]
+
+    def read(self, key: str) -> bytes:
+        """An object of the reports bucket."""
+        answer = self.cloud.client("s3").get_object(Bucket=self.outputs["BucketName"], Key=key)
+        return bytes(answer["Body"].read())
+
+    def unfinished_uploads(self) -> list[dict[str, Any]]:
+        """Multipart uploads of the reports bucket that nobody completed or aborted."""
+        answer = self.cloud.client("s3").list_multipart_uploads(Bucket=self.outputs["BucketName"])
+        return list(answer.get("Uploads", []))
+
+
+@contextmanager
+def simulated_pingone(
+    cloud: LocalCloud, scenario: Scenario | None = None, time_scale: float = 1.0
+) -> Iterator[PingOneSimulator]:
+    """A PingOne whose report files lie in the local cloud, behind its presigned links."""
+    cloud.client("s3").create_bucket(Bucket=_LINKS_BUCKET)
+    client = temporary_s3_client(
+        cloud.endpoint_url,
+        access_key_id=ACCOUNT_ID,
+        region=REGION,
+        ca_bundle=str(cloud.ca_bundle),
+    )
+    bucket = S3ReportBucket(client, _LINKS_BUCKET)
+    with PingOneSimulator(bucket, default_scenario=scenario, time_scale=time_scale) as simulator:
+        yield simulator
+
+
+def simulator_parameters(simulator: PingOneSimulator) -> dict[str, str]:
+    """The template parameters that point the application at the simulator."""
+    return {
+        "EnvironmentId": ENVIRONMENT_ID,
+        "ApiUrl": simulator.api_url,
+        "TokenUrl": simulator.token_url(ENVIRONMENT_ID),
+    }
+
+
+def deployed(
+    cloud: LocalCloud, client_id: str, client_secret: str, parameters: Mapping[str, str]
+) -> Stack:
+    """Deploy the application with these credentials and template parameters."""
+    # The template can create the secret, but the emulator's Ref gives that secret's name where
+    # CloudFormation gives the ARN that the roles need.
+    secret = cloud.client("secretsmanager").create_secret(
+        Name="worker-app",
+        SecretString=json.dumps({"clientId": client_id, "clientSecret": client_secret}),
+    )
+    architecture = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+    outputs = deploy(
+        cloud,
+        {
+            "Architecture": architecture,
+            "SecretArn": secret["ARN"],
+            "ScheduleExpression": "",
+            **parameters,
+        },
+    )
+    return Stack(cloud, outputs, _subscribe(cloud, outputs["EventBusName"]))
+
+
+def _subscribe(cloud: LocalCloud, bus: str) -> str:
+    """A queue that gets every completed and failed event, as a consumer would have one."""
+    sqs, events = cloud.client("sqs"), cloud.client("events")
+    url = str(sqs.create_queue(QueueName="export-events")["QueueUrl"])
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "events.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": arn,
+            }
+        ],
+    }
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+    pattern = {"source": [_SOURCE]}
+    events.put_rule(Name="to-queue", EventBusName=bus, EventPattern=json.dumps(pattern))
+    events.put_targets(
+        Rule="to-queue", EventBusName=bus, Targets=[{"Id": "export-events", "Arn": arn}]
+    )
+    return url
+
+
+def states_entered(history: list[dict[str, Any]]) -> list[tuple[datetime, str]]:
+    """When which state was entered."""
+    return [
+        (event["timestamp"], event["stateEnteredEventDetails"]["name"])
+        for event in history
+        if event["type"].endswith("StateEntered")
+    ]
