@@ -1,6 +1,7 @@
 """AWS on this machine: a process of ministack, with IAM enforced, that ends with its user."""
 
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -8,6 +9,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -43,6 +45,8 @@ class LocalCloud:
         self.ca_bundle = WORK / f"{log_name}-ca.pem"
         self.log = WORK / f"{log_name}.log"
         self._wait_scale = wait_scale
+        self._data = WORK / f"{log_name}-data"
+        self._clients: dict[str, Any] = {}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -64,8 +68,10 @@ class LocalCloud:
         }
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the administrator."""
-        return boto3.client(
+        """A boto3 client of the administrator, made once a service."""
+        if service in self._clients:
+            return self._clients[service]
+        self._clients[service] = boto3.client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.endpoint_url,
             region_name=REGION,
@@ -74,10 +80,10 @@ class LocalCloud:
             verify=str(self.ca_bundle),
             config=Config(s3={"addressing_style": "path"}, max_pool_connections=50),
         )
+        return self._clients[service]
 
     def __enter__(self) -> Self:
         WORK.mkdir(exist_ok=True)
-        data = WORK / f"data-{self.port}"
         certificate = self._issue_certificate()
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 -- our own environment's program
@@ -94,7 +100,7 @@ class LocalCloud:
                     "SFN_WAIT_SCALE": str(self._wait_scale),
                     "MINISTACK_REGION": REGION,
                     "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
-                    "S3_DATA_DIR": str(data),
+                    "S3_DATA_DIR": str(self._data),
                     # Lambda functions inherit this process's environment.
                     "PYTHONDONTWRITEBYTECODE": "1",
                 },
@@ -144,18 +150,13 @@ class LocalCloud:
                 time.sleep(0.05)
 
     def _stop(self) -> None:
-        """End the cloud and every function that it runs: they share its session."""
-        if self._process is None:
-            return
-        for how in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(self._process.pid, how)
-            except ProcessLookupError:
-                break
-            try:
-                self._process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                continue
+        """End the cloud and every function that it runs: they share its process group."""
+        if self._process is not None:
+            # Not asked politely: it would wait for its idle connections, and keeps nothing.
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        shutil.rmtree(self._data, ignore_errors=True)
 
 
 def free_port() -> int:

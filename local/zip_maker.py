@@ -39,8 +39,8 @@ def make_zip(
     """A zip with one member. `encryption` None leaves it open and the password unused.
 
     `data_descriptor` writes the sizes and the CRC behind the data, like a producer that streams;
-    `zip64` uses 64-bit fields wherever there is a choice. ZipCrypto runs at about 3 MB of
-    compressed data a second, everything else at the speed of zlib.
+    `zip64` uses 64-bit fields wherever there is a choice. ZipCrypto runs at about 1 MB of
+    compressed data a second (for large ones use `zip -P`), everything else at zlib's speed.
     """
     member = _Member(name, data, encryption, compression, data_descriptor, zip64, ae_version)
     body = member.encrypted(password)

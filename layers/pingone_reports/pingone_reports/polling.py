@@ -22,11 +22,12 @@ def seconds_until_next_call(
     `retry_after` is what PingOne asked for with a 429, and wins over the rhythm; the deadline
     shortens the wait to itself. Raises DeadlineExceeded when nothing can be asked before it.
     """
+    least = math.ceil(max(retry_after, MIN_SECONDS_BETWEEN_CALLS))
     left = (deadline - now).total_seconds()
-    if left <= retry_after:
+    if left < least:
         raise DeadlineExceeded(
             f"The report was not ready by {deadline.isoformat(timespec='seconds')}. Narrow its "
             "filter, or raise the polling limit if that is below PingOne's 30 minutes."
         )
-    rhythm = min((now - started_at).total_seconds() * OVERSHOOT, left)
-    return math.ceil(max(rhythm, retry_after, MIN_SECONDS_BETWEEN_CALLS))
+    rhythm = math.ceil((now - started_at).total_seconds() * OVERSHOOT)
+    return max(least, min(rhythm, int(left)))

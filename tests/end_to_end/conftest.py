@@ -1,0 +1,121 @@
+"""The deployed application, shared by all end-to-end tests; each test has an environment of its own.
+
+Waits take a tenth of their time, in Step Functions and in PingOne alike.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from local.cloud import LocalCloud
+from local.pingone_simulator import PingOneSimulator, Scenario
+from local.stack import Stack, deployed, simulated_pingone, simulator_parameters
+
+_TIME_SCALE = 0.1
+
+
+@pytest.fixture(scope="session")
+def cloud() -> Iterator[LocalCloud]:
+    with LocalCloud(wait_scale=_TIME_SCALE, log_name="end-to-end") as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="session")
+def pingone(cloud: LocalCloud) -> Iterator[PingOneSimulator]:
+    with simulated_pingone(cloud, time_scale=_TIME_SCALE) as simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="session")
+def stack(cloud: LocalCloud, pingone: PingOneSimulator) -> Stack:
+    soon = datetime.now(UTC) + timedelta(seconds=20)
+    parameters = simulator_parameters(pingone) | {
+        "ScheduleExpression": f"at({soon:%Y-%m-%dT%H:%M:%S})"
+    }
+    return deployed(cloud, pingone.client_id, pingone.client_secret, parameters)
+
+
+@dataclass
+class Ended:
+    """An execution that has ended, and what it left."""
+
+    stack: Stack
+    environment_id: str
+    description: dict[str, Any]
+    event: dict[str, Any]
+
+    @property
+    def error(self) -> str:
+        return str(self.description.get("error", ""))
+
+    @property
+    def message(self) -> str:
+        return str(self.description.get("cause", ""))
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        return dict(json.loads(self.stack.read(self.event["detail"]["manifestKey"])))
+
+    @property
+    def keys(self) -> list[str]:
+        return [
+            item["Key"] for item in self.stack.objects() if self.environment_id in item["Key"]
+        ]
+
+    @property
+    def unfinished_uploads(self) -> list[str]:
+        return [
+            upload["Key"]
+            for upload in self.stack.unfinished_uploads()
+            if self.environment_id in upload["Key"]
+        ]
+
+    def file(self, format_name: str) -> bytes:
+        [key] = {file["key"] for file in self.manifest["files"] if file["format"] == format_name}
+        return self.stack.read(key)
+
+
+@dataclass
+class Exporter:
+    """Runs exports of one environment to their end."""
+
+    stack: Stack
+    pingone: PingOneSimulator
+    events: dict[str, dict[str, Any]]
+    environment_id: str = field(default_factory=lambda: str(uuid4()))
+
+    def run(self, scenario: Scenario | None = None, **request: Any) -> Ended:
+        """Export a report of the environment as the scenario makes it."""
+        if scenario:
+            self.pingone.set_scenario(self.environment_id, scenario)
+        return self.end_of(
+            self.stack.start_export({"environmentId": self.environment_id, **request})
+        )
+
+    def end_of(self, execution_arn: str) -> Ended:
+        """Wait for an execution and for the one event it publishes."""
+        description = self.stack.wait_for(execution_arn)
+        for _ in range(20):
+            if execution_arn in self.events:
+                break
+            for event in self.stack.receive_events(wait_seconds=1):
+                self.events[event["detail"]["executionArn"]] = event
+        return Ended(self.stack, self.environment_id, description, self.events[execution_arn])
+
+
+@pytest.fixture(scope="session")
+def received_events() -> dict[str, dict[str, Any]]:
+    """The event that the subscriber got for an execution."""
+    return {}
+
+
+@pytest.fixture
+def exporter(
+    stack: Stack, pingone: PingOneSimulator, received_events: dict[str, dict[str, Any]]
+) -> Exporter:
+    return Exporter(stack, pingone, received_events)

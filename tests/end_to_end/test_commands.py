@@ -1,0 +1,63 @@
+"""The commands of the README, as a newcomer runs them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.paths import ROOT
+from local.pingone_simulator import PingOneSimulator
+from local.stack import ENVIRONMENT_ID, Stack
+
+_CREDENTIALS = ("PINGONE_ENVIRONMENT_ID", "PINGONE_CLIENT_ID", "PINGONE_CLIENT_SECRET")
+
+
+def _run(module: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PINGONE_")}
+    return subprocess.run(
+        [sys.executable, "-m", module],
+        cwd=ROOT,
+        env=kept | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_demo_shows_an_export_and_leaves_nothing_running() -> None:
+    # At its natural pace: the one run in which nothing is shortened.
+    done = _run("local.demo")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    for shown in ("FetchReport", "devices.csv", "userId", "PingOne Report Export Completed"):
+        assert shown in done.stdout
+    assert "local/build" not in subprocess.run(
+        ["ps", "-eo", "args"], capture_output=True, text=True, check=True
+    ).stdout.replace(".local/end-to-end", "")
+
+
+@pytest.mark.skipif((ROOT / ".env").exists(), reason="a .env would give what must be missing")
+def test_export_says_which_credentials_are_missing() -> None:
+    done = _run("local.export")
+
+    assert done.returncode == 2
+    assert all(name in done.stdout for name in _CREDENTIALS)
+
+
+def test_export_brings_the_report_into_out(
+    pingone: PingOneSimulator, stack: Stack, tmp_path: Path
+) -> None:
+    values = (ENVIRONMENT_ID, pingone.client_id, pingone.client_secret)
+
+    done = _run(
+        "local.export",
+        **dict(zip(_CREDENTIALS, values, strict=True)),
+        PINGONE_API_URL=pingone.api_url,
+        PINGONE_TOKEN_URL=pingone.token_url(ENVIRONMENT_ID),
+        PINGONE_REPORT_NAME="exported",
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert pingone.client_secret not in done.stdout + done.stderr

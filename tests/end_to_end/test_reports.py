@@ -1,0 +1,136 @@
+"""Whatever the zips are like, the files land whole and the manifest says so."""
+
+import csv
+import hashlib
+import io
+import json
+
+import pytest
+
+from local.pingone_simulator import (
+    Answer,
+    Fault,
+    Hang,
+    LinkLifetime,
+    PingOneSimulator,
+    Scenario,
+)
+from tests.end_to_end.conftest import Ended, Exporter
+
+_ROWS = 300
+
+
+def _assert_landed(ended: Ended, formats: list[str]) -> None:
+    assert ended.description["status"] == "SUCCEEDED"
+    assert ended.event["detail-type"] == "PingOne Report Export Completed"
+    manifest = ended.manifest
+    assert ended.event["detail"] == manifest | {"manifestKey": ended.event["detail"]["manifestKey"]}
+    assert [file["format"] for file in manifest["files"]] == formats
+    assert sorted(ended.keys) == sorted(
+        [ended.event["detail"]["manifestKey"], *(file["key"] for file in manifest["files"])]
+    )
+    for file in manifest["files"]:
+        body = ended.file(file["format"])
+        assert file["bytes"] == len(body)
+        assert file["sha256"] == hashlib.sha256(body).hexdigest()
+        assert file["records"] == _records(file["format"], body)
+    assert ended.unfinished_uploads == []
+
+
+def _records(format_name: str, body: bytes) -> int:
+    if format_name == "csv":
+        return sum(1 for _ in csv.reader(io.StringIO(body.decode(), newline=""))) - 1
+    text = body.decode()
+    if text.startswith("{") and "\n{" in text:
+        return sum(1 for line in text.split("\n") if line and json.loads(line))
+    parsed = json.loads(text)
+    return len(parsed if isinstance(parsed, list) else parsed["entries"])
+
+
+@pytest.mark.parametrize("formats", [["csv"], ["json"], ["csv", "json"]])
+def test_the_files_asked_for_land(exporter: Exporter, formats: list[str]) -> None:
+    _assert_landed(exporter.run(Scenario(rows=_ROWS), formats=formats), formats)
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        pytest.param(Scenario(rows=_ROWS, encryption="zipcrypto"), id="ZipCrypto"),
+        pytest.param(
+            Scenario(rows=_ROWS, encryption="zipcrypto", data_descriptor=True),
+            id="ZipCrypto, data descriptor",
+        ),
+        pytest.param(Scenario(rows=_ROWS, encryption="aes128"), id="AES-128"),
+        pytest.param(Scenario(rows=_ROWS, encryption="aes192"), id="AES-192"),
+        pytest.param(Scenario(rows=_ROWS, encryption="aes256", ae_version=1), id="AES-256, AE-1"),
+        pytest.param(Scenario(rows=_ROWS, compression="stored"), id="stored"),
+        pytest.param(Scenario(rows=_ROWS, data_descriptor=True), id="data descriptor"),
+        pytest.param(Scenario(rows=_ROWS, zip64=True), id="zip64"),
+        pytest.param(Scenario(rows=_ROWS, json_shape="object"), id="JSON object with a list"),
+        pytest.param(Scenario(rows=_ROWS, json_shape="lines"), id="JSON, an object a line"),
+        pytest.param(Scenario(rows=0), id="no records"),
+        pytest.param(Scenario(rows=150_000), id="many parts"),
+    ],
+)
+def test_every_kind_of_zip_lands(exporter: Exporter, scenario: Scenario) -> None:
+    _assert_landed(exporter.run(scenario), ["csv", "json"])
+
+
+def test_links_that_arrive_expired_are_asked_for_again(
+    exporter: Exporter, pingone: PingOneSimulator
+) -> None:
+    # The first answer that is ready is CheckReport's, the second FetchReport's.
+    late = (
+        Fault("read_ready", LinkLifetime(1), skip=1),
+        Fault("read_ready", Hang(2.2), skip=1),
+    )
+
+    ended = exporter.run(Scenario(rows=_ROWS, faults=late), formats=["csv"])
+
+    _assert_landed(ended, ["csv"])
+    reads = [call for call in pingone.requests_of(exporter.environment_id) if call.method == "GET"]
+    assert len(reads) >= 3
+
+
+def test_a_token_that_pingone_revoked_is_renewed_once(
+    exporter: Exporter, pingone: PingOneSimulator
+) -> None:
+    exporter.run(Scenario(rows=_ROWS), formats=["csv"])
+    pingone.revoke_tokens()
+
+    again = exporter.run(Scenario(rows=_ROWS), formats=["csv"], reportName="again")
+
+    assert again.description["status"] == "SUCCEEDED"
+    statuses = [call.status for call in pingone.requests_of(exporter.environment_id)]
+    assert 401 in statuses
+
+
+def test_a_busy_pingone_is_given_the_pause_it_asks_for(
+    exporter: Exporter, pingone: PingOneSimulator
+) -> None:
+    busy = (
+        Fault("create", Answer(429, retry_after=20)),
+        Fault("read", Answer(429, retry_after=30)),
+    )
+
+    ended = exporter.run(Scenario(rows=_ROWS, faults=busy), formats=["csv"])
+
+    _assert_landed(ended, ["csv"])
+    refused, created, refused_read, read, *_ = pingone.requests_of(exporter.environment_id)
+    assert [refused.status, created.status, refused_read.status] == [429, 201, 429]
+    assert created.seconds - refused.seconds >= 20
+    assert read.seconds - refused_read.seconds >= 30
+
+
+def test_pingone_is_never_called_twice_within_five_seconds(
+    exporter: Exporter, pingone: PingOneSimulator
+) -> None:
+    exporter.run(Scenario(rows=_ROWS, generation_seconds=40))
+
+    calls = pingone.requests_of(exporter.environment_id)
+    assert len(calls) > 4
+    assert all(
+        later.seconds - earlier.seconds >= 5
+        for earlier, later in zip(calls, calls[1:], strict=False)
+    )
+    assert all(call.status in (200, 201) for call in calls)
