@@ -5,45 +5,49 @@ UV_VERSION := 0.13.9
 SHELL := /bin/bash
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPATH := $(CURDIR):$(CURDIR)/layers/pingone_reports
-# Without a download, the Lambda runtime's Python must be on this machine.
+# A Python of this machine if it has the version that is asked for; else uv downloads one.
 export UV_PYTHON_PREFERENCE ?= system
 
 UV := .venv/uv/bin/uv
-DEV := .venv/dev/bin
+DEV_ENVIRONMENT := .venv/dev$(if $(filter-out 3.13,$(PYTHON)),-$(PYTHON))
+DEV := $(DEV_ENVIRONMENT)/bin
 BUILD := .aws-sam/build/template.yaml
 # The layer holds native code: the local one is built for this machine.
 ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 APPLICATION := template.yaml $(shell find functions layers statemachine -type f -not -name '*.pyc')
 
-.PHONY: help demo export test check unit end-to-end build format lock clean
+.PHONY: help demo export test check unit integration end-to-end build format lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-demo: .venv/dev .venv/runtime .venv/cloud build ## Export a simulated report on this machine, and watch it happen
+demo: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Export a simulated report on this machine, and watch it happen
 	@$(DEV)/python -m local.demo
 
-export: .venv/dev .venv/runtime .venv/cloud build ## Export a report of a real PingOne environment into ./out
+export: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Export a report of a real PingOne environment into ./out
 	@$(DEV)/python -m local.export
 
-test: check unit end-to-end ## Everything that must pass
+test: check unit integration end-to-end ## Everything that must pass
 
-check: .venv/dev .venv/sam ## Lint, types, template and state machine
+check: $(DEV_ENVIRONMENT) .venv/sam ## Lint, types, template and state machine
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
 	$(DEV)/mypy
 	$(SAM) validate --lint
 	$(DEV)/pytest tests/template
 
-unit: .venv/dev ## Tests of logic
+unit: $(DEV_ENVIRONMENT) ## Tests of logic
 	$(DEV)/pytest tests/unit
 
-end-to-end: .venv/dev .venv/runtime .venv/cloud build ## Tests of the deployed template on the local cloud
+integration: $(DEV_ENVIRONMENT) .venv/cloud ## Tests of modules against the real services
+	$(DEV)/pytest tests/integration
+
+end-to-end: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Tests of the deployed template on the local cloud
 	$(DEV)/pytest tests/end_to_end
 
 build: $(BUILD) ## Build the application for this machine
 
-format: .venv/dev ## Format the code and mend what lint can
+format: $(DEV_ENVIRONMENT) ## Format the code and mend what lint can
 	$(DEV)/ruff format .
 	$(DEV)/ruff check --fix .
 
@@ -65,20 +69,24 @@ compile = $(UV) pip compile --quiet --upgrade --universal --generate-hashes --no
 SAM := PATH="$(CURDIR)/.venv/runtime/bin:$$PATH" .venv/sam/bin/sam
 
 $(BUILD): $(APPLICATION) | .venv/sam .venv/runtime
-	@$(SAM) build --cached --parameter-overrides Architecture=$(ARCHITECTURE) > .aws-sam.log 2>&1 \
-		|| { cat .aws-sam.log; exit 1; }
-	@rm -f .aws-sam.log
+	@mkdir -p .local
+	@echo "Building the application with \`sam build\`"
+	@$(SAM) build --cached --parameter-overrides Architecture=$(ARCHITECTURE) > .local/build.log 2>&1 \
+		|| { cat .local/build.log; exit 1; }
 	@touch $@
 
 $(UV):
 	@python3 -m venv .venv/uv
-	@.venv/uv/bin/pip install --quiet uv==$(UV_VERSION)
+	@.venv/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 # One environment a purpose; the handlers, and so their runtime, are always on Lambda's own Python.
-.venv/dev: PYTHON_VERSION = $(PYTHON)
-.venv/%: PYTHON_VERSION = 3.13
+install = echo "Installing the environment $@" \
+	&& $(UV) venv --quiet --clear --python $(1) $@ \
+	&& $(UV) pip sync --quiet --require-hashes --python $@/bin/python $< \
+	&& touch $@
+
 .venv/%: local/requirements/%.txt | $(UV)
-	@echo "Installing the $* environment"
-	@$(UV) venv --quiet --clear --python $(PYTHON_VERSION) $@
-	@$(UV) pip sync --quiet --require-hashes --python $@/bin/python $<
-	@touch $@
+	@$(call install,3.13)
+
+.venv/dev-%: local/requirements/dev.txt | $(UV)
+	@$(call install,$*)

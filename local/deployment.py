@@ -27,7 +27,7 @@ def deploy(cloud: LocalCloud, parameters: dict[str, str], stack: str = "reports"
     """Deploy the built template with these parameters; returns the stack's outputs."""
     # --resolve-s3 would make a managed stack just for this bucket.
     cloud.client("s3").create_bucket(Bucket=f"{stack}-artifacts")
-    command = [
+    command: list[str | Path] = [
         program_of("sam", "sam"),
         "deploy",
         *("--template-file", _localized(SAM_BUILD)),
@@ -54,7 +54,7 @@ def _localized(build: Path) -> Path:
     copy = WORK / "build"
     shutil.rmtree(copy, ignore_errors=True)
     copy.mkdir(parents=True)
-    template = yaml.load((build / "template.yaml").read_text(), Loader=_CloudFormationLoader)
+    template = read_template(build / "template.yaml")
     layer = build / "PingOneReportsLayer" / "python"
     for name, resource in template["Resources"].items():
         properties = resource.get("Properties", {})
@@ -62,9 +62,7 @@ def _localized(build: Path) -> Path:
             case "AWS::Serverless::Function":
                 shutil.copytree(build / name, copy / name)
                 bootstrap = copy / name / "bootstrap"
-                bootstrap.write_text(
-                    _BOOTSTRAP.format(layer=layer, python=python_of("runtime"))
-                )
+                bootstrap.write_text(_BOOTSTRAP.format(layer=layer, python=python_of("runtime")))
                 bootstrap.chmod(0o755)
                 properties["CodeUri"] = name
             case "AWS::Serverless::LayerVersion":
@@ -82,8 +80,13 @@ def _localized(build: Path) -> Path:
     return copy / "template.yaml"
 
 
+def read_template(path: Path) -> dict[str, Any]:
+    """A CloudFormation template in YAML, its short intrinsic functions in their long form."""
+    return dict(yaml.load(path.read_text(), Loader=_CloudFormationLoader))  # noqa: S506 -- a SafeLoader
+
+
 class _CloudFormationLoader(yaml.SafeLoader):
-    """YAML with CloudFormation's short intrinsic functions, read into their long form."""
+    """YAML with CloudFormation's short intrinsic functions."""
 
 
 def _intrinsic(loader: _CloudFormationLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def main() -> int:
         if ended["status"] != "SUCCEEDED":
             show_error(ended)
             return 1
-        _download(stack, ROOT / "out")
+        _download(stack, Path(settings.get("OUT") or ROOT / "out"))
     return 0
 
 
@@ -65,7 +65,9 @@ def _download(stack: Stack, folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
             stack.download(item["Key"], file)
-        console.print(f"[green]✓[/] {path.relative_to(ROOT)} [dim]{item['Size']:,} bytes[/]")
+        console.print(
+            f"[green]✓[/] {folder.name}/{path.relative_to(folder)} [dim]{item['Size']:,} bytes[/]"
+        )
         if path.suffix == ".csv":
             with path.open(newline="", encoding="utf-8") as text:
                 show_first_records(text)

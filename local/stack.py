@@ -43,9 +43,7 @@ class Stack:
         """All events of an execution so far."""
         pages = self.cloud.client("stepfunctions").get_paginator("get_execution_history")
         return [
-            event
-            for page in pages.paginate(executionArn=execution_arn)
-            for event in page["events"]
+            event for page in pages.paginate(executionArn=execution_arn) for event in page["events"]
         ]
 
     def describe(self, execution_arn: str) -> dict[str, Any]:

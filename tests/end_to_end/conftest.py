@@ -1,4 +1,4 @@
-"""The deployed application, shared by all end-to-end tests; each test has an environment of its own.
+"""The deployed application, shared by all end-to-end tests; each has an environment of its own.
 
 Waits take a tenth of their time, in Step Functions and in PingOne alike.
 """
@@ -63,9 +63,7 @@ class Ended:
 
     @property
     def keys(self) -> list[str]:
-        return [
-            item["Key"] for item in self.stack.objects() if self.environment_id in item["Key"]
-        ]
+        return [item["Key"] for item in self.stack.objects() if self.environment_id in item["Key"]]
 
     @property
     def unfinished_uploads(self) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from local.paths import ROOT
 from local.pingone_simulator import PingOneSimulator
-from local.stack import ENVIRONMENT_ID, Stack
+from local.stack import ENVIRONMENT_ID
 
 _CREDENTIALS = ("PINGONE_ENVIRONMENT_ID", "PINGONE_CLIENT_ID", "PINGONE_CLIENT_SECRET")
 
@@ -46,9 +46,7 @@ def test_export_says_which_credentials_are_missing() -> None:
     assert all(name in done.stdout for name in _CREDENTIALS)
 
 
-def test_export_brings_the_report_into_out(
-    pingone: PingOneSimulator, stack: Stack, tmp_path: Path
-) -> None:
+def test_export_brings_the_report_into_out(pingone: PingOneSimulator, tmp_path: Path) -> None:
     values = (ENVIRONMENT_ID, pingone.client_id, pingone.client_secret)
 
     done = _run(
@@ -57,7 +55,13 @@ def test_export_brings_the_report_into_out(
         PINGONE_API_URL=pingone.api_url,
         PINGONE_TOKEN_URL=pingone.token_url(ENVIRONMENT_ID),
         PINGONE_REPORT_NAME="exported",
+        OUT=str(tmp_path),
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
+    assert {path.name for path in tmp_path.rglob("*.*") if path.is_file()} == {
+        "exported.csv",
+        "exported.json",
+        "manifest.json",
+    }
     assert pingone.client_secret not in done.stdout + done.stderr

@@ -1,5 +1,7 @@
 """An export that cannot be whole fails with a typed error and an event, and leaves nothing."""
 
+from typing import Any
+
 import pytest
 
 from local.pingone_simulator import Answer, ChangeBody, Fault, PingOneSimulator, Scenario
@@ -25,9 +27,7 @@ def _assert_failed_cleanly(ended: Ended, error: str) -> None:
         pytest.param(Scenario(final_status="PAUSED"), "ReportFailed", id="unknown status"),
         pytest.param(Scenario(final_status=None), "InvalidResponse", id="status is null"),
         pytest.param(
-            Scenario(
-                faults=(Fault("read_ready", ChangeBody(omit=("zipPassword",)), times=None),)
-            ),
+            Scenario(faults=(Fault("read_ready", ChangeBody(omit=("zipPassword",)), times=None),)),
             "InvalidResponse",
             id="no password",
         ),
@@ -81,7 +81,7 @@ def test_a_report_that_is_never_ready(exporter: Exporter, pingone: PingOneSimula
     ],
 )
 def test_a_wrong_request_never_reaches_pingone(
-    exporter: Exporter, pingone: PingOneSimulator, request_fields: dict[str, object], field: str
+    exporter: Exporter, pingone: PingOneSimulator, request_fields: dict[str, Any], field: str
 ) -> None:
     ended = exporter.run(correlationId="failing", **request_fields)
 

@@ -65,8 +65,9 @@ def _everything_left(stack: Stack) -> Iterator[tuple[str, str]]:
     for group in logs.describe_log_groups()["logGroups"]:
         name = group["logGroupName"]
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName=name)
-        yield f"log {name}", "\n".join(
-            event["message"] for page in pages for event in page["events"]
+        yield (
+            f"log {name}",
+            "\n".join(event["message"] for page in pages for event in page["events"]),
         )
     for item in stack.objects():
         target = {"Bucket": stack.outputs["BucketName"], "Key": item["Key"]}

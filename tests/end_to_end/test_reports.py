@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -129,8 +130,5 @@ def test_pingone_is_never_called_twice_within_five_seconds(
 
     calls = pingone.requests_of(exporter.environment_id)
     assert len(calls) > 4
-    assert all(
-        later.seconds - earlier.seconds >= 5
-        for earlier, later in zip(calls, calls[1:], strict=False)
-    )
+    assert all(later.seconds - earlier.seconds >= 5 for earlier, later in pairwise(calls))
     assert all(call.status in (200, 201) for call in calls)

@@ -40,8 +40,7 @@ def test_an_event_starts_the_export_it_asks_for(exporter: Exporter, stack: Stack
 
     stack.cloud.client("events").put_events(
         Entries=[
-            entry
-            | {"EventBusName": stack.outputs["EventBusName"], "Detail": json.dumps(detail)}
+            entry | {"EventBusName": stack.outputs["EventBusName"], "Detail": json.dumps(detail)}
         ]
     )
     ended = exporter.end_of(_execution(stack, lambda given: given == detail))

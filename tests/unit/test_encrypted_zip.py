@@ -14,6 +14,8 @@ import pytest
 import pyzipper
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from local.zip_maker import make_zip
 from pingone_reports.encrypted_zip import EncryptedZip
 from pingone_reports.errors import (
     CorruptZip,
@@ -26,8 +28,6 @@ from pingone_reports.errors import (
     UnsupportedEncryption,
     WrongPassword,
 )
-
-from local.zip_maker import make_zip
 from tests.zips import VARIANTS, declaring, declaring_aes, open_zip, variant_name
 
 PASSWORD = "qwertzuiop"

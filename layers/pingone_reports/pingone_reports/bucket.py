@@ -67,7 +67,7 @@ class Upload:
     def __init__(self, bucket: Bucket, key: str, content_type: str) -> None:
         self.key = key
         self._bucket = bucket
-        self._target = {"Bucket": bucket.name, "Key": key}
+        self._target: dict[str, Any] = {"Bucket": bucket.name, "Key": key}
         self._content_type = content_type
         self._buffer = bytearray()
         self._upload_id = ""

@@ -13,7 +13,7 @@ from pingone_reports.polling import MIN_SECONDS_BETWEEN_CALLS, seconds_until_nex
 def check_report(export: Export, pingone: PingOne) -> dict[str, Any]:
     """The report's status, and the seconds to wait before PingOne is called again.
 
-    The links and the password that come with SUCCESS are dropped here: FetchReport asks for its own.
+    The links and the password that come with SUCCESS are dropped: FetchReport asks for its own.
     Raises DeadlineExceeded, ReportFailed, and whatever PingOne.read_exploration raises.
     """
     retry_after = 0.0

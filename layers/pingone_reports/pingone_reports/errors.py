@@ -79,7 +79,7 @@ class PingOneUnavailable(ExportError):
 
 
 class LinkRefused(ExportError):
-    """Raised when a presigned URL, fresh ones included, is refused: expired, or its credentials are."""
+    """Raised when PingOne's file store refuses even fresh presigned URLs."""
 
 
 class DownloadInterrupted(ExportError):

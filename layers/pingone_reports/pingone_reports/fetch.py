@@ -58,13 +58,17 @@ def fetch_report(
         }
         with ThreadPoolExecutor(len(formats)) as pool:
             files = [pool.submit(downloads[name].run, uploads[name]) for name in formats]
-            failed = [done for done in wait(files, return_when=FIRST_EXCEPTION).done if done.exception()]
+            failed = [
+                done for done in wait(files, return_when=FIRST_EXCEPTION).done if done.exception()
+            ]
             stop.set()
         for file in failed or files:
             file.result()
         for upload in uploads.values():
             upload.commit()
-    manifest = manifest_of(export, links.exploration, bucket.name, [file.result() for file in files])
+    manifest = manifest_of(
+        export, links.exploration, bucket.name, [file.result() for file in files]
+    )
     if not bucket.create_json(manifest_key, manifest):
         manifest = bucket.read_json(manifest_key) or manifest
     return completed_event(manifest, manifest_key)

@@ -53,7 +53,8 @@ class JsonRecordCounter:
     """Counts the records of a JSON file whose shape is not documented.
 
     Records are the items of the outermost list of objects, be it the file itself or a value in an
-    enclosing object; in a file without such a list they are the top-level objects, one a line.
+    enclosing object. In a file without such a list they are the top-level objects, one a line; but
+    one object that has only other lists encloses an empty one.
     """
 
     def __init__(self) -> None:
@@ -62,6 +63,7 @@ class JsonRecordCounter:
         self._escaped = False
         self._first_byte = b""
         self._top_level_objects = 0
+        self._has_list = False
         self._list_depth = -1
         self._listed_objects = 0
 
@@ -77,7 +79,7 @@ class JsonRecordCounter:
         """The number of records; raises InvalidReport unless the file is whole JSON."""
         if self._open or self._in_string or self._first_byte not in (b"[", b"{"):
             raise InvalidReport("The JSON file is empty or ends inside a value.")
-        if self._top_level_objects > 1 or self._list_depth < 0:
+        if self._top_level_objects > 1 or not self._has_list:
             return self._top_level_objects
         return self._listed_objects
 
@@ -99,9 +101,7 @@ class JsonRecordCounter:
         at = 0
         while at < len(run):
             # Flat records in a list, by far the commonest run, are counted without a look at each.
-            if len(self._open) == self._list_depth and (
-                flat := _FLAT_OBJECTS.match(run, at)
-            ):
+            if len(self._open) == self._list_depth and (flat := _FLAT_OBJECTS.match(run, at)):
                 self._listed_objects += (flat.end() - at) // 2
                 at = flat.end()
                 continue
@@ -121,6 +121,8 @@ class JsonRecordCounter:
                 if self._list_depth < 0 or depth < self._list_depth:
                     self._list_depth, self._listed_objects = depth, 0
                 self._listed_objects += depth == self._list_depth
+        else:
+            self._has_list = True
         self._open.append(mark)
 
 

@@ -74,7 +74,7 @@ class RemoteFile(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move the position; the next read opens a new request if it is not where the last ended."""
+        """Move the position; reading on from elsewhere than the last read opens a new request."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
         position = base + offset
         if position < 0:

@@ -54,7 +54,9 @@ def pingone() -> PingOne:
                 ) from None
             raise SecretUnavailable(f"Secrets Manager did not answer ({code}).") from None
 
-    return PingOne(session(), config().api_url, AccessTokens(session(), config().token_url, read_secret))
+    return PingOne(
+        session(), config().api_url, AccessTokens(session(), config().token_url, read_secret)
+    )
 
 
 @cache
