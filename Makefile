@@ -8,6 +8,9 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/layers/pingone_reports
 # A Python of this machine if it has the version that is asked for; else uv downloads one.
 export UV_PYTHON_PREFERENCE ?= system
 
+# Compiling once is most of a fast start.
+unexport PYTHONDONTWRITEBYTECODE
+
 UV := .venv/uv/bin/uv
 DEV_ENVIRONMENT := .venv/dev$(if $(filter-out 3.13,$(PYTHON)),-$(PYTHON))
 DEV := $(DEV_ENVIRONMENT)/bin

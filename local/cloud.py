@@ -101,8 +101,6 @@ class LocalCloud:
                     "MINISTACK_REGION": REGION,
                     "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
                     "S3_DATA_DIR": str(self._data),
-                    # Lambda functions inherit this process's environment.
-                    "PYTHONDONTWRITEBYTECODE": "1",
                 },
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -124,13 +122,14 @@ class LocalCloud:
         self._stop()
 
     def _issue_certificate(self) -> Path:
-        """A certificate of an authority that only what runs here trusts, beside the public ones."""
+        """A certificate of an authority that only what runs here trusts, beside the usual ones."""
         authority = trustme.CA()
         certificate = WORK / f"{self.log.stem}-certificate.pem"
         authority.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(
             str(certificate)
         )
-        self.ca_bundle.write_text(Path(certifi.where()).read_text())
+        usual = os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where()
+        self.ca_bundle.write_text(Path(usual).read_text())
         authority.cert_pem.write_to_path(str(self.ca_bundle), append=True)
         return certificate
 

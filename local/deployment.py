@@ -30,7 +30,7 @@ def deploy(cloud: LocalCloud, parameters: dict[str, str], stack: str = "reports"
     command: list[str | Path] = [
         program_of("sam", "sam"),
         "deploy",
-        *("--template-file", _localized(SAM_BUILD)),
+        *("--template-file", _localized(SAM_BUILD, WORK / f"{cloud.log.stem}-build")),
         *("--stack-name", stack, "--capabilities", "CAPABILITY_IAM"),
         *("--s3-bucket", f"{stack}-artifacts"),
         *("--no-progressbar", "--no-confirm-changeset", "--parameter-overrides"),
@@ -49,9 +49,8 @@ def deploy(cloud: LocalCloud, parameters: dict[str, str], stack: str = "reports"
     return {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
 
 
-def _localized(build: Path) -> Path:
+def _localized(build: Path, copy: Path) -> Path:
     """A copy of the built template whose functions run under this machine's Python."""
-    copy = WORK / "build"
     shutil.rmtree(copy, ignore_errors=True)
     copy.mkdir(parents=True)
     template = read_template(build / "template.yaml")

@@ -30,7 +30,9 @@ class ClientCredentials:
             values = [document[name] for name in ("clientId", "clientSecret")]
         except (ValueError, TypeError, KeyError):
             values = []
-        if not values or not all(isinstance(value, str) and value for value in values):
+        if not values or not all(
+            isinstance(value, str) and value.isascii() and value for value in values
+        ):
             # No `from`: the parser's exception quotes the secret.
             raise InvalidSecret(
                 "The secret must hold the worker application's credentials as "
@@ -96,12 +98,14 @@ class AccessTokens:
             )
         try:
             body = response.json()
-            token, lifetime = str(body["access_token"]), float(body["expires_in"])
+            token, lifetime = body["access_token"], float(body["expires_in"])
         except (ValueError, TypeError, KeyError):
+            token = None
+        if not isinstance(token, str) or not token:
             raise InvalidResponse(
                 "PingOne's token endpoint answered without access_token and expires_in: "
                 "check the token URL."
-            ) from None
+            )
         self._token = token
         self._renew_at = now + lifetime - _EXPIRY_MARGIN_SECONDS
         return token

@@ -61,7 +61,7 @@ class FreshLinks:
                     self._export.request.correlation_id,
                 )
             except RateLimited as answer:
-                pause = answer.retry_after
+                pause = max(answer.retry_after, MIN_SECONDS_BETWEEN_CALLS)
                 continue
             exploration = Exploration.parse(body)
             if exploration.status != SUCCESS:

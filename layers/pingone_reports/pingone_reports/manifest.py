@@ -29,7 +29,7 @@ def export_folder(export: Export, key_prefix: str) -> str:
     """The folder of an export, ending in `/`: the same for every try of one execution."""
     folder = (
         f"report={export.request.report_name}/environment={export.request.environment_id}"
-        f"/date={export.execution.started_at:%Y-%m-%d}/{export.execution.name}/"
+        f"/date={export.execution.started_at.astimezone(UTC):%Y-%m-%d}/{export.execution.name}/"
     )
     return f"{key_prefix}/{folder}" if key_prefix else folder
 

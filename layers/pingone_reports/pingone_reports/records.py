@@ -101,7 +101,11 @@ class JsonRecordCounter:
         at = 0
         while at < len(run):
             # Flat records in a list, by far the commonest run, are counted without a look at each.
-            if len(self._open) == self._list_depth and (flat := _FLAT_OBJECTS.match(run, at)):
+            if (
+                len(self._open) == self._list_depth
+                and self._open[-1] == ord("[")
+                and (flat := _FLAT_OBJECTS.match(run, at))
+            ):
                 self._listed_objects += (flat.end() - at) // 2
                 at = flat.end()
                 continue

@@ -13,7 +13,7 @@ _FIELDS = ("environmentId", "reportName", "fields", "filter", "formats", "correl
 
 @dataclass(frozen=True, kw_only=True)
 class ExportRequest:
-    """One report to export. Empty `fields` mean all that PingOne has; an empty `filter` means none."""
+    """One report to export. No `fields` mean all that PingOne has; an empty `filter` means none."""
 
     environment_id: str
     report_name: str

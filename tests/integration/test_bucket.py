@@ -1,0 +1,246 @@
+"""Objects appear in a real S3 whole or not at all, and its refusals have their types."""
+
+import hashlib
+import json
+import random
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from local.cloud import LocalCloud
+from pingone_reports import bucket as bucket_module
+from pingone_reports.bucket import Bucket
+from pingone_reports.errors import ExportError, StorageDenied, StorageUnavailable
+from tests.unit.asking import told
+
+NAME = "reports"
+KEY = "pingone/report=devices/devices.csv"
+# The smallest part that S3 takes, but for the last.
+PART_BYTES = 5 * 1024 * 1024
+CONTENT_TYPE = "text/csv; charset=utf-8"
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[LocalCloud]:
+    with LocalCloud(log_name="test-bucket") as cloud:
+        cloud.client("s3").create_bucket(Bucket=NAME)
+        yield cloud
+
+
+@pytest.fixture(scope="module")
+def powerless(cloud: LocalCloud) -> Any:
+    """A client of a user that may do nothing."""
+    iam = cloud.client("iam")
+    iam.create_user(UserName="nobody")
+    key = iam.create_access_key(UserName="nobody")["AccessKey"]
+    return boto3.client(
+        "s3",
+        endpoint_url=cloud.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"],
+        verify=str(cloud.ca_bundle),
+        config=Config(s3={"addressing_style": "path"}),
+    )
+
+
+@pytest.fixture
+def s3(cloud: LocalCloud) -> Iterator[Any]:
+    """A client; the bucket is empty again after the test."""
+    client = cloud.client("s3")
+    yield client
+    for item in client.list_objects_v2(Bucket=NAME).get("Contents", []):
+        client.delete_object(Bucket=NAME, Key=item["Key"])
+
+
+@pytest.fixture
+def bucket(s3: Any, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    monkeypatch.setattr(bucket_module, "PART_BYTES", PART_BYTES)
+    return Bucket(s3, NAME)
+
+
+def keys(s3: Any) -> list[str]:
+    """The objects that a reader sees."""
+    return [item["Key"] for item in s3.list_objects_v2(Bucket=NAME).get("Contents", [])]
+
+
+def unfinished(s3: Any) -> list[str]:
+    """The uploads that were neither completed nor aborted."""
+    uploads = s3.list_multipart_uploads(Bucket=NAME).get("Uploads", [])
+    return [upload["Key"] for upload in uploads]
+
+
+def content(size: int) -> bytes:
+    return random.Random(size).randbytes(size)
+
+
+class TestUpload:
+    @pytest.mark.parametrize("size", [0, 1, PART_BYTES - 1])
+    def test_a_small_object_is_a_single_put(self, bucket: Bucket, s3: Any, size: int) -> None:
+        with bucket.upload(KEY, CONTENT_TYPE) as upload:
+            upload.write(content(size))
+            upload.flush()
+            assert keys(s3) == unfinished(s3) == []
+            upload.commit()
+        answer = s3.get_object(Bucket=NAME, Key=KEY)
+        assert answer["Body"].read() == content(size)
+        assert answer["ContentType"] == CONTENT_TYPE
+        assert "-" not in answer["ETag"]
+
+    @pytest.mark.parametrize(
+        ("size", "parts"),
+        [
+            (PART_BYTES, 1),
+            (PART_BYTES + 1, 2),
+            (2 * PART_BYTES, 2),
+            (2 * PART_BYTES + 1, 3),
+            (4 * PART_BYTES + 12_345, 5),
+        ],
+    )
+    def test_a_large_one_is_put_in_parts(
+        self, bucket: Bucket, s3: Any, size: int, parts: int
+    ) -> None:
+        data = content(size)
+        with bucket.upload(KEY, CONTENT_TYPE) as upload:
+            for start in range(0, size, 1_000_003):
+                upload.write(data[start : start + 1_000_003])
+            upload.flush()
+            assert keys(s3) == []
+            assert unfinished(s3) == [KEY]
+            upload.commit()
+        answer = s3.get_object(Bucket=NAME, Key=KEY)
+        body = answer["Body"].read()
+        assert hashlib.sha256(body).digest() == hashlib.sha256(data).digest()
+        assert answer["ContentType"] == CONTENT_TYPE
+        assert answer["ETag"].strip('"').endswith(f"-{parts}")
+        assert unfinished(s3) == []
+
+    def test_one_chunk_may_hold_many_parts(self, bucket: Bucket, s3: Any) -> None:
+        with bucket.upload(KEY, CONTENT_TYPE) as upload:
+            upload.write(content(3 * PART_BYTES + 7))
+            upload.commit()
+        assert s3.get_object(Bucket=NAME, Key=KEY)["Body"].read() == content(3 * PART_BYTES + 7)
+
+    def test_a_committed_one_stays_when_what_comes_next_fails(
+        self, bucket: Bucket, s3: Any
+    ) -> None:
+        def fail_later() -> None:
+            with bucket.upload(KEY, CONTENT_TYPE) as upload:
+                upload.write(content(PART_BYTES + 1))
+                upload.commit()
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            fail_later()
+        assert keys(s3) == [KEY]
+
+    @pytest.mark.parametrize("size", [1, PART_BYTES, 3 * PART_BYTES])
+    def test_without_a_commit_nothing_is_left(self, bucket: Bucket, s3: Any, size: int) -> None:
+        with bucket.upload(KEY, CONTENT_TYPE) as upload:
+            upload.write(content(size))
+            upload.flush()
+        assert keys(s3) == unfinished(s3) == []
+
+    @pytest.mark.parametrize("size", [1, 3 * PART_BYTES])
+    def test_nor_after_a_failure_in_the_middle(self, bucket: Bucket, s3: Any, size: int) -> None:
+        def fail_halfway() -> None:
+            with bucket.upload(KEY, CONTENT_TYPE) as upload:
+                upload.write(content(size))
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            fail_halfway()
+        assert keys(s3) == unfinished(s3) == []
+
+    def test_an_abandoned_one_leaves_the_object_before_it(self, bucket: Bucket, s3: Any) -> None:
+        s3.put_object(Bucket=NAME, Key=KEY, Body=b"before")
+        with bucket.upload(KEY, CONTENT_TYPE) as upload:
+            upload.write(content(PART_BYTES))
+        assert s3.get_object(Bucket=NAME, Key=KEY)["Body"].read() == b"before"
+
+
+class TestJson:
+    def test_what_was_created_is_read(self, bucket: Bucket, s3: Any) -> None:
+        document = {"filter": 'name eq "Zoë"', "files": []}
+        assert bucket.create_json("a/manifest.json", document)
+        assert bucket.read_json("a/manifest.json") == document
+        answer = s3.get_object(Bucket=NAME, Key="a/manifest.json")
+        assert answer["ContentType"] == "application/json"
+        assert json.load(answer["Body"]) == document
+
+    def test_it_is_created_once(self, bucket: Bucket) -> None:
+        assert bucket.create_json("a/manifest.json", {"try": 1})
+        assert not bucket.create_json("a/manifest.json", {"try": 2})
+        assert bucket.read_json("a/manifest.json") == {"try": 1}
+
+    @pytest.mark.usefixtures("s3")
+    def test_what_is_not_there_is_none(self, bucket: Bucket) -> None:
+        assert bucket.read_json("a/manifest.json") is None
+
+
+def use(bucket: Bucket, how: str) -> None:
+    """One of the ways in which a bucket is used."""
+    match how:
+        case "read":
+            bucket.read_json("a/manifest.json")
+        case "create":
+            bucket.create_json("a/manifest.json", {})
+        case _:
+            with bucket.upload(KEY, CONTENT_TYPE) as upload:
+                upload.write(content(1 if how == "put" else PART_BYTES))
+                upload.commit()
+
+
+USES = pytest.mark.parametrize("how", ["read", "create", "put", "put in parts"])
+
+
+class TestErrors:
+    @USES
+    def test_a_missing_bucket_is_a_denial(self, bucket: Bucket, how: str) -> None:
+        bucket.name = "no-such-bucket"
+        with pytest.raises(StorageDenied, match="NoSuchBucket"):
+            use(bucket, how)
+
+    @USES
+    def test_a_role_without_permissions_is_denied(
+        self, bucket: Bucket, powerless: Any, how: str
+    ) -> None:
+        bucket.s3 = powerless
+        with pytest.raises(StorageDenied, match="check that the bucket exists"):
+            use(bucket, how)
+
+    @USES
+    @pytest.mark.usefixtures("bucket")
+    def test_nobody_there_is_worth_another_try(self, how: str) -> None:
+        with socket.socket() as bound:
+            bound.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+            s3 = boto3.client(
+                "s3",
+                endpoint_url=url,
+                region_name="us-east-1",
+                aws_access_key_id="canary",
+                aws_secret_access_key="canary",
+                config=Config(retries={"total_max_attempts": 1}),
+            )
+            with pytest.raises(StorageUnavailable, match="EndpointConnectionError") as failure:
+                use(Bucket(s3, NAME), how)
+        assert url not in told(failure.value)
+
+    def test_a_part_that_fails_leaves_no_object(self, bucket: Bucket, s3: Any) -> None:
+        def send_and_lose_the_upload() -> None:
+            with bucket.upload(KEY, CONTENT_TYPE) as upload:
+                upload.write(content(PART_BYTES))
+                upload.flush()
+                (lost,) = s3.list_multipart_uploads(Bucket=NAME)["Uploads"]
+                s3.abort_multipart_upload(Bucket=NAME, Key=KEY, UploadId=lost["UploadId"])
+                upload.write(content(PART_BYTES))
+                upload.commit()
+
+        with pytest.raises(ExportError, match="UploadPart"):
+            send_and_lose_the_upload()
+        assert keys(s3) == unfinished(s3) == []

@@ -1,0 +1,245 @@
+"""The state machine's definition holds together, and every failure of it ends red."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+import yaml
+from cfnlint.api import lint
+
+from local.paths import ROOT
+from pingone_reports import errors
+
+SUBSTITUTIONS = {
+    name: f"arn:aws:lambda:eu-central-1:123456789012:function:{name}"
+    for name in ("StartReportFunctionArn", "CheckReportFunctionArn", "FetchReportFunctionArn")
+} | {"EventBusName": "reports-reports"}
+
+Definition = dict[str, Any]
+
+
+def definition() -> Definition:
+    """A new copy of the definition, as it is deployed."""
+    text = (ROOT / "statemachine" / "export_report.asl.yaml").read_text()
+    return dict(yaml.safe_load(re.sub(r"\$\{(\w+)\}", lambda m: SUBSTITUTIONS[m[1]], text)))
+
+
+MACHINE = definition()
+STATES: dict[str, dict[str, Any]] = MACHINE["States"]
+TASKS = sorted(name for name, state in STATES.items() if state["Type"] == "Task")
+PUBLISHING = {name for name in TASKS if STATES[name]["Resource"].endswith(":events:putEvents")}
+
+
+def targets(state: dict[str, Any]) -> Iterator[str]:
+    """The states that may come after this one."""
+    for transition in (state, *state.get("Choices", ()), *state.get("Catch", ())):
+        if "Next" in transition:
+            yield transition["Next"]
+    if "Default" in state:
+        yield state["Default"]
+
+
+def dangling(machine: Definition) -> set[str]:
+    """The states that are named but not there."""
+    named = {machine["StartAt"], *(n for s in machine["States"].values() for n in targets(s))}
+    return named - set(machine["States"])
+
+
+def unreachable(machine: Definition) -> set[str]:
+    """The states that no path leads to."""
+    reached: set[str] = set()
+    ahead = [machine["StartAt"]]
+    while ahead:
+        name = ahead.pop()
+        if name not in reached:
+            reached.add(name)
+            ahead += targets(machine["States"].get(name, {}))
+    return set(machine["States"]) - reached
+
+
+def dead_ends(machine: Definition) -> set[str]:
+    """The states that go nowhere, and do not say that they end."""
+    return {
+        name
+        for name, state in machine["States"].items()
+        if state["Type"] not in ("Succeed", "Fail")
+        and not state.get("End")
+        and "Next" not in state
+        and "Default" not in state
+    }
+
+
+def error_names(state: dict[str, Any]) -> Iterator[str]:
+    """The errors that a state retries or catches."""
+    for rule in (*state.get("Retry", ()), *state.get("Catch", ())):
+        yield from rule["ErrorEquals"]
+
+
+@cache
+def _findings(definition_json: str) -> tuple[str, ...]:
+    resource = {
+        "Type": "AWS::StepFunctions::StateMachine",
+        "Properties": {
+            "RoleArn": "arn:aws:iam::123456789012:role/export-report",
+            "Definition": json.loads(definition_json),
+        },
+    }
+    template = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"Machine": resource}}
+    return tuple(str(finding) for finding in lint(json.dumps(template)))
+
+
+def findings(machine: Definition) -> tuple[str, ...]:
+    """What cfn-lint has against a definition; behind AWS::Serverless it would not look at it."""
+    return _findings(json.dumps(machine))
+
+
+class TestLint:
+    def test_it_finds_nothing_in_the_definition(self) -> None:
+        assert findings(definition()) == ()
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            lambda states: states["StartReport"].pop("Type"),
+            lambda states: states["StartReport"].update(Type="Tsk"),
+            lambda states: states["StartReport"].update(Resource=7),
+            lambda states: states["WaitForPingOne"].update(Seconds=-5),
+            lambda states: states["IsReportReady"].update(Choices="SUCCESS"),
+            lambda states: states["FetchReport"]["Retry"][0].pop("ErrorEquals"),
+            lambda states: states["FetchReport"].update(Parameters={"a": "JSONPath is not ours"}),
+        ],
+    )
+    def test_it_finds_a_broken_copy(self, spoil: Callable[[Definition], object]) -> None:
+        broken = definition()
+        spoil(broken["States"])
+        assert findings(broken)
+
+
+class TestGraph:
+    def test_every_state_that_is_named_exists(self) -> None:
+        assert dangling(MACHINE) == set()
+
+    def test_every_state_is_reached(self) -> None:
+        assert unreachable(MACHINE) == set()
+
+    def test_no_state_is_a_dead_end(self) -> None:
+        assert dead_ends(MACHINE) == set()
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            lambda machine: machine.update(StartAt="Gone"),
+            lambda machine: machine["States"]["StartReport"].update(Next="Gone"),
+            lambda machine: machine["States"]["StartReport"]["Catch"][0].update(Next="Gone"),
+            lambda machine: machine["States"]["IsReportReady"].update(Default="Gone"),
+            lambda machine: machine["States"]["IsReportReady"]["Choices"][0].update(Next="Gone"),
+        ],
+    )
+    def test_a_name_that_leads_nowhere_is_noticed(
+        self, spoil: Callable[[Definition], object]
+    ) -> None:
+        broken = definition()
+        spoil(broken)
+        assert dangling(broken) == {"Gone"}
+
+    def test_an_island_is_noticed(self) -> None:
+        broken = definition()
+        broken["States"]["Island"] = {"Type": "Wait", "Seconds": 1, "Next": "StartReport"}
+        assert unreachable(broken) == {"Island"}
+
+    def test_a_dead_end_is_noticed(self) -> None:
+        broken = definition()
+        del broken["States"]["WaitForPingOne"]["Next"]
+        assert dead_ends(broken) == {"WaitForPingOne"}
+
+    def test_it_ends_published_or_failed_and_in_no_other_way(self) -> None:
+        ends = {
+            name
+            for name, state in STATES.items()
+            if state.get("End") or state["Type"] in ("Succeed", "Fail")
+        }
+        assert ends == {"PublishCompleted", "ExportFailed"}
+        assert STATES["PublishCompleted"]["End"] is True
+        assert STATES["ExportFailed"]["Type"] == "Fail"
+
+    def test_no_failure_leads_back_to_success(self) -> None:
+        after_failure = definition() | {"StartAt": "PublishFailed"}
+        assert set(STATES) - unreachable(after_failure) == {"PublishFailed", "ExportFailed"}
+
+    def test_every_call_of_pingone_comes_after_a_wait(self) -> None:
+        """But for the first, and for FetchReport's own."""
+        for name in ("StartReport", "CheckReport"):
+            assert STATES[name]["Next"] == "WaitForPingOne"
+        assert STATES["WaitForPingOne"]["Next"] == "IsReportReady"
+
+
+class TestLimits:
+    def test_the_execution_has_a_timeout_beyond_pingones_half_hour(self) -> None:
+        assert MACHINE["TimeoutSeconds"] > 1800
+
+    @pytest.mark.parametrize("name", TASKS)
+    def test_every_task_has_a_timeout(self, name: str) -> None:
+        assert 0 < STATES[name]["TimeoutSeconds"] <= 930
+
+    @pytest.mark.parametrize("name", TASKS)
+    def test_every_task_waits_between_its_tries_and_gives_up(self, name: str) -> None:
+        assert STATES[name]["Retry"]
+        for rule in STATES[name]["Retry"]:
+            assert rule["MaxAttempts"] <= 10
+            assert rule["IntervalSeconds"] >= (2 if name in PUBLISHING else 5)
+            assert rule["BackoffRate"] > 1
+            assert rule["MaxDelaySeconds"] <= 120
+            assert rule["JitterStrategy"] == "FULL"
+
+    @pytest.mark.parametrize("name", TASKS)
+    def test_every_task_catches_everything(self, name: str) -> None:
+        assert STATES[name]["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
+
+    @pytest.mark.parametrize("name", TASKS)
+    def test_every_catch_leads_to_the_failure(self, name: str) -> None:
+        expected = "ExportFailed" if name == "PublishFailed" else "PublishFailed"
+        assert {rule["Next"] for rule in STATES[name]["Catch"]} == {expected}
+
+
+class TestErrors:
+    @pytest.mark.parametrize("name", TASKS)
+    def test_only_the_events_are_retried_whatever_happens(self, name: str) -> None:
+        retried = {error for rule in STATES[name]["Retry"] for error in rule["ErrorEquals"]}
+        assert ("States.ALL" in retried) == (name in PUBLISHING)
+
+    @pytest.mark.parametrize("name", TASKS)
+    def test_every_name_of_ours_is_an_error_of_ours(self, name: str) -> None:
+        ours = {error for error in error_names(STATES[name]) if "." not in error}
+        known = {
+            error.__name__
+            for error in vars(errors).values()
+            if isinstance(error, type) and issubclass(error, errors.ExportError)
+        }
+        assert ours <= known
+
+    @pytest.mark.parametrize("name", sorted(set(TASKS) - PUBLISHING))
+    def test_what_more_tries_do_not_mend_is_not_retried(self, name: str) -> None:
+        lasting = {
+            "InvalidRequest", "InvalidConfiguration", "InvalidSecret", "Unauthorized",
+            "AccessDenied", "ReportRejected", "ReportFailed", "ReportExpired", "DeadlineExceeded",
+            "WrongPassword", "UnexpectedError", "ExportError",
+        }  # fmt: skip
+        retried = {error for rule in STATES[name]["Retry"] for error in rule["ErrorEquals"]}
+        assert not retried & lasting
+
+    def test_what_is_worth_another_try_is_retried(self) -> None:
+        """Errors whose docstring says so, in every function that can raise them."""
+        always = {"PingOneUnavailable", "SecretUnavailable"}
+        fetching = {"DownloadInterrupted", "DownloadChanged", "StorageUnavailable"}
+        worth = {e.__name__ for e in vars(errors).values() if "; worth a" in (e.__doc__ or "")}
+        assert worth == always | fetching
+        not_retried = {
+            (name, error)
+            for name in set(TASKS) - PUBLISHING
+            for error in always | (fetching if name == "FetchReport" else set())
+            if error not in error_names(STATES[name])
+        }
+        assert not_retried == set()

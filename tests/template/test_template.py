@@ -1,0 +1,314 @@
+"""The template explains its parameters, permits no more than is needed and wires what is read."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import yaml
+
+from local.deployment import read_template
+from local.paths import ROOT
+from pingone_reports.config import Config
+
+Resource = dict[str, Any]
+
+TEMPLATE = read_template(ROOT / "template.yaml")
+PARAMETERS: dict[str, dict[str, Any]] = TEMPLATE["Parameters"]
+INTERFACE: dict[str, Any] = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]
+RESOURCES: dict[str, Resource] = TEMPLATE["Resources"]
+DEFINITION_SUBSTITUTION = re.compile(r"\$\{(\w+)\}")
+
+
+def resources_of(resource_type: str) -> dict[str, Resource]:
+    """The resources of one type, by name."""
+    return {name: item for name, item in RESOURCES.items() if item["Type"] == resource_type}
+
+
+FUNCTIONS = resources_of("AWS::Serverless::Function")
+ROLES = resources_of("AWS::IAM::Role")
+
+
+def statements(role: Resource) -> Iterator[dict[str, Any]]:
+    """What a role allows."""
+    for policy in role["Properties"]["Policies"]:
+        yield from policy["PolicyDocument"]["Statement"]
+
+
+def as_list(value: Any) -> list[Any]:
+    """One item or several, as IAM takes both."""
+    return value if isinstance(value, list) else [value]
+
+
+def resource_patterns(value: Any) -> Iterator[str]:
+    """Every literal of an ARN, however it is put together."""
+    match value:
+        case str():
+            yield value
+        case list():
+            for item in value:
+                yield from resource_patterns(item)
+        case {"Fn::If": [_, *branches]}:
+            yield from resource_patterns(branches)
+        case {"Fn::Sub": [text, *_]} | {"Fn::Sub": str() as text}:
+            yield text
+        case {"Ref": _} | {"Fn::GetAtt": _}:
+            yield "one resource"
+        case _:
+            raise AssertionError(f"An ARN in a form that this test does not know: {value}")
+
+
+def accepts(parameter: Mapping[str, Any], value: object) -> bool:
+    """Whether a value satisfies a parameter's constraints, as CloudFormation checks them."""
+    text = str(value)
+    return (
+        ("AllowedValues" not in parameter or text in map(str, parameter["AllowedValues"]))
+        and bool(re.fullmatch(parameter.get("AllowedPattern", "(?s:.*)"), text))
+        and len(text) <= parameter.get("MaxLength", 4096)
+        and float(parameter.get("MinValue", "-inf")) <= _number(parameter, text)
+        and _number(parameter, text) <= float(parameter.get("MaxValue", "inf"))
+    )
+
+
+def _number(parameter: Mapping[str, Any], text: str) -> float:
+    return float(text) if parameter["Type"] == "Number" else 0
+
+
+class TestParameters:
+    def test_every_one_is_in_one_group(self) -> None:
+        grouped = [name for group in INTERFACE["ParameterGroups"] for name in group["Parameters"]]
+        assert sorted(grouped) == sorted(PARAMETERS)
+
+    def test_every_group_has_a_label(self) -> None:
+        assert all(group["Label"]["default"] for group in INTERFACE["ParameterGroups"])
+
+    def test_every_label_is_of_a_parameter(self) -> None:
+        assert set(INTERFACE["ParameterLabels"]) <= set(PARAMETERS)
+
+    @pytest.mark.parametrize("name", PARAMETERS)
+    def test_every_one_says_what_it_is_and_what_it_must_be(self, name: str) -> None:
+        assert PARAMETERS[name]["Description"].endswith(".")
+        assert PARAMETERS[name]["ConstraintDescription"].startswith("must be ")
+
+    @pytest.mark.parametrize("name", PARAMETERS)
+    def test_every_one_is_constrained(self, name: str) -> None:
+        bounds = {"MinValue", "MaxValue"} <= set(PARAMETERS[name])
+        assert bounds or {"AllowedPattern", "AllowedValues"} & set(PARAMETERS[name])
+
+    @pytest.mark.parametrize("name", PARAMETERS)
+    def test_every_pattern_holds_the_whole_value(self, name: str) -> None:
+        pattern = PARAMETERS[name].get("AllowedPattern", "^$")
+        assert pattern.startswith("^")
+        assert pattern.endswith("$")
+
+    @pytest.mark.parametrize("name", [n for n, p in PARAMETERS.items() if "Default" in p])
+    def test_every_default_satisfies_its_own_constraints(self, name: str) -> None:
+        assert accepts(PARAMETERS[name], PARAMETERS[name]["Default"])
+
+    def test_an_environment_id_is_enough(self) -> None:
+        assert [name for name in PARAMETERS if "Default" not in PARAMETERS[name]] == [
+            "EnvironmentId"
+        ]
+
+    def test_every_one_is_used(self) -> None:
+        used = json.dumps([TEMPLATE[part] for part in ("Conditions", "Globals", "Resources")])
+        for name in PARAMETERS:
+            assert f'"Ref": "{name}"' in used or f"${{{name}}}" in used, name
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("EnvironmentId", "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"),
+            ("PingOneRegion", "com.au"),
+            ("SecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:worker-Ab12Cd"),
+            ("SecretArn", "arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:a/b-c"),
+            ("ApiUrl", "http://127.0.0.1:8080/v1"),
+            ("TokenUrl", "https://login.example.com/as/token"),
+            ("ReportFields", "userId"),
+            ("ReportFields", "userId, username ,deviceId"),
+            ("ReportFilter", '(mfaEnabled eq "true")'),
+            ("ReportFilter", "x" * 2000),
+            ("BucketName", "my-bucket.reports"),
+            ("KeyPrefix", ""),
+            ("KeyPrefix", "exports/pingone"),
+            ("ScheduleExpression", ""),
+            ("ScheduleExpression", "rate(1 day)"),
+            ("ScheduleTimeZone", "America/Argentina/Buenos_Aires"),
+            ("ScheduleTimeZone", "Etc/GMT+3"),
+            ("PollingLimitSeconds", 30),
+            ("LogRetentionDays", 3653),
+        ],
+    )
+    def test_what_a_user_may_want_is_allowed(self, name: str, value: object) -> None:
+        assert accepts(PARAMETERS[name], value)
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("EnvironmentId", ""),
+            ("EnvironmentId", "abfba8f6"),
+            ("PingOneRegion", "us"),
+            ("SecretArn", "worker-app"),
+            ("ApiUrl", "api.pingone.com/v1"),
+            ("ApiUrl", "https://api.pingone.com/v1?a=b"),
+            ("TokenUrl", "https://"),
+            ("ReportName", "../devices"),
+            ("ReportName", "a" * 65),
+            ("ReportFields", "userId,,username"),
+            ("ReportFields", "user id"),
+            ("ReportFilter", "x" * 2001),
+            ("ReportFilter", "a\nb"),
+            ("ReportFormats", "xml"),
+            ("PollingLimitSeconds", 29),
+            ("PollingLimitSeconds", 1801),
+            ("BucketName", "My_Bucket"),
+            ("KeyPrefix", "/pingone"),
+            ("KeyPrefix", "pingone/"),
+            ("ScheduleExpression", "every day"),
+            ("MaxReportMegabytes", 0),
+            ("LogRetentionDays", 2),
+        ],
+    )
+    def test_what_cannot_work_is_refused(self, name: str, value: object) -> None:
+        assert not accepts(PARAMETERS[name], value)
+
+
+class TestPermissions:
+    def test_every_function_has_a_role_of_its_own(self) -> None:
+        roles = [function["Properties"]["Role"]["Fn::GetAtt"][0] for function in FUNCTIONS.values()]
+        assert roles == [f"{name}Role" for name in FUNCTIONS]
+
+    def test_every_role_has_one_user(self) -> None:
+        elsewhere = {name: item for name, item in RESOURCES.items() if name not in ROLES}
+        for role in ROLES:
+            assert json.dumps(elsewhere).count(f'["{role}", "Arn"]') == 1, role
+
+    def test_sam_adds_no_role_and_no_policy_of_its_own(self) -> None:
+        for resource in RESOURCES.values():
+            if resource["Type"].startswith("AWS::Serverless::"):
+                assert "Policies" not in resource["Properties"]
+                assert "Events" not in resource["Properties"]
+        assert "Role" in RESOURCES["ExportReport"]["Properties"]
+
+    @pytest.mark.parametrize("name", ROLES)
+    def test_no_role_has_a_managed_policy(self, name: str) -> None:
+        assert "ManagedPolicyArns" not in ROLES[name]["Properties"]
+        assert not resources_of("AWS::IAM::ManagedPolicy")
+        assert not resources_of("AWS::IAM::Policy")
+
+    @pytest.mark.parametrize("name", ROLES)
+    def test_every_statement_has_its_reason(self, name: str) -> None:
+        reasons = [statement["Sid"] for statement in statements(ROLES[name])]
+        assert len(set(reasons)) == len(reasons) > 0
+        assert {statement["Effect"] for statement in statements(ROLES[name])} == {"Allow"}
+
+    @pytest.mark.parametrize("name", ROLES)
+    def test_every_action_is_named_in_full(self, name: str) -> None:
+        for statement in statements(ROLES[name]):
+            assert "NotAction" not in statement
+            for action in as_list(statement["Action"]):
+                assert re.fullmatch(r"[a-z0-9]+:[A-Za-z]+", action)
+
+    @pytest.mark.parametrize("name", ROLES)
+    def test_every_resource_is_named(self, name: str) -> None:
+        for statement in statements(ROLES[name]):
+            assert "NotResource" not in statement
+            for pattern in resource_patterns(statement["Resource"]):
+                # A star stands for exports below the prefix, and for nothing else.
+                assert "*" not in pattern.replace("/${Prefix}report=*", "")
+
+    @pytest.mark.parametrize("name", ROLES)
+    def test_every_role_is_for_one_service(self, name: str) -> None:
+        (statement,) = ROLES[name]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        assert statement["Action"] == "sts:AssumeRole"
+        assert re.fullmatch(r"[a-z]+\.amazonaws\.com", statement["Principal"]["Service"])
+
+    def test_only_the_fetch_may_touch_the_bucket(self) -> None:
+        touching = {
+            name
+            for name, role in ROLES.items()
+            for statement in statements(role)
+            for action in as_list(statement["Action"])
+            if action.startswith("s3:")
+        }
+        assert touching == {"FetchReportRole"}
+
+
+class TestWiring:
+    def test_the_functions_get_exactly_the_variables_that_are_read(self) -> None:
+        class Recorder(dict[str, str]):
+            def __contains__(self, name: object) -> bool:
+                return True
+
+            def __getitem__(self, name: str) -> str:
+                read.add(name)
+                return "1"
+
+        read: set[str] = set()
+        Config.from_environment(Recorder())
+        given = set(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"])
+        assert {name for name in given if not name.startswith("AWS_")} == read
+        assert not any("Environment" in function["Properties"] for function in FUNCTIONS.values())
+
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    def test_every_functions_code_is_there(self, name: str) -> None:
+        folder = ROOT / FUNCTIONS[name]["Properties"]["CodeUri"]
+        assert "\ndef handler(" in (folder / "app.py").read_text()
+
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    def test_every_function_logs_where_its_logs_are_kept_for_a_while(self, name: str) -> None:
+        group = FUNCTIONS[name]["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
+        assert group == f"{name}Logs"
+        assert RESOURCES[group]["Properties"] == {"RetentionInDays": {"Ref": "LogRetentionDays"}}
+
+    def test_every_function_ends_before_the_task_that_calls_it(self) -> None:
+        states = self.definition()["States"]
+        for name, function in FUNCTIONS.items():
+            assert function["Properties"]["Timeout"] < states[name]["TimeoutSeconds"]
+
+    def test_the_state_machine_gets_exactly_the_substitutions_that_it_has(self) -> None:
+        text = (ROOT / RESOURCES["ExportReport"]["Properties"]["DefinitionUri"]).read_text()
+        substitutions = RESOURCES["ExportReport"]["Properties"]["DefinitionSubstitutions"]
+        assert set(DEFINITION_SUBSTITUTION.findall(text)) == set(substitutions)
+
+    def test_every_task_calls_the_function_of_its_name(self) -> None:
+        substitutions = RESOURCES["ExportReport"]["Properties"]["DefinitionSubstitutions"]
+        for name, state in self.definition()["States"].items():
+            if name in FUNCTIONS:
+                placeholder = state["Arguments"]["FunctionName"]
+                (substitution,) = DEFINITION_SUBSTITUTION.findall(placeholder)
+                assert substitutions[substitution] == {"Fn::GetAtt": [name, "Arn"]}
+
+    def test_what_cannot_start_an_export_is_kept(self) -> None:
+        queue = {"Arn": {"Fn::GetAtt": ["UndeliveredRequests", "Arn"]}}
+        (rule_target,) = RESOURCES["ExportRequestedRule"]["Properties"]["Targets"]
+        schedule_target = RESOURCES["ExportSchedule"]["Properties"]["Target"]
+        assert rule_target["DeadLetterConfig"] == schedule_target["DeadLetterConfig"] == queue
+
+    def test_the_bucket_survives_the_stack_and_is_private(self) -> None:
+        bucket = RESOURCES["ReportsBucket"]
+        assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
+        assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
+
+    def test_the_outputs_are_what_a_user_needs_next(self) -> None:
+        assert set(TEMPLATE["Outputs"]) == {
+            "StateMachineArn",
+            "BucketName",
+            "SecretArn",
+            "EventBusName",
+            "UndeliveredRequestsUrl",
+        }
+        assert all(output["Description"].endswith(".") for output in TEMPLATE["Outputs"].values())
+
+    @pytest.mark.parametrize("output", TEMPLATE["Outputs"].values())
+    def test_every_output_is_of_a_resource_that_is_there(self, output: dict[str, Any]) -> None:
+        names = re.findall(r'"Ref": "(\w+)"', json.dumps(output["Value"]))
+        assert names
+        assert set(names) <= set(RESOURCES) | set(PARAMETERS)
+
+    @staticmethod
+    def definition() -> dict[str, Any]:
+        """The state machine's, before its substitutions."""
+        path = ROOT / RESOURCES["ExportReport"]["Properties"]["DefinitionUri"]
+        return dict(yaml.safe_load(path.read_text()))

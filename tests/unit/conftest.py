@@ -1,0 +1,46 @@
+"""PingOne, simulated over HTTP on a clock that a test moves, and the client that asks it."""
+
+from collections.abc import Iterator
+
+import pytest
+import requests
+from hypothesis import settings
+
+from local.pingone_simulator import PingOneSimulator, Scenario
+from pingone_reports.credentials import AccessTokens
+from pingone_reports.pingone import PingOne
+from tests.unit.asking import ENVIRONMENT_ID, secret_of
+from tests.unit.test_pingone_simulator import FakeBucket, ManualClock
+
+# How long an example takes says more about this machine than about the code.
+settings.register_profile("unit", deadline=None)
+settings.load_profile("unit")
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def simulator(clock: ManualClock) -> Iterator[PingOneSimulator]:
+    with PingOneSimulator(FakeBucket(), default_scenario=Scenario(rows=5), clock=clock) as running:
+        yield running
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        yield session
+
+
+@pytest.fixture
+def tokens(simulator: PingOneSimulator, session: requests.Session) -> AccessTokens:
+    return AccessTokens(session, simulator.token_url(ENVIRONMENT_ID), lambda: secret_of(simulator))
+
+
+@pytest.fixture
+def pingone(
+    simulator: PingOneSimulator, session: requests.Session, tokens: AccessTokens
+) -> PingOne:
+    return PingOne(session, simulator.api_url, tokens)

@@ -1,0 +1,70 @@
+"""Every sample in events/ keeps to its schema, and so does what the code makes of it."""
+
+import json
+
+import pytest
+
+from pingone_reports.export import Export
+from pingone_reports.manifest import completed_event
+from tests.unit.documents import EVENTS, faults, sample, schema
+
+SAMPLES = sorted(path.name.removesuffix(".schema.json") for path in EVENTS.glob("*.schema.json"))
+
+
+class TestSamples:
+    @pytest.mark.parametrize("name", SAMPLES)
+    def test_every_one_keeps_to_its_schema(self, name: str) -> None:
+        assert faults(name, sample(name)) == []
+
+    @pytest.mark.parametrize("name", SAMPLES)
+    def test_a_schema_takes_nothing_else(self, name: str) -> None:
+        assert faults(name, sample(name) | {"unknown": 1})
+        assert faults(name, [])
+
+    @pytest.mark.parametrize("name", SAMPLES)
+    def test_a_schema_requires_what_it_says(self, name: str) -> None:
+        for required in schema(name)["required"]:
+            document = sample(name)
+            del document[required]
+            assert faults(name, document), required
+
+    @pytest.mark.parametrize("time", ["2026-03-01", "2026-03-01T02:00:00", "yesterday", 7])
+    def test_a_time_without_its_zone_is_no_time(self, time: object) -> None:
+        assert faults("manifest", sample("manifest") | {"createdAt": time})
+
+    def test_there_is_no_sample_without_a_schema_but_the_event_as_it_is_sent(self) -> None:
+        files = {path.name for path in EVENTS.glob("*.json")}
+        known = {f"{name}{end}" for name in SAMPLES for end in (".json", ".schema.json")}
+        assert files - known == {"export-requested.event.json"}
+
+    def test_no_sample_holds_a_link_or_a_password(self) -> None:
+        for path in EVENTS.iterdir():
+            text = path.read_text()
+            for part in ("X-Amz", "zipPassword", "PresignedUrl", "amazonaws.com"):
+                assert part not in text, path.name
+
+
+class TestEntry:
+    def test_the_event_that_requests_an_export_is_a_request(self) -> None:
+        entries = sample("export-requested.event")
+        assert entries
+        for entry in entries:
+            assert set(entry) == {"EventBusName", "Source", "DetailType", "Detail"}
+            assert entry["DetailType"] == "PingOne Report Export Requested"
+            assert faults("export-request", json.loads(entry["Detail"])) == []
+
+
+class TestState:
+    @pytest.mark.parametrize("name", ["start-report-output", "check-report-input"])
+    def test_an_export_comes_back_from_its_state(self, name: str) -> None:
+        state = sample(name)["export"]
+        assert Export.from_state(state).to_state() == state
+
+    def test_what_starts_is_what_is_checked(self) -> None:
+        started = sample("start-report-output")["export"]
+        assert faults("check-report-input", {"export": started}) == []
+        assert sample("check-report-input") == {"export": started}
+
+    def test_the_completed_event_is_the_manifest_and_its_key(self) -> None:
+        completed = sample("export-completed")
+        assert completed_event(sample("manifest"), completed["manifestKey"]) == completed

@@ -1,0 +1,77 @@
+"""An export lands in a folder of its own, and its manifest keeps to the schema."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+from pingone_reports.exploration import Exploration
+from pingone_reports.export import Export
+from pingone_reports.manifest import LandedFile, completed_event, export_folder, manifest_of
+from tests.unit.documents import faults, polling_answer, sample
+
+EXPORT = Export.from_state(sample("check-report-input")["export"])
+EXPLORATION = Exploration.parse(polling_answer())
+FILES = [
+    LandedFile(format="csv", key="a/devices.csv", bytes=1, sha256="0" * 64, records=0),
+    LandedFile(format="json", key="a/devices.json", bytes=2, sha256="f" * 64, records=0),
+]
+FOLDER = (
+    "report=devices/environment=abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6/date=2026-03-01/"
+    "5f2c1c1e-3a6f-4a57-9c39-0c1d6c8b7e21/"
+)
+
+
+def started(time: datetime) -> Export:
+    return replace(EXPORT, execution=replace(EXPORT.execution, started_at=time))
+
+
+class TestFolder:
+    def test_it_is_named_by_report_environment_date_and_execution(self) -> None:
+        assert export_folder(EXPORT, "pingone") == f"pingone/{FOLDER}"
+
+    def test_without_a_prefix_no_slash_leads(self) -> None:
+        assert export_folder(EXPORT, "") == FOLDER
+
+    def test_it_is_that_of_the_sample_manifest(self) -> None:
+        keys = [file["key"] for file in sample("manifest")["files"]]
+        folder = export_folder(EXPORT, "pingone")
+        assert keys == [f"{folder}devices.csv", f"{folder}devices.json"]
+        assert sample("export-completed")["manifestKey"] == f"{folder}manifest.json"
+
+    def test_its_date_is_that_of_the_start_whenever_it_ends(self) -> None:
+        late = started(datetime(2026, 2, 28, 23, 59, 59, tzinfo=UTC))
+        assert "/date=2026-02-28/" in export_folder(late, "")
+
+    def test_its_date_is_in_utc(self) -> None:
+        zone = timezone(timedelta(hours=9))
+        assert "/date=2026-02-28/" in export_folder(
+            started(datetime(2026, 3, 1, 8, tzinfo=zone)), ""
+        )
+
+
+class TestManifest:
+    def test_it_keeps_to_its_schema(self) -> None:
+        manifest = manifest_of(EXPORT, EXPLORATION, "reports", FILES)
+        assert faults("manifest", manifest) == []
+        assert faults("export-completed", completed_event(manifest, "a/manifest.json")) == []
+
+    def test_it_says_what_was_asked_and_what_landed(self) -> None:
+        manifest = manifest_of(EXPORT, EXPLORATION, "reports", FILES)
+        assert manifest["fields"] == list(EXPORT.request.fields)
+        assert manifest["filter"] == EXPORT.request.filter
+        assert manifest["correlationId"] == "nightly-2026-03-01"
+        assert manifest["executionArn"] == EXPORT.execution.arn
+        assert manifest["bucket"] == "reports"
+        assert [file["key"] for file in manifest["files"]] == ["a/devices.csv", "a/devices.json"]
+
+    def test_it_says_how_fresh_the_data_can_be(self) -> None:
+        """A cached file is two hours old, and the database 15 minutes behind."""
+        manifest = manifest_of(EXPORT, EXPLORATION, "reports", FILES)
+        assert manifest["createdAt"] == "2023-10-16T11:51:26.000Z"
+        assert manifest["dataNotBefore"] == "2023-10-16T09:36:26.000Z"
+        assert manifest["dataNotAfter"] == "2023-10-16T11:51:31.600Z"
+        assert manifest["expiresAt"] == "2023-10-16T12:21:26.000Z"
+
+    def test_it_is_published_now(self) -> None:
+        published = manifest_of(EXPORT, EXPLORATION, "reports", FILES)["publishedAt"]
+        age = datetime.now(UTC) - datetime.fromisoformat(published)
+        assert timedelta(seconds=-1) < age < timedelta(seconds=10)

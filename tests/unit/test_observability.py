@@ -1,0 +1,116 @@
+"""Logs say whose they are, and no error leaves that could hold a secret."""
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pingone_reports import errors
+from pingone_reports.errors import ExportError, RateLimited, UnexpectedError, WrongPassword
+from pingone_reports.observability import log_as, log_as_export, logger, only_typed_errors
+from tests.unit.asking import execution, export_of, told
+
+CANARY = "https://s3.test/devices.zip?X-Amz-Signature=canary"
+
+
+def raising(error: BaseException) -> Any:
+    """A handler that fails so."""
+
+    @only_typed_errors
+    def handler(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
+        raise error
+
+    return handler
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> StringIO:
+    """What is logged."""
+    stream = StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", stream)
+    return stream
+
+
+def lines(log: StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log.getvalue().splitlines()]
+
+
+class TestErrors:
+    def test_what_a_handler_returns_passes(self) -> None:
+        @only_typed_errors
+        def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+            """Says what it got."""
+            return event | {"context": context}
+
+        assert handler({"a": 1}, "b") == {"a": 1, "context": "b"}
+        assert handler.__doc__ == "Says what it got."
+
+    @pytest.mark.parametrize("error", [WrongPassword("Wrong."), RateLimited("Busy.", 7)])
+    def test_an_error_of_ours_passes_unchanged(self, error: ExportError, log: StringIO) -> None:
+        with pytest.raises(type(error)) as passed:
+            raising(error)({}, None)
+        assert passed.value is error
+        (line,) = lines(log)
+        assert line["level"] == "ERROR"
+        assert line["message"] == str(error)
+        assert line["error"] == type(error).__name__
+
+    @pytest.mark.parametrize("kind", [ValueError, KeyError, OSError, RuntimeError, RecursionError])
+    def test_any_other_leaves_with_its_type_and_place_alone(
+        self, kind: type[Exception], log: StringIO
+    ) -> None:
+        with pytest.raises(UnexpectedError) as unexpected:
+            raising(kind(CANARY))({}, None)
+        assert kind.__name__ in str(unexpected.value)
+        assert "test_observability.py:" in str(unexpected.value)
+        assert "canary" not in told(unexpected.value)
+        (line,) = lines(log)
+        assert line["error"] == "UnexpectedError"
+        assert "canary" not in log.getvalue()
+
+    def test_nor_does_a_cause_of_it_leave(self) -> None:
+        @only_typed_errors
+        def handler(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
+            try:
+                raise OSError(CANARY)
+            except OSError as cause:
+                raise ValueError(CANARY) from cause
+
+        with pytest.raises(UnexpectedError) as unexpected:
+            handler({}, None)
+        assert "canary" not in told(unexpected.value)
+
+    @given(st.text(min_size=20))
+    def test_no_message_of_another_is_ever_logged(self, message: str) -> None:
+        with pytest.raises(UnexpectedError) as unexpected:
+            raising(ValueError(message))({}, None)
+        assert message not in str(unexpected.value)
+
+    def test_every_error_says_when_it_is_raised(self) -> None:
+        ours = [error for error in vars(errors).values() if isinstance(error, type)]
+        assert len(ours) > 20
+        for error in ours:
+            assert issubclass(error, ExportError)
+            assert error is ExportError or str(error.__doc__).startswith("Raised ")
+
+
+class TestLogs:
+    def test_every_line_says_whose_it_is(self, log: StringIO) -> None:
+        log_as_export(export_of("0fe52654"))
+        logger.info("Something happened.")
+        (line,) = lines(log)
+        assert line["execution"] == "5f2c1c1e"
+        assert line["correlation_id"] == "nightly-2026-03-01"
+        assert line["exploration"] == "0fe52654"
+        assert line["service"] == "pingone-report-exporter"
+
+    def test_nothing_of_the_invocation_before_is_left(self, log: StringIO) -> None:
+        log_as(execution(), "first", "0fe52654")
+        log_as(execution(), "second")
+        logger.info("Something happened.")
+        (line,) = lines(log)
+        assert line["correlation_id"] == "second"
+        assert "exploration" not in line

@@ -1,0 +1,196 @@
+"""A request is completed from the defaults, and a wrong one is told what is allowed."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pingone_reports.errors import InvalidRequest
+from pingone_reports.request import ExportRequest
+from tests.unit.documents import faults, sample
+
+DEFAULTS: dict[str, Any] = {
+    "environmentId": "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
+    "reportName": "devices",
+    "fields": ["userId", "username"],
+    "filter": "",
+    "formats": ["csv", "json"],
+    "correlationId": "5f2c1c1e-3a6f-4a57-9c39-0c1d6c8b7e21",
+}
+OVERRIDES: dict[str, Any] = {
+    "environmentId": "11111111-2222-3333-4444-555555555555",
+    "reportName": "blocked-devices_2",
+    "fields": [],
+    "filter": '(deviceType eq "SMS")',
+    "formats": ["json"],
+    "correlationId": "ticket/42:a+b=c@d._-",
+}
+
+
+def parse(document: object) -> ExportRequest:
+    return ExportRequest.parse(document, DEFAULTS)
+
+
+class TestDefaults:
+    def test_an_empty_request_asks_for_the_defaults(self) -> None:
+        assert parse({}).to_document() == DEFAULTS
+
+    @pytest.mark.parametrize("name", DEFAULTS)
+    def test_a_field_overrides_its_default_and_no_other(self, name: str) -> None:
+        request = parse({name: OVERRIDES[name]})
+        assert request.to_document() == DEFAULTS | {name: OVERRIDES[name]}
+
+    @pytest.mark.parametrize("name", DEFAULTS)
+    def test_null_is_as_good_as_absent(self, name: str) -> None:
+        assert parse({name: None}) == parse({})
+
+    def test_what_has_no_default_must_be_given(self) -> None:
+        with pytest.raises(InvalidRequest, match="'environmentId' must be the UUID"):
+            ExportRequest.parse({}, {})
+
+    def test_a_wrong_default_is_found_too(self) -> None:
+        with pytest.raises(InvalidRequest, match="'formats'"):
+            ExportRequest.parse({}, DEFAULTS | {"formats": ["xml"]})
+
+    def test_the_sample_is_a_request(self) -> None:
+        assert parse(sample("export-request")).to_document() == sample("export-request")
+
+
+class TestRefusals:
+    @pytest.mark.parametrize("document", [None, [], "{}", 7, True])
+    def test_only_an_object_is_a_request(self, document: object) -> None:
+        with pytest.raises(InvalidRequest, match="must be a JSON object"):
+            parse(document)
+
+    def test_an_unknown_field_is_named_with_those_that_are_known(self) -> None:
+        with pytest.raises(InvalidRequest) as refusal:
+            parse({"format": ["csv"]})
+        assert "'format'" in str(refusal.value)
+        assert all(name in str(refusal.value) for name in DEFAULTS)
+
+    @pytest.mark.parametrize(
+        ("name", "value", "allowed"),
+        [
+            ("environmentId", "", "UUID"),
+            ("environmentId", 7, "UUID"),
+            ("environmentId", "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6/users", "UUID"),
+            ("environmentId", "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6\n", "UUID"),
+            ("environmentId", "../bfba8f6-49eb-49f5-a5d9-80ad5c98f9f6", "UUID"),
+            ("reportName", "", "1 to 64 letters"),
+            ("reportName", "..", "1 to 64 letters"),
+            ("reportName", "a/b", "1 to 64 letters"),
+            ("reportName", "-devices", "1 to 64 letters"),
+            ("reportName", "d" * 65, "1 to 64 letters"),
+            ("reportName", ["devices"], "1 to 64 letters"),
+            ("fields", "userId", "a list of at most 100"),
+            ("fields", {"userId": True}, "a list of at most 100"),
+            ("fields", ["userId", 7], "a list of at most 100"),
+            ("fields", ["userId", None], "a list of at most 100"),
+            ("fields", [["userId"]], "a list of at most 100"),
+            ("fields", ["userId", "userId"], "different PingOne field names"),
+            ("fields", ["user id"], "a list of at most 100"),
+            ("fields", ["f" * 65], "a list of at most 100"),
+            ("fields", [f"f{n}" for n in range(101)], "a list of at most 100"),
+            ("filter", 7, "at most 2000 characters"),
+            ("filter", ["mfaEnabled"], "at most 2000 characters"),
+            ("filter", "a\nb", "at most 2000 characters"),
+            ("filter", "x" * 2001, "at most 2000 characters"),
+            ("formats", "csv", "['csv'], ['json'] or ['csv', 'json']"),
+            ("formats", [], "['csv'], ['json'] or ['csv', 'json']"),
+            ("formats", ["CSV"], "['csv'], ['json'] or ['csv', 'json']"),
+            ("formats", ["csv", "csv"], "['csv'], ['json'] or ['csv', 'json']"),
+            ("formats", ["csv", "json", "xml"], "['csv'], ['json'] or ['csv', 'json']"),
+            ("correlationId", "", "1 to 128 letters"),
+            ("correlationId", 42, "1 to 128 letters"),
+            ("correlationId", "a b", "1 to 128 letters"),
+            ("correlationId", "a\r\nX-Injected: 1", "1 to 128 letters"),
+            ("correlationId", "é", "1 to 128 letters"),
+            ("correlationId", "c" * 129, "1 to 128 letters"),
+        ],
+    )
+    def test_a_wrong_value_is_told_its_field_and_what_is_allowed(
+        self, name: str, value: object, allowed: str
+    ) -> None:
+        with pytest.raises(InvalidRequest) as refusal:
+            parse({name: value})
+        assert f"{name!r} must be " in str(refusal.value)
+        assert allowed in str(refusal.value)
+
+    @pytest.mark.parametrize("name", [*DEFAULTS, "unknown"])
+    def test_a_long_value_is_never_repeated(self, name: str) -> None:
+        with pytest.raises(InvalidRequest) as refusal:
+            parse({name: "s3cr3t?" * 1000})
+        assert "s3cr3t?" not in str(refusal.value)
+
+    def test_a_long_unknown_name_is_cut(self) -> None:
+        with pytest.raises(InvalidRequest) as refusal:
+            parse({"n" * 100_000: 1})
+        assert len(str(refusal.value)) < 250
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+_RIGHT: dict[str, st.SearchStrategy[Any]] = {
+    "environmentId": st.uuids().map(str),
+    "reportName": st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z"),
+    "fields": st.lists(st.from_regex(r"\A[A-Za-z][A-Za-z0-9_.]{0,9}\Z"), max_size=4, unique=True),
+    "filter": st.text(st.characters(exclude_categories=["Cc"]), max_size=20),
+    "formats": st.sampled_from([["csv"], ["json"], ["csv", "json"], ["json", "csv"]]),
+    "correlationId": st.from_regex(r"\A[A-Za-z0-9._:/+=@-]{1,128}\Z"),
+}
+_NEARLY_RIGHT: dict[str, st.SearchStrategy[Any]] = {
+    "environmentId": st.uuids().map(lambda uuid: f"{uuid}\n".upper()),
+    "reportName": st.from_regex(r"\A[A-Za-z0-9_-]{0,66}\n?\Z"),
+    "fields": st.lists(st.from_regex(r"\A[A-Za-z][A-Za-z0-9_.]?\n?\Z") | st.text(max_size=3))
+    | st.integers(98, 102).map(lambda count: [f"f{number}" for number in range(count)]),
+    "filter": st.text(max_size=20) | st.integers(1998, 2002).map("é".__mul__),
+    "formats": st.lists(st.sampled_from(["csv", "json", "xml", "CSV"]), max_size=3),
+    "correlationId": st.from_regex(r"\A[A-Za-z0-9._:/+=@ -]{0,130}\n?\Z"),
+}
+_FIELDS = {name: _RIGHT[name] | _NEARLY_RIGHT[name] | _JSON for name in DEFAULTS}
+_REQUESTS = st.fixed_dictionaries(
+    {},
+    optional=_FIELDS | {"formats ": st.none()},
+)
+
+
+def accepted(document: object) -> bool:
+    try:
+        parse(document)
+    except InvalidRequest:
+        return False
+    return True
+
+
+class TestSchema:
+    @given(_REQUESTS | _JSON)
+    @example({"reportName": "devices\n"})
+    @example({"fields": ["userId", "userId"]})
+    @example({"formats": ["csv", "json", "csv"]})
+    @example({"filter": "\x7f"})
+    @example({"filter": "\x80"})
+    @example({"correlationId": True})
+    @example([])
+    def test_the_parser_accepts_what_the_schema_accepts_and_nothing_else(
+        self, document: object
+    ) -> None:
+        assert accepted(document) == (not faults("export-request", document))
+
+    @given(st.sampled_from(sorted(_FIELDS)), st.data())
+    def test_nor_do_they_part_over_any_one_field(self, name: str, data: st.DataObject) -> None:
+        document = {name: data.draw(_FIELDS[name])}
+        assert accepted(document) == (not faults("export-request", document))
+
+    @given(st.fixed_dictionaries({}, optional=_RIGHT))
+    def test_a_request_comes_back_from_its_document(self, document: dict[str, Any]) -> None:
+        request = parse(document)
+        carried = json.loads(json.dumps(request.to_document()))
+        assert ExportRequest.parse(carried, {}) == request
+        assert faults("export-request", carried) == []
