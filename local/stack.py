@@ -115,7 +115,10 @@ class Stack:
 
 @contextmanager
 def simulated_pingone(
-    cloud: LocalCloud, scenario: Scenario | None = None, time_scale: float = 1.0
+    cloud: LocalCloud,
+    scenario: Scenario | None = None,
+    time_scale: float = 1.0,
+    rate_limits: bool = True,
 ) -> Iterator[PingOneSimulator]:
     """A PingOne whose report files lie in the local cloud, behind its presigned links."""
     cloud.client("s3").create_bucket(Bucket=_LINKS_BUCKET)
@@ -126,7 +129,9 @@ def simulated_pingone(
         ca_bundle=str(cloud.ca_bundle),
     )
     bucket = S3ReportBucket(client, _LINKS_BUCKET)
-    with PingOneSimulator(bucket, default_scenario=scenario, time_scale=time_scale) as simulator:
+    with PingOneSimulator(
+        bucket, default_scenario=scenario, time_scale=time_scale, rate_limits=rate_limits
+    ) as simulator:
         yield simulator
 
 

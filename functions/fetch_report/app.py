@@ -7,6 +7,9 @@ from pingone_reports.export import Export
 from pingone_reports.fetch import fetch_report
 from pingone_reports.observability import log_as_export, only_typed_errors
 
+# Kept back from the function's time, to abort what is unfinished and to say so.
+_SECONDS_TO_GIVE_UP = 15
+
 
 @only_typed_errors
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -18,5 +21,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         services.session(),
         services.bucket(),
         services.config(),
-        lambda: context.get_remaining_time_in_millis() / 1000,
+        lambda: context.get_remaining_time_in_millis() / 1000 - _SECONDS_TO_GIVE_UP,
     )

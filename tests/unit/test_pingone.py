@@ -196,6 +196,7 @@ class TestFailures:
         with pytest.raises(PingOneUnavailable) as failure:
             pingone.create_exploration(REQUEST)
         assert secrets_in(told(failure.value), simulator) == []
+        assert "127.0.0.1" not in told(failure.value)
 
 
 class _Scripted(BaseHTTPRequestHandler):

@@ -337,8 +337,9 @@ class TestInterruptions:
         with socket.socket() as bound:
             bound.bind(("127.0.0.1", 0))
             reader.links = Links(f"http://127.0.0.1:{bound.getsockname()[1]}")
-            with pytest.raises(DownloadInterrupted, match="ConnectionError"):
+            with pytest.raises(DownloadInterrupted, match="ConnectionError") as interruption:
                 reader.open()
+        assert "canary" not in told(interruption.value)
 
 
 class TestLinks:

@@ -57,6 +57,20 @@ class TestDefaults:
     def test_the_sample_is_a_request(self) -> None:
         assert parse(sample("export-request")).to_document() == sample("export-request")
 
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("reportName", "d" * 64),
+            ("fields", [f"f{number}" for number in range(100)]),
+            ("fields", ["f" * 64]),
+            ("filter", "x" * 2000),
+            ("correlationId", "c" * 128),
+        ],
+    )
+    def test_the_longest_that_is_allowed_is_allowed(self, name: str, value: object) -> None:
+        assert parse({name: value}).to_document()[name] == value
+        assert faults("export-request", {name: value}) == []
+
 
 class TestRefusals:
     @pytest.mark.parametrize("document", [None, [], "{}", 7, True])

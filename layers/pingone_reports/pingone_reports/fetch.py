@@ -94,6 +94,11 @@ class _Download:
             for chunk in zipped.stream():
                 if self.stop.is_set():
                     raise DownloadInterrupted("The export's other file failed.")
+                if self.seconds_left() <= 0:
+                    raise DownloadInterrupted(
+                        f"The function's time ran out after {size} bytes: give it more memory, "
+                        "which is more speed, or narrow the report's filter."
+                    )
                 size += len(chunk)
                 sha256.update(chunk)
                 records.update(chunk)
