@@ -50,8 +50,10 @@ class TestCsv:
                 st.lists(AWKWARD, min_size=columns, max_size=columns), min_size=1, max_size=8
             )
         ),
-        st.sampled_from(["\n", "\r\n"]),
-        st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+        # Before 3.13, the csv module quotes a return by itself only where it ends lines.
+        st.sampled_from(
+            [("\r\n", csv.QUOTE_MINIMAL), ("\r\n", csv.QUOTE_ALL), ("\n", csv.QUOTE_ALL)]
+        ),
         st.booleans(),
         st.booleans(),
         CUTS,
@@ -59,12 +61,12 @@ class TestCsv:
     def test_rows_are_those_that_the_csv_module_reads(
         self,
         rows: list[list[str]],
-        line_end: str,
-        quoting: Any,
+        dialect: tuple[str, Any],
         bom: bool,
         last_line_ends: bool,
         places: list[float],
     ) -> None:
+        line_end, quoting = dialect
         text = io.StringIO(newline="")
         csv.writer(text, lineterminator=line_end, quoting=quoting).writerows(rows)
         content = text.getvalue() if last_line_ends else text.getvalue().removesuffix(line_end)
