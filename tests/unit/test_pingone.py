@@ -171,6 +171,7 @@ class TestFailures:
         [
             (17, 17),
             ("0", 0),
+            ("9" * 400, 86_400),
             (None, 5),
             ("soon", 5),
             ("-1", 5),
@@ -307,6 +308,13 @@ class TestAnswers:
             "PingOne answered 400 (INVALID_DATA; The request could not be completed.; "
             "filter: No such attribute.; id 8b1c)"
         )
+
+    def test_null_details_do_not_hide_the_message(
+        self, pingone: PingOne, scripted: ScriptedServer
+    ) -> None:
+        scripted.status, scripted.body = 400, b'{"message": "No.", "details": null}'
+        with pytest.raises(ReportRejected, match=r"No\."):
+            read(pingone, UNKNOWN_ID)
 
     def test_a_long_error_body_is_cut(self, pingone: PingOne, scripted: ScriptedServer) -> None:
         scripted.status, scripted.body = 400, json.dumps({"message": "no" * 10_000}).encode()

@@ -1,6 +1,7 @@
 """A request is completed from the defaults, and a wrong one is told what is allowed."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pingone_reports.errors import InvalidRequest
+from pingone_reports.export import Execution
 from pingone_reports.request import ExportRequest
 from tests.unit.documents import faults, sample
 
@@ -181,6 +183,13 @@ def accepted(document: object) -> bool:
     except InvalidRequest:
         return False
     return True
+
+
+def test_any_name_of_an_execution_makes_a_correlation_id() -> None:
+    execution = Execution(arn="", name="nightly (São Paulo)!", started_at=datetime.now(UTC))
+    assert parse({"correlationId": execution.correlation_id}).correlation_id == (
+        "nightly--S-o-Paulo--"
+    )
 
 
 class TestSchema:

@@ -1,5 +1,6 @@
 """An export: what the state machine carries from StartReport to CheckReport to FetchReport."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,11 @@ class Execution:
     arn: str
     name: str
     started_at: datetime
+
+    @property
+    def correlation_id(self) -> str:
+        """The name, in the characters of a correlation id: AWS allows more of them."""
+        return re.sub(r"[^A-Za-z0-9._:/+=@-]", "-", self.name)
 
     @classmethod
     def parse(cls, document: Mapping[str, str]) -> Self:

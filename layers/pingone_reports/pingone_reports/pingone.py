@@ -140,7 +140,7 @@ def _describe(response: requests.Response) -> str:
     """Status, code, message and id of an error body, which support asks for."""
     try:
         body = response.json()
-        details = [*body.get("details", [])]
+        details = body.get("details") or []
         parts = [f"{body[name]}" for name in ("code", "message") if body.get(name)]
         parts += [f"{detail.get('target')}: {detail.get('message')}" for detail in details]
         parts += [f"id {body['id']}"] if body.get("id") else []
@@ -154,4 +154,5 @@ def _describe(response: requests.Response) -> str:
 def _retry_after(response: requests.Response) -> float:
     """Seconds of the Retry-After header; PingOne documents whole seconds."""
     value = response.headers.get("Retry-After", "")
-    return float(value) if value.isdecimal() else MIN_SECONDS_BETWEEN_CALLS
+    # What is longer than a day is as good as nothing, and longer than some is infinity.
+    return min(float(value), 86_400) if value.isdecimal() else MIN_SECONDS_BETWEEN_CALLS

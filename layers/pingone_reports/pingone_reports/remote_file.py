@@ -162,7 +162,8 @@ class RemoteFile(io.RawIOBase):
                 self._hang_up()
                 failure = f"the connection failed ({type(interruption).__name__})"
                 error = DownloadInterrupted
-                self._sleep(min(2**attempt, max(self._seconds_left(), 0)))
+                if attempt < _MAX_TRIES - 1:
+                    self._sleep(min(2**attempt, max(self._seconds_left(), 0)))
             if self._seconds_left() <= 0:
                 break
         raise error(
