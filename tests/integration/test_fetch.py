@@ -1,8 +1,12 @@
-"""The fetch, from real presigned links to a real bucket, when its time runs out."""
+"""The fetch, from real presigned links to a real bucket."""
 
+import gzip
+import hashlib
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import requests
@@ -35,7 +39,9 @@ _REQUEST = {
 def cloud() -> Iterator[LocalCloud]:
     with LocalCloud(log_name="test-fetch") as cloud:
         cloud.client("s3").create_bucket(Bucket="reports")
-        yield cloud
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("REQUESTS_CA_BUNDLE", str(cloud.ca_bundle))
+            yield cloud
 
 
 @pytest.fixture(scope="module")
@@ -45,44 +51,75 @@ def simulator(cloud: LocalCloud) -> Iterator[PingOneSimulator]:
 
 
 @pytest.mark.parametrize("chunks", [0, 1, 40])
+@pytest.mark.parametrize("compression", ["none", "gzip"])
 def test_when_no_time_is_left_it_stops_early_and_leaves_nothing(
-    cloud: LocalCloud, simulator: PingOneSimulator, chunks: int, monkeypatch: pytest.MonkeyPatch
+    cloud: LocalCloud, simulator: PingOneSimulator, compression: str, chunks: int
 ) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(cloud.ca_bundle))
-    session = requests.Session()
-    tokens = AccessTokens(
-        session, simulator.token_url(ENVIRONMENT_ID), lambda: secret_of(simulator)
-    )
-    pingone = PingOne(session, simulator.api_url, tokens)
-    exploration = pingone.create_exploration(ExportRequest.parse(_REQUEST, {}))
-    while pingone.read_exploration(ENVIRONMENT_ID, exploration["id"], "")["status"] != "SUCCESS":
-        time.sleep(0.1)
     # Each look at the clock costs a second.
     clock = itertools.count(chunks, -1)
 
     with pytest.raises(DownloadInterrupted, match="time"):
-        fetch_report(
-            export_of(exploration["id"]),
-            pingone,
-            session,
-            Bucket(cloud.client("s3"), "reports"),
-            _config(simulator),
-            lambda: next(clock),
-        )
+        _fetch(cloud, simulator, compression, lambda: next(clock))
 
     s3 = cloud.client("s3")
     assert s3.list_objects_v2(Bucket="reports").get("Contents", []) == []
     assert s3.list_multipart_uploads(Bucket="reports").get("Uploads", []) == []
 
 
-def _config(simulator: PingOneSimulator) -> Config:
-    return Config(
-        api_url=simulator.api_url,
-        token_url=simulator.token_url(ENVIRONMENT_ID),
-        secret_arn="",
-        bucket="reports",
-        key_prefix="pingone",
-        polling_limit_seconds=1800,
-        max_report_bytes=10**9,
-        request_defaults={},
+def test_gzip_lands_the_same_content_in_less(
+    cloud: LocalCloud, simulator: PingOneSimulator
+) -> None:
+    plain, packed = (
+        {file["format"]: file for file in _fetch(cloud, simulator, name, lambda: 900)["files"]}
+        for name in ("none", "gzip")
     )
+
+    for name in ("csv", "json"):
+        assert packed[name]["key"].endswith(f"/devices.{name}.gz")
+        landed = cloud.client("s3").get_object(Bucket="reports", Key=packed[name]["key"])
+        body = landed["Body"].read()
+        content = gzip.decompress(body)
+        assert landed["ContentType"] == "application/gzip"
+        assert packed[name]["bytes"] == len(body) < len(content) / 2
+        assert packed[name]["sha256"] == hashlib.sha256(body).hexdigest()
+        assert packed[name]["contentBytes"] == plain[name]["bytes"] == len(content)
+        assert packed[name]["contentSha256"] == hashlib.sha256(content).hexdigest()
+        assert packed[name]["contentSha256"] == plain[name]["sha256"]
+        assert packed[name]["records"] == plain[name]["records"] == _SCENARIO.rows
+
+
+def _fetch(
+    cloud: LocalCloud,
+    simulator: PingOneSimulator,
+    compression: str,
+    seconds_left: Callable[[], float],
+) -> dict[str, Any]:
+    """Fetch a new report of the simulator into the bucket, in an execution of its own."""
+    with requests.Session() as session:
+        tokens = AccessTokens(
+            session, simulator.token_url(ENVIRONMENT_ID), lambda: secret_of(simulator)
+        )
+        pingone = PingOne(session, simulator.api_url, tokens)
+        created = pingone.create_exploration(ExportRequest.parse(_REQUEST, {}))
+        export = export_of(created["id"])
+        export = replace(export, execution=replace(export.execution, name=created["id"]))
+        while pingone.read_exploration(ENVIRONMENT_ID, created["id"], "")["status"] != "SUCCESS":
+            time.sleep(0.1)
+        return fetch_report(
+            export,
+            pingone,
+            session,
+            Bucket(cloud.client("s3"), "reports"),
+            Config(
+                api_url=simulator.api_url,
+                token_url=simulator.token_url(ENVIRONMENT_ID),
+                secret_arn="",
+                bucket="reports",
+                key_prefix="pingone",
+                compression=compression,
+                polling_limit_seconds=1800,
+                max_report_bytes=10**9,
+                request_defaults={},
+            ),
+            seconds_left,
+        )

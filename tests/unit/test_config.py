@@ -15,6 +15,7 @@ VARIABLES = {
     "PINGONE_SECRET_ARN": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:worker-Ab12Cd",
     "BUCKET": "reports",
     "KEY_PREFIX": "exports/pingone",
+    "COMPRESSION": "gzip",
     "POLLING_LIMIT_SECONDS": "1800",
     "MAX_REPORT_MEGABYTES": "20000",
     "REPORT_NAME": "devices",
@@ -31,6 +32,7 @@ def test_every_variable_is_read() -> None:
         secret_arn=VARIABLES["PINGONE_SECRET_ARN"],
         bucket="reports",
         key_prefix="exports/pingone",
+        compression="gzip",
         polling_limit_seconds=1800,
         max_report_bytes=20_000_000_000,
         request_defaults={

@@ -11,8 +11,24 @@ from tests.unit.documents import faults, polling_answer, sample
 EXPORT = Export.from_state(sample("check-report-input")["export"])
 EXPLORATION = Exploration.parse(polling_answer())
 FILES = [
-    LandedFile(format="csv", key="a/devices.csv", bytes=1, sha256="0" * 64, records=0),
-    LandedFile(format="json", key="a/devices.json", bytes=2, sha256="f" * 64, records=0),
+    LandedFile(
+        format="csv",
+        key="a/devices.csv",
+        bytes=1,
+        sha256="0" * 64,
+        content_bytes=1,
+        content_sha256="0" * 64,
+        records=0,
+    ),
+    LandedFile(
+        format="json",
+        key="a/devices.json.gz",
+        bytes=2,
+        sha256="f" * 64,
+        content_bytes=9,
+        content_sha256="e" * 64,
+        records=0,
+    ),
 ]
 FOLDER = (
     "report=devices/environment=abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6/date=2026-03-01/"
@@ -61,7 +77,7 @@ class TestManifest:
         assert manifest["correlationId"] == "nightly-2026-03-01"
         assert manifest["executionArn"] == EXPORT.execution.arn
         assert manifest["bucket"] == "reports"
-        assert [file["key"] for file in manifest["files"]] == ["a/devices.csv", "a/devices.json"]
+        assert [file["key"] for file in manifest["files"]] == ["a/devices.csv", "a/devices.json.gz"]
 
     def test_it_says_how_fresh_the_data_can_be(self) -> None:
         """A cached file is two hours old, and the database 15 minutes behind."""

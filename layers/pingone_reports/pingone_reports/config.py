@@ -21,6 +21,7 @@ class Config:
     secret_arn: str
     bucket: str
     key_prefix: str
+    compression: str
     polling_limit_seconds: int
     max_report_bytes: int
     request_defaults: Mapping[str, Any]
@@ -48,6 +49,7 @@ class Config:
             secret_arn=text("PINGONE_SECRET_ARN"),
             bucket=text("BUCKET"),
             key_prefix=text("KEY_PREFIX").strip("/"),
+            compression=text("COMPRESSION"),
             polling_limit_seconds=number("POLLING_LIMIT_SECONDS"),
             max_report_bytes=number("MAX_REPORT_MEGABYTES") * 1_000_000,
             request_defaults={

@@ -15,11 +15,14 @@ from pingone_reports.config import Config
 from pingone_reports.encrypted_zip import EncryptedZip
 from pingone_reports.errors import DownloadInterrupted
 from pingone_reports.export import Export
+from pingone_reports.gzip_framing import gzipped
 from pingone_reports.links import FreshLinks
 from pingone_reports.manifest import LandedFile, completed_event, export_folder, manifest_of
 from pingone_reports.pingone import PingOne
 from pingone_reports.records import record_counter
 from pingone_reports.remote_file import RemoteFile
+
+GZIP = "gzip"
 
 _CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
@@ -46,14 +49,18 @@ def fetch_report(
     stop = threading.Event()
     with ExitStack() as stack:
         formats = export.request.formats
+        gzip = config.compression == GZIP
         uploads = {
             name: stack.enter_context(
-                bucket.upload(f"{folder}{export.request.report_name}.{name}", _CONTENT_TYPES[name])
+                bucket.upload(
+                    f"{folder}{export.request.report_name}.{name}{'.gz' if gzip else ''}",
+                    "application/gzip" if gzip else _CONTENT_TYPES[name],
+                )
             )
             for name in formats
         }
         downloads = {
-            name: _Download(name, links, session, config.max_report_bytes, seconds_left, stop)
+            name: _Download(name, gzip, links, session, config.max_report_bytes, seconds_left, stop)
             for name in formats
         }
         with ThreadPoolExecutor(len(formats)) as pool:
@@ -79,6 +86,7 @@ class _Download:
     """One file's way from its zip to its upload, verified but not committed."""
 
     format: str
+    gzip: bool
     links: FreshLinks
     session: requests.Session
     max_bytes: int
@@ -86,29 +94,34 @@ class _Download:
     stop: threading.Event
 
     def run(self, upload: Upload) -> LandedFile:
-        size, sha256, records = 0, hashlib.sha256(), record_counter(self.format)
+        landed, content, records = _Measure(), _Measure(), record_counter(self.format)
         with RemoteFile(self.session, self, self.seconds_left) as remote:
             zipped = EncryptedZip(
                 remote, self.links.zip_password, f".{self.format}", self.max_bytes
             )
-            for chunk in zipped.stream():
+            for piece in gzipped(zipped.pieces()) if self.gzip else zipped.pieces():
                 if self.stop.is_set():
                     raise DownloadInterrupted("The export's other file failed.")
                 if self.seconds_left() <= 0:
                     raise DownloadInterrupted(
-                        f"The function's time ran out after {size} bytes: give it more memory, "
-                        "which is more speed, or narrow the report's filter."
+                        f"The function's time ran out after {content.bytes} bytes: give it more "
+                        "memory, which is more speed, or narrow the report's filter."
                     )
-                size += len(chunk)
-                sha256.update(chunk)
-                records.update(chunk)
-                upload.write(chunk)
+                content.update(piece.plain)
+                records.update(piece.plain)
+                if self.gzip:
+                    landed.update(piece.deflated)
+                upload.write(piece.deflated if self.gzip else piece.plain)
         upload.flush()
+        if not self.gzip:
+            landed = content
         return LandedFile(
             format=self.format,
             key=upload.key,
-            bytes=size,
-            sha256=sha256.hexdigest(),
+            bytes=landed.bytes,
+            sha256=landed.sha256.hexdigest(),
+            content_bytes=content.bytes,
+            content_sha256=content.sha256.hexdigest(),
             records=records.finish(),
         )
 
@@ -117,3 +130,15 @@ class _Download:
 
     def renew(self, dead: str) -> str:
         return self.links.renew(self.format, dead)
+
+
+class _Measure:
+    """The size and the hash of what streams by."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.sha256 = hashlib.sha256()
+
+    def update(self, data: bytes) -> None:
+        self.bytes += len(data)
+        self.sha256.update(data)

@@ -1,7 +1,7 @@
 """The manifest: what an export asked for and what it landed, written when all of it has."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,13 +16,30 @@ _OLDEST_DATA = timedelta(hours=2, minutes=15)
 
 @dataclass(frozen=True, kw_only=True)
 class LandedFile:
-    """A file in the bucket: its size in bytes, SHA-256 in hex, and the records in it."""
+    """A file in the bucket: its size in bytes, its SHA-256 in hex, and the records in it.
+
+    The content's size and hash are those of what the file unpacks to, if it is compressed.
+    """
 
     format: str
     key: str
     bytes: int
     sha256: str
+    content_bytes: int
+    content_sha256: str
     records: int
+
+    def to_document(self) -> dict[str, Any]:
+        """Its entry in the manifest."""
+        return {
+            "format": self.format,
+            "key": self.key,
+            "bytes": self.bytes,
+            "sha256": self.sha256,
+            "contentBytes": self.content_bytes,
+            "contentSha256": self.content_sha256,
+            "records": self.records,
+        }
 
 
 def export_folder(export: Export, key_prefix: str) -> str:
@@ -50,7 +67,7 @@ def manifest_of(
         "dataNotBefore": _utc(exploration.created_at - _OLDEST_DATA),
         "dataNotAfter": _utc(exploration.updated_at),
         "bucket": bucket,
-        "files": [asdict(file) for file in files],
+        "files": [file.to_document() for file in files],
         "correlationId": export.request.correlation_id,
         "executionArn": export.execution.arn,
         "publishedAt": _utc(datetime.now(UTC)),
