@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from pingone_reports.request import ExportRequest
+from pingone_reports.request import CORRELATION_ID_CHARACTERS, ExportRequest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class Execution:
     @property
     def correlation_id(self) -> str:
         """The name, in the characters of a correlation id: AWS allows more of them."""
-        return re.sub(r"[^A-Za-z0-9._:/+=@-]", "-", self.name)
+        return re.sub(rf"[^{CORRELATION_ID_CHARACTERS}]", "-", self.name)
 
     @classmethod
     def parse(cls, document: Mapping[str, str]) -> Self:

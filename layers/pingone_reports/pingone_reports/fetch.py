@@ -94,7 +94,8 @@ class _Download:
     stop: threading.Event
 
     def run(self, upload: Upload) -> LandedFile:
-        landed, content, records = _Measure(), _Measure(), record_counter(self.format)
+        content, records = _Measure(), record_counter(self.format)
+        landed = _Measure() if self.gzip else content
         with RemoteFile(self.session, self, self.seconds_left) as remote:
             zipped = EncryptedZip(
                 remote, self.links.zip_password, f".{self.format}", self.max_bytes
@@ -113,8 +114,6 @@ class _Download:
                     landed.update(piece.deflated)
                 upload.write(piece.deflated if self.gzip else piece.plain)
         upload.flush()
-        if not self.gzip:
-            landed = content
         return LandedFile(
             format=self.format,
             key=upload.key,

@@ -146,9 +146,10 @@ def _describe(response: requests.Response) -> str:
         parts += [f"id {body['id']}"] if body.get("id") else []
     except (ValueError, TypeError, AttributeError, KeyError):
         parts = []
-    return " ".join([str(response.status_code), *([f"({'; '.join(parts)})"] if parts else [])])[
-        :600
-    ]
+    described = (
+        f"{response.status_code} ({'; '.join(parts)})" if parts else f"{response.status_code}"
+    )
+    return described[:600]
 
 
 def _retry_after(response: requests.Response) -> float:

@@ -7,6 +7,9 @@ from typing import Any, Self
 
 from pingone_reports.errors import InvalidRequest
 
+# What a correlation id is made of, as a regular expression's set of characters.
+CORRELATION_ID_CHARACTERS = "A-Za-z0-9._:/+=@-"
+
 _UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _FIELDS = ("environmentId", "reportName", "fields", "filter", "formats", "correlationId")
 
@@ -77,7 +80,7 @@ class ExportRequest:
             formats=names("formats", "csv|json", 1, 2, "['csv'], ['json'] or ['csv', 'json']"),
             correlation_id=text(
                 "correlationId",
-                r"[A-Za-z0-9._:/+=@-]{1,128}",
+                rf"[{CORRELATION_ID_CHARACTERS}]{{1,128}}",
                 "1 to 128 letters, digits or characters of . _ : / + = @ -",
             ),
         )
