@@ -21,6 +21,8 @@ NAME = "reports"
 KEY = "pingone/report=devices/devices.csv"
 # The smallest part that S3 takes, but for the last.
 PART_BYTES = 5 * 1024 * 1024
+# Six of them are the first to fill a part.
+CHUNK_BYTES = 1_000_003
 CONTENT_TYPE = "text/csv; charset=utf-8"
 
 
@@ -95,10 +97,10 @@ class TestUpload:
         ("size", "parts"),
         [
             (PART_BYTES, 1),
-            (PART_BYTES + 1, 2),
-            (2 * PART_BYTES, 2),
-            (2 * PART_BYTES + 1, 3),
-            (4 * PART_BYTES + 12_345, 5),
+            (6 * CHUNK_BYTES, 1),
+            (6 * CHUNK_BYTES + 1, 2),
+            (12 * CHUNK_BYTES, 2),
+            (4 * PART_BYTES + 12_345, 4),
         ],
     )
     def test_a_large_one_is_put_in_parts(
@@ -106,8 +108,8 @@ class TestUpload:
     ) -> None:
         data = content(size)
         with bucket.upload(KEY, CONTENT_TYPE) as upload:
-            for start in range(0, size, 1_000_003):
-                upload.write(data[start : start + 1_000_003])
+            for start in range(0, size, CHUNK_BYTES):
+                upload.write(data[start : start + CHUNK_BYTES])
             upload.flush()
             assert keys(s3) == []
             assert unfinished(s3) == [KEY]
@@ -119,7 +121,7 @@ class TestUpload:
         assert answer["ETag"].strip('"').endswith(f"-{parts}")
         assert unfinished(s3) == []
 
-    def test_one_chunk_may_hold_many_parts(self, bucket: Bucket, s3: Any) -> None:
+    def test_one_chunk_may_be_larger_than_a_part(self, bucket: Bucket, s3: Any) -> None:
         with bucket.upload(KEY, CONTENT_TYPE) as upload:
             upload.write(content(3 * PART_BYTES + 7))
             upload.commit()

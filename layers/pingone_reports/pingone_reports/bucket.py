@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 # Bigger parts and more of them in flight cost memory and gain no time. S3 takes 10,000 parts.
+# A part is the chunks that reach this size, uncut: one copy of the data.
 PART_BYTES = 8 * 1024 * 1024
 _PARTS_IN_FLIGHT = 2
 
@@ -69,24 +70,24 @@ class Upload:
         self._bucket = bucket
         self._target: dict[str, Any] = {"Bucket": bucket.name, "Key": key}
         self._content_type = content_type
-        self._buffer = bytearray()
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
         self._upload_id = ""
         self._parts: list[Future[str]] = []
         self._pool = ThreadPoolExecutor(_PARTS_IN_FLIGHT)
 
     def write(self, chunk: bytes) -> None:
         """Take the next bytes; waits while two parts are in flight."""
-        self._buffer += chunk
-        while len(self._buffer) >= PART_BYTES:
-            self._send_part(bytes(memoryview(self._buffer)[:PART_BYTES]))
-            del self._buffer[:PART_BYTES]
+        self._pending.append(chunk)
+        self._pending_bytes += len(chunk)
+        if self._pending_bytes >= PART_BYTES:
+            self._send_part(self._take_pending())
 
     def flush(self) -> None:
         """Send what is left of a multipart upload and wait until S3 has every part."""
         if self._upload_id:
-            if self._buffer:
-                self._send_part(bytes(self._buffer))
-                self._buffer.clear()
+            if self._pending:
+                self._send_part(self._take_pending())
             for part in self._parts:
                 part.result()
 
@@ -108,9 +109,8 @@ class Upload:
                 self._upload_id = ""
             else:
                 self._bucket.s3.put_object(
-                    **self._target, Body=bytes(self._buffer), ContentType=self._content_type
+                    **self._target, Body=self._take_pending(), ContentType=self._content_type
                 )
-                self._buffer.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -126,6 +126,12 @@ class Upload:
             # What failed before matters more, and the bucket's lifecycle aborts it in a day.
             with suppress(ClientError, BotoCoreError):
                 self._bucket.s3.abort_multipart_upload(**self._target, UploadId=self._upload_id)
+
+    def _take_pending(self) -> bytes:
+        body = b"".join(self._pending)
+        self._pending.clear()
+        self._pending_bytes = 0
+        return body
 
     def _send_part(self, body: bytes) -> None:
         if not self._upload_id:

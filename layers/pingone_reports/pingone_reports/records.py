@@ -60,7 +60,8 @@ class JsonRecordCounter:
     def __init__(self) -> None:
         self._open = bytearray()
         self._in_string = False
-        self._escaped = False
+        self._escaped = 0
+        """How many of the next chunk's characters belong to an escape of this one."""
         self._first_byte = b""
         self._top_level_objects = 0
         self._has_list = False
@@ -85,12 +86,14 @@ class JsonRecordCounter:
 
     def _structure(self, chunk: bytes) -> list[bytes]:
         """The brackets and braces of a chunk that stand outside strings."""
-        if self._escaped:
-            chunk = chunk[1:]
-        self._escaped = (len(chunk) - len(chunk.rstrip(b"\\"))) % 2 == 1
-        if b"\\" in chunk:
-            chunk = chunk.replace(b"\\\\", b"").replace(b'\\"', b"")
-        marks = chunk.translate(None, _ALL_BUT_STRUCTURE)
+        # Few characters are escaped: finding each is faster than a pass over all for any pattern.
+        pieces, start = [], self._escaped
+        while (backslash := chunk.find(b"\\", start)) >= 0:
+            pieces.append(chunk[start:backslash])
+            start = backslash + 2
+        pieces.append(chunk[start:])
+        self._escaped = max(start - len(chunk), 0)
+        marks = b"".join(pieces).translate(None, _ALL_BUT_STRUCTURE)
         if self._in_string:
             marks = b'"' + marks
         runs = marks.replace(b'""', b"").split(b'"')
