@@ -23,14 +23,14 @@ class DeploymentFailed(Exception):
     """Raised when `sam deploy` fails; holds what it printed."""
 
 
-def deploy(cloud: LocalCloud, parameters: dict[str, str], stack: str = "reports") -> dict[str, str]:
+def deploy(cloud: LocalCloud, parameters: dict[str, str], stack: str) -> dict[str, str]:
     """Deploy the built template with these parameters; returns the stack's outputs."""
     # --resolve-s3 would make a managed stack just for this bucket.
     cloud.client("s3").create_bucket(Bucket=f"{stack}-artifacts")
     command: list[str | Path] = [
         program_of("sam", "sam"),
         "deploy",
-        *("--template-file", _localized(SAM_BUILD, WORK / f"{cloud.log.stem}-build")),
+        *("--template-file", _localized(SAM_BUILD, WORK / f"{cloud.log.stem}-{stack}-build")),
         *("--stack-name", stack, "--capabilities", "CAPABILITY_IAM"),
         *("--s3-bucket", f"{stack}-artifacts"),
         *("--no-progressbar", "--no-confirm-changeset", "--parameter-overrides"),

@@ -145,13 +145,17 @@ def simulator_parameters(simulator: PingOneSimulator) -> dict[str, str]:
 
 
 def deployed(
-    cloud: LocalCloud, client_id: str, client_secret: str, parameters: Mapping[str, str]
+    cloud: LocalCloud,
+    client_id: str,
+    client_secret: str,
+    parameters: Mapping[str, str],
+    name: str = "reports",
 ) -> Stack:
     """Deploy the application with these credentials and template parameters."""
     # The template can create the secret, but the emulator's Ref gives that secret's name where
     # CloudFormation gives the ARN that the roles need.
     secret = cloud.client("secretsmanager").create_secret(
-        Name="worker-app",
+        Name=f"{name}-worker-app",
         SecretString=json.dumps({"clientId": client_id, "clientSecret": client_secret}),
     )
     architecture = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
@@ -163,6 +167,7 @@ def deployed(
             "ScheduleExpression": "",
             **parameters,
         },
+        name,
     )
     return Stack(cloud, outputs, _subscribe(cloud, outputs["EventBusName"]))
 
@@ -170,7 +175,7 @@ def deployed(
 def _subscribe(cloud: LocalCloud, bus: str) -> str:
     """A queue that gets every completed and failed event, as a consumer would have one."""
     sqs, events = cloud.client("sqs"), cloud.client("events")
-    url = str(sqs.create_queue(QueueName="export-events")["QueueUrl"])
+    url = str(sqs.create_queue(QueueName=f"{bus}-subscriber")["QueueUrl"])
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
         "QueueArn"
     ]
@@ -189,7 +194,7 @@ def _subscribe(cloud: LocalCloud, bus: str) -> str:
     pattern = {"source": [_SOURCE]}
     events.put_rule(Name="to-queue", EventBusName=bus, EventPattern=json.dumps(pattern))
     events.put_targets(
-        Rule="to-queue", EventBusName=bus, Targets=[{"Id": "export-events", "Arn": arn}]
+        Rule="to-queue", EventBusName=bus, Targets=[{"Id": "subscriber", "Arn": arn}]
     )
     return url
 
