@@ -19,7 +19,8 @@ BUILD := .aws-sam/build/template.yaml
 ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 APPLICATION := template.yaml $(shell find functions layers statemachine -type f -not -name '*.pyc')
 
-.PHONY: help demo export test check unit integration end-to-end build format lock clean
+.PHONY: help demo export test check unit integration end-to-end benchmark build format \
+	lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -48,6 +49,12 @@ integration: $(DEV_ENVIRONMENT) .venv/cloud ## Tests of modules against the real
 end-to-end: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Tests of the deployed template on the local cloud
 	$(DEV)/pytest tests/end_to_end
 
+CHAPTERS ?=
+ROUNDS ?= 5
+
+benchmark: .venv/benchmark .venv/cloud .venv/runtime build ## Measure on this machine what an export costs
+	@ROUNDS=$(ROUNDS) .venv/benchmark/bin/python -m benchmarks $(CHAPTERS)
+
 build: $(BUILD) ## Build the application for this machine
 
 format: $(DEV_ENVIRONMENT) ## Format the code and mend what lint can
@@ -59,6 +66,7 @@ lock: $(UV) ## Lock the newest versions of all dependencies, with hashes
 	$(call compile,runtime,3.13,local/requirements/runtime.txt,-c local/requirements/dev.txt)
 	$(call compile,cloud,3.13,local/requirements/cloud.txt)
 	$(call compile,sam,3.13,local/requirements/sam.txt)
+	$(call compile,benchmark,3.13,local/requirements/benchmark.txt,-c local/requirements/dev.txt)
 	$(call compile,layer,3.13,layers/pingone_reports/requirements.txt,-c local/requirements/dev.txt)
 
 clean: ## Remove everything that was made here
