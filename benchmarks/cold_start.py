@@ -1,0 +1,264 @@
+"""What a handler costs before its first line runs: its imports, and the making of AWS clients."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from benchmarks import report
+from local.paths import SAM_BUILD, python_of
+
+PROCESSES = 15
+
+_LAYER = SAM_BUILD / "PingOneReportsLayer" / "python"
+_BASELINE = """\
+import boto3
+import requests
+from aws_lambda_powertools import Logger
+
+logger = Logger()
+"""
+_MEASURE = """\
+import time
+wall, cpu = time.perf_counter(), time.process_time()
+import app
+print(time.perf_counter() - wall, time.process_time() - cpu)
+cpu = time.process_time()
+{make_clients}
+print(time.process_time() - cpu)
+"""
+_SECRETS = 'app.services.aws().create_client("secretsmanager")'
+
+# What the bars are made of; the rest is Python's own library.
+_PARTS = {
+    "AWS SDK": {"boto3", "s3transfer", "botocore", "jmespath", "dateutil", "six"},
+    "HTTP": {"requests", "urllib3", "charset_normalizer", "idna", "certifi", "simplejson"},
+    "logging": {"aws_lambda_powertools", "typing_extensions"},
+    "encrypted zips": {"pyzipper", "Cryptodome", "Crypto", "isal"},
+    "the application": {"app", "pingone_reports"},
+}
+_STANDARD_LIBRARY = "Python's library"
+_IMPORT_TIME = re.compile(r"import time: +(\d+) \| +(\d+) \| ( *)(\S+)")
+# What is cheaper than this is left out of the table.
+_LEAST_MILLISECONDS = 1
+
+
+@dataclass(frozen=True)
+class Function:
+    """A handler to import, and how its AWS clients are made then."""
+
+    name: str
+    folder: Path
+    make_clients: str
+
+
+class Start(NamedTuple):
+    """Milliseconds of one process."""
+
+    import_wall: float
+    import_cpu: float
+    clients_cpu: float
+
+
+class Imported(NamedTuple):
+    """One line of `-X importtime`, in milliseconds; `importer` is the module that asked first."""
+
+    module: str
+    importer: str
+    own: float
+    cumulative: float
+
+
+def run(out: Path) -> str:
+    """Start many processes, plot into `out`, and return the chapter."""
+    with tempfile.TemporaryDirectory() as folder:
+        functions = _functions(Path(folder))
+        compiled, shipped = Path(folder, "compiled"), Path(folder, "shipped")
+        for function in functions:
+            _start(function, compiled, write_bytecode=True)
+        shutil.copytree(compiled, shipped)
+        # `sam build` leaves bytecode out, and Lambda's file system is read-only.
+        shutil.rmtree(shipped / SAM_BUILD.relative_to("/"))
+        starts: dict[str, list[Start]] = {function.name: [] for function in functions}
+        shipped_starts: dict[str, list[Start]] = {function.name: [] for function in functions}
+        imports: dict[str, list[list[Imported]]] = {function.name: [] for function in functions}
+        for _ in range(PROCESSES):
+            for function in functions:
+                starts[function.name].append(_start(function, compiled))
+                shipped_starts[function.name].append(_start(function, shipped))
+                imports[function.name].append(_imports(function, compiled))
+    return "\n".join(
+        (
+            "## Cold start\n",
+            f"Medians of {PROCESSES} fresh processes each, interleaved, on warm files, with "
+            f"Python {sys.version_info.major}.{sys.version_info.minor} and the built layer: "
+            "milliseconds to import a handler, and then to make the AWS clients that it needs "
+            "(Secrets Manager; FetchReport also S3). The baseline imports boto3, requests and "
+            "Powertools' Logger, and does nothing. Goal: at most 1.3 times the baseline for "
+            "StartReport and CheckReport. The last column is the import as `sam build` ships it: "
+            "without bytecode of the layer.\n",
+            _table(starts, shipped_starts),
+            _plot(imports, out),
+            "What the application's modules import from elsewhere, with all that it brings, by "
+            f"`-X importtime`, from {_LEAST_MILLISECONDS} ms on (a module that several need counts "
+            "for the first):\n",
+            _imports_table(imports),
+        )
+    )
+
+
+def _functions(folder: Path) -> Sequence[Function]:
+    baseline = folder / "baseline"
+    baseline.mkdir()
+    (baseline / "app.py").write_text(_BASELINE)
+    return (
+        Function("baseline", baseline, 'app.boto3.client("secretsmanager")'),
+        Function("StartReport", SAM_BUILD / "StartReport", _SECRETS),
+        Function("CheckReport", SAM_BUILD / "CheckReport", _SECRETS),
+        Function(
+            "FetchReport",
+            SAM_BUILD / "FetchReport",
+            f'{_SECRETS}; app.services.aws().create_client("s3")',
+        ),
+    )
+
+
+def _start(function: Function, bytecode: Path, *, write_bytecode: bool = False) -> Start:
+    program = _MEASURE.format(make_clients=function.make_clients)
+    done = _python(function, bytecode, "-c", program, write_bytecode=write_bytecode)
+    return Start(*(1000 * float(seconds) for seconds in done.stdout.split()))
+
+
+def _imports(function: Function, bytecode: Path) -> list[Imported]:
+    lines = _python(function, bytecode, "-X", "importtime", "-c", "import app").stderr
+    return list(_parse_import_times(lines))
+
+
+def _python(
+    function: Function, bytecode: Path, *arguments: str, write_bytecode: bool = False
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603
+        [python_of("runtime"), *arguments],
+        # As on Lambda, and nothing of this shell's.
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": f"{function.folder}:{_LAYER}",
+            "PYTHONPYCACHEPREFIX": str(bytecode),
+            "PYTHONDONTWRITEBYTECODE": "" if write_bytecode else "1",
+            "AWS_DEFAULT_REGION": "eu-central-1",
+            "AWS_ACCESS_KEY_ID": "none",
+            "AWS_SECRET_ACCESS_KEY": "none",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+
+def _parse_import_times(lines: str) -> Iterator[Imported]:
+    """What `app` imported; a module's line follows those of the modules that it imports."""
+    importers: list[str] = []
+    for own, cumulative, indent, module in reversed(_IMPORT_TIME.findall(lines)):
+        depth = len(indent) // 2
+        importers[depth:] = [module]
+        if importers[0] == "app":
+            importer = importers[depth - 1] if depth else ""
+            yield Imported(module, importer, int(own) / 1000, int(cumulative) / 1000)
+
+
+def _table(starts: dict[str, list[Start]], shipped: dict[str, list[Start]]) -> str:
+    imports = {name: _medians(several) for name, several in starts.items()}
+    baseline = imports["baseline"].import_cpu
+    return report.table(
+        (
+            "handler",
+            "import, CPU",
+            "ratio",
+            "import, wall",
+            "clients, CPU",
+            "import as shipped, CPU",
+        ),
+        (
+            (
+                name,
+                f"{start.import_cpu:.0f} ms",
+                f"{start.import_cpu / baseline:.2f}",
+                f"{start.import_wall:.0f} ms",
+                f"{start.clients_cpu:.0f} ms",
+                f"{_medians(shipped[name]).import_cpu:.0f} ms",
+            )
+            for name, start in imports.items()
+        ),
+    )
+
+
+def _medians(starts: Sequence[Start]) -> Start:
+    return Start(*map(median, zip(*starts, strict=True)))
+
+
+def _plot(imports: dict[str, list[list[Imported]]], out: Path) -> str:
+    drawing, (axes,) = report.figure(height=3)
+    names = list(imports)
+    shares = {name: _by_part(several) for name, several in imports.items()}
+    left = [0.0] * len(names)
+    colours = (report.OTHERS, *report.COLOURS[1:4], "#7c3aed", report.OURS)
+    for part, colour in zip((_STANDARD_LIBRARY, *_PARTS), colours, strict=True):
+        widths = [shares[name][part] for name in names]
+        axes.barh(names, widths, left=left, color=colour, height=0.65, label=part)
+        left = [before + width for before, width in zip(left, widths, strict=True)]
+    for row, total in enumerate(left):
+        axes.text(total, row, f" {total:.0f}", va="center", color="#374151")
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    axes.set_title("Milliseconds of imports, by whose code runs")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.08), ncols=6, columnspacing=1.2)
+    return report.save(drawing, out / "cold_start.png")
+
+
+def _by_part(several: Sequence[Sequence[Imported]]) -> dict[str, float]:
+    """The parts' own milliseconds in the median process."""
+    of_package = {package: part for part, packages in _PARTS.items() for package in packages}
+    median_process = sorted(several, key=lambda imports: sum(one.own for one in imports))[
+        len(several) // 2
+    ]
+    total = dict.fromkeys((_STANDARD_LIBRARY, *_PARTS), 0.0)
+    for one in median_process:
+        total[of_package.get(_package(one.module), _STANDARD_LIBRARY)] += one.own
+    return total
+
+
+def _imports_table(imports: dict[str, list[list[Imported]]]) -> str:
+    names = [name for name in imports if name != "baseline"]
+    costs: dict[str, dict[str, float]] = {}
+    for name in names:
+        for module, milliseconds in _from_elsewhere(imports[name]).items():
+            if milliseconds >= _LEAST_MILLISECONDS:
+                costs.setdefault(module, {})[name] = milliseconds
+    dearest = sorted(costs, key=lambda module: -max(costs[module].values()))
+    return report.table(
+        ("import", *names),
+        ((f"`{module}`", *(costs[module].get(name) for name in names)) for module in dearest),
+    )
+
+
+def _from_elsewhere(several: Sequence[Sequence[Imported]]) -> dict[str, float]:
+    """The cumulative milliseconds of what our modules import and is not ours."""
+    ours = _PARTS["the application"]
+    costs: dict[str, list[float]] = {}
+    for imports in several:
+        for one in imports:
+            if _package(one.importer) in ours and _package(one.module) not in ours:
+                costs.setdefault(one.module, []).append(one.cumulative)
+    return {module: median(values) for module, values in costs.items()}
+
+
+def _package(module: str) -> str:
+    return module.partition(".")[0]
