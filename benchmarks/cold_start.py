@@ -34,7 +34,7 @@ cpu = time.process_time()
 {make_clients}
 print(time.process_time() - cpu)
 """
-_SECRETS = 'app.services.aws().create_client("secretsmanager")'
+_SECRETS = 'app.services.boto3.client("secretsmanager")'
 
 # What the bars are made of; the rest is Python's own library.
 _PARTS = {
@@ -130,7 +130,7 @@ def _functions(folder: Path) -> Sequence[Function]:
         Function(
             "FetchReport",
             SAM_BUILD / "FetchReport",
-            f'{_SECRETS}; app.services.aws().create_client("s3")',
+            f'{_SECRETS}; app.services.boto3.client("s3")',
         ),
     )
 

@@ -85,9 +85,8 @@ def durations() -> list[float]:
 
 
 def within_bound(seen: Seen) -> bool:
-    """Whether it was seen within a fifth of its duration or five seconds, in whole seconds."""
-    share = polling.OVERSHOOT * seen.duration
-    return seen.late <= polling.MIN_SECONDS_BETWEEN_CALLS or seen.late < share + 1
+    """Whether it was seen within a fifth of its duration or five seconds."""
+    return seen.late <= max(polling.MIN_SECONDS_BETWEEN_CALLS, polling.OVERSHOOT * seen.duration)
 
 
 def run(out: Path) -> str:
@@ -107,9 +106,8 @@ def run(out: Path) -> str:
             f"documentation took {DOCUMENTED} seconds.\n",
             _table(seen, SCHEDULES),
             _plot(seen, out),
-            "The wait is rounded up to whole seconds, so the bound of 20% is exceeded by less than "
-            "one. Of other shares of the age, a smaller one polls more and a bigger one is later "
-            "than a fifth of the report's own time:\n",
+            "Of other shares of the age, a smaller one polls more and a bigger one is later than a "
+            "fifth of the report's own time:\n",
             _table(variants, VARIANTS),
         )
     )

@@ -23,7 +23,7 @@ def wait_at(age: float, retry_after: float = 0, deadline: float = HALF_AN_HOUR) 
 
 
 @pytest.mark.parametrize(
-    ("age", "wait"), [(0, 5), (5, 5), (25, 5), (26, 6), (100, 20), (1000, 200)]
+    ("age", "wait"), [(0, 5), (5, 5), (29, 5), (30, 6), (100, 20), (1000, 200)]
 )
 def test_the_wait_is_five_seconds_and_then_a_fifth_of_the_age(age: float, wait: int) -> None:
     assert wait_at(age) == wait

@@ -29,5 +29,5 @@ def seconds_until_next_call(
             f"The report was not ready by {deadline.isoformat(timespec='seconds')}. Narrow its "
             "filter, or raise the polling limit if that is below PingOne's 30 minutes."
         )
-    rhythm = math.ceil((now - started_at).total_seconds() * OVERSHOOT)
+    rhythm = int((now - started_at).total_seconds() * OVERSHOOT)
     return max(least, min(rhythm, int(left)))
