@@ -1,0 +1,191 @@
+"""The contestants of `pipeline` and `memory`: what gets a report from its links into the bucket.
+
+Each lands both files and knows each one's key, SHA-256 and number of records.
+"""
+
+import hashlib
+import io
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pyzipper
+import requests
+from stream_unzip import stream_unzip
+
+from benchmarks.storage import LANDING
+from benchmarks.zips import CHUNK_BYTES, PASSWORD
+from pingone_reports.bucket import Bucket
+from pingone_reports.config import Config
+from pingone_reports.credentials import AccessTokens
+from pingone_reports.export import Execution, Export
+from pingone_reports.fetch import fetch_report
+from pingone_reports.pingone import PingOne
+from pingone_reports.records import record_counter
+from pingone_reports.request import ExportRequest
+
+Landed = list[dict[str, Any]]
+_ENVIRONMENT_ID = "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"
+
+
+class _FinishedReport(PingOne):
+    """PingOne's answer with the links, without asking: an export asks once."""
+
+    def __init__(self, session: requests.Session, links: Mapping[str, str]) -> None:
+        super().__init__(session, "", AccessTokens(session, "", str))
+        self._links = links
+
+    def read_exploration(
+        self, environment_id: str, exploration_id: str, correlation_id: str
+    ) -> dict[str, Any]:
+        del environment_id, correlation_id
+        now = datetime.now(UTC)
+        return {
+            "id": exploration_id,
+            "status": "SUCCESS",
+            "createdAt": now.isoformat(),
+            "updatedAt": now.isoformat(),
+            "expiresAt": (now + timedelta(minutes=30)).isoformat(),
+            "zipPassword": PASSWORD,
+            **{f"{name}PresignedUrl": link for name, link in self._links.items()},
+        }
+
+
+def fetch_ours(links: dict[str, str], folder: str, compression: str) -> Callable[[], Landed]:
+    """FetchReport's own function."""
+    now = datetime.now(UTC)
+    export = Export(
+        request=ExportRequest(
+            environment_id=_ENVIRONMENT_ID,
+            report_name="devices",
+            fields=(),
+            filter="",
+            formats=tuple(links),
+            correlation_id=folder,
+        ),
+        execution=Execution(arn="", name=folder, started_at=now),
+        exploration_id=folder,
+        requested_at=now,
+        deadline=now + timedelta(minutes=30),
+    )
+    config = Config(
+        api_url="",
+        token_url="",
+        secret_arn="",
+        bucket=LANDING,
+        key_prefix="ours",
+        compression=compression,
+        polling_limit_seconds=1800,
+        max_report_bytes=20_000_000_000,
+        request_defaults={},
+    )
+    session, bucket = requests.Session(), Bucket(boto3.client("s3"), LANDING)
+    pingone = _FinishedReport(session, links)
+
+    def run() -> Landed:
+        detail = fetch_report(export, pingone, session, bucket, config, lambda: 900)
+        bucket.s3.delete_object(Bucket=LANDING, Key=detail["manifestKey"])
+        return [dict(file) | {"sha256": file["contentSha256"]} for file in detail["files"]]
+
+    return run
+
+
+def fetch_and_watch_files(
+    links: dict[str, str], folder: str, compression: str
+) -> Callable[[], dict[str, Any]]:
+    """Ours, with the names of the files that Python opened for writing meanwhile."""
+    fetch = fetch_ours(links, folder, compression)
+    written: list[str] = []
+
+    def watch(event: str, details: tuple[Any, ...]) -> None:
+        if event == "open" and details[2] & (os.O_WRONLY | os.O_RDWR):
+            written.append(str(details[0]))
+
+    def run() -> dict[str, Any]:
+        sys.addaudithook(watch)
+        return {"files": fetch(), "written": written}
+
+    return run
+
+
+def fetch_naively(links: dict[str, str], folder: str) -> Callable[[], Landed]:
+    """The zip in memory, pyzipper, the report in memory, one put."""
+    s3 = boto3.client("s3")
+
+    def run() -> Landed:
+        landed = []
+        for name, link in links.items():
+            response = requests.get(link, timeout=60)
+            response.raise_for_status()
+            with pyzipper.AESZipFile(io.BytesIO(response.content)) as zipped:
+                content = zipped.read(zipped.namelist()[0], pwd=PASSWORD.encode())
+            key = f"naive/{folder}/devices.{name}"
+            s3.put_object(Bucket=LANDING, Key=key, Body=content)
+            counter = record_counter(name)
+            counter.update(content)
+            landed.append(_landed(key, name, hashlib.sha256(content), counter.finish()))
+        return landed
+
+    return run
+
+
+def fetch_with_stream_unzip(links: dict[str, str], folder: str) -> Callable[[], Landed]:
+    """Streams from the link through stream-unzip into boto3's managed upload."""
+    s3 = boto3.client("s3")
+
+    def run() -> Landed:
+        landed = []
+        for name, link in links.items():
+            with requests.get(link, stream=True, timeout=60) as response:
+                response.raise_for_status()
+                zipped = response.iter_content(CHUNK_BYTES)
+                key = f"stream-unzip/{folder}/devices.{name}"
+                for _name, _size, chunks in stream_unzip(zipped, password=PASSWORD.encode()):
+                    digest, counter = hashlib.sha256(), record_counter(name)
+
+                    def seen(
+                        chunks: Iterable[bytes] = chunks,
+                        see: tuple[Callable[[bytes], object], ...] = (digest.update, counter.update),
+                    ) -> Iterator[bytes]:
+                        for chunk in chunks:
+                            for look in see:
+                                look(chunk)
+                            yield chunk
+
+                    # Buffered, because the upload takes a short read for the end.
+                    s3.upload_fileobj(io.BufferedReader(_Chunks(seen())), LANDING, key)
+                    landed.append(_landed(key, name, digest, counter.finish()))
+        return landed
+
+    return run
+
+
+class _Chunks(io.RawIOBase):
+    """Chunks as a file."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Always true."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill what the next chunk can fill."""
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._rest = memoryview(chunk)
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+
+def _landed(key: str, name: str, digest: Any, records: int) -> dict[str, Any]:
+    return {"format": name, "key": key, "sha256": digest.hexdigest(), "records": records}

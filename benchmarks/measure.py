@@ -1,0 +1,130 @@
+"""The harness: rounds over all contestants in a new order each, every run in a fresh process."""
+
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from benchmarks.report import number
+
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
+MB = 1_000_000
+
+_Key = TypeVar("_Key")
+
+_SAMPLE_SECONDS = 0.05
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A contestant on its data: a function that prepares and returns what is measured.
+
+    It runs in a worker, so its module should import little and its arguments must be JSON.
+    """
+
+    prepare: Callable[..., Callable[[], object]]
+    arguments: Mapping[str, object]
+    rounds: int = ROUNDS
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: CPU seconds with those of the programs it called, wall seconds, peak in MB."""
+
+    cpu: float
+    wall: float
+    peak: float
+    result: Any
+    memory: list[tuple[float, float]]
+    """Seconds since the process began, and its resident MB."""
+
+
+@dataclass(frozen=True)
+class Runs:
+    """All runs of one task."""
+
+    runs: list[Run] = field(default_factory=list)
+
+    @property
+    def cpu(self) -> float:
+        """The median, in seconds."""
+        return statistics.median(run.cpu for run in self.runs)
+
+    @property
+    def wall(self) -> float:
+        """The median, in seconds."""
+        return statistics.median(run.wall for run in self.runs)
+
+    @property
+    def peak(self) -> float:
+        """The median, in MB."""
+        return statistics.median(run.peak for run in self.runs)
+
+
+def with_spread(values: Sequence[float]) -> str:
+    """The median, the least and the most: 1.23 (1.20-1.31)."""
+    median = number(statistics.median(values))
+    if len(values) < 2:
+        return median
+    return f"{median} ({number(min(values))}-{number(max(values))})"
+
+
+def measure(
+    tasks: Mapping[_Key, Task],
+    environment: Mapping[str, str] | None = None,
+    check: Callable[[_Key, Run], None] = lambda _key, _run: None,
+) -> dict[_Key, Runs]:
+    """Run every task in every round; `check` sees each run and raises if its result is wrong."""
+    measured: dict[_Key, Runs] = {key: Runs() for key in tasks}
+    for round_number in range(max(task.rounds for task in tasks.values())):
+        keys = [key for key, task in tasks.items() if round_number < task.rounds]
+        random.shuffle(keys)
+        for key in keys:
+            run = _run(tasks[key], environment)
+            check(key, run)
+            measured[key].runs.append(run)
+    return measured
+
+
+def _run(task: Task, environment: Mapping[str, str] | None) -> Run:
+    order = {
+        "module": task.prepare.__module__,
+        "function": task.prepare.__name__,
+        "arguments": task.arguments,
+    }
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+        text=True,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(json.dumps(order))
+        process.stdin.close()
+        memory = _memory_until_exit(process)
+        answer = process.stdout.read()
+    if process.returncode:
+        raise RuntimeError(f"The worker of {task.prepare.__name__} failed.")
+    taken = json.loads(answer)
+    return Run(taken["cpu"], taken["wall"], taken["peak"] / MB, taken["result"], memory)
+
+
+def _memory_until_exit(process: subprocess.Popen[str]) -> list[tuple[float, float]]:
+    started, samples = time.monotonic(), []
+    while process.poll() is None:
+        with suppress(OSError, IndexError):
+            pages = Path(f"/proc/{process.pid}/statm").read_text().split()[1]
+            samples.append((time.monotonic() - started, int(pages) * _PAGE_BYTES / MB))
+        time.sleep(_SAMPLE_SECONDS)
+    return samples

@@ -1,0 +1,60 @@
+"""Zips behind presigned links of the local cloud, and the bucket that reports land in."""
+
+import gzip
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.cloud import ACCOUNT_ID, REGION, LocalCloud
+from local.pingone_simulator import S3ReportBucket, temporary_s3_client
+
+LANDING = "reports"
+_LINKS = "links"
+_LINK_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A running local cloud with both buckets."""
+
+    cloud: LocalCloud
+    _links: S3ReportBucket
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment in which a worker reaches it, and nothing else."""
+        return self.cloud.environment
+
+    def link_to(self, archive: Path) -> str:
+        """Upload a zip; returns an HTTPS link to it."""
+        self.cloud.client("s3").upload_file(str(archive), _LINKS, archive.name)
+        return self._links.presigned_link(archive.name, _LINK_SECONDS)
+
+    def take(self, key: str) -> str:
+        """The SHA-256 of what a landed object holds, unpacked; the object is gone then."""
+        s3 = self.cloud.client("s3")
+        body: Any = s3.get_object(Bucket=LANDING, Key=key)["Body"]
+        content = gzip.open(body) if key.endswith(".gz") else body
+        digest = hashlib.sha256()
+        while chunk := content.read(1 << 20):
+            digest.update(chunk)
+        s3.delete_object(Bucket=LANDING, Key=key)
+        return digest.hexdigest()
+
+
+@contextmanager
+def storage() -> Iterator[Storage]:
+    """The local cloud, for as long as it is used."""
+    with LocalCloud(log_name="benchmark") as cloud:
+        for bucket in (LANDING, _LINKS):
+            cloud.client("s3").create_bucket(Bucket=bucket)
+        client = temporary_s3_client(
+            cloud.endpoint_url,
+            access_key_id=ACCOUNT_ID,
+            region=REGION,
+            ca_bundle=str(cloud.ca_bundle),
+        )
+        yield Storage(cloud, S3ReportBucket(client, _LINKS))

@@ -1,0 +1,38 @@
+"""One measurement in a process of its own: the task on standard input, what it took on output.
+
+The task names a function that prepares, and returns what is measured. Needs Linux's /proc.
+"""
+
+import json
+import re
+import resource
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+
+def main() -> None:
+    """Prepare, run, and print seconds, bytes and the result as JSON."""
+    task = json.load(sys.stdin)
+    run = getattr(import_module(task["module"]), task["function"])(**task["arguments"])
+    cpu, wall = _cpu_seconds(), time.perf_counter()
+    result = run()
+    cpu, wall = _cpu_seconds() - cpu, time.perf_counter() - wall
+    print(json.dumps({"cpu": cpu, "wall": wall, "peak": _peak_bytes(), "result": result}))
+
+
+def _cpu_seconds() -> float:
+    """Of all threads, and of the programs that have ended."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+def _peak_bytes() -> int:
+    """Resident memory at its highest; getrusage would count what was before the exec too."""
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(peak[1]) * 1024 if peak else 0
+
+
+if __name__ == "__main__":
+    main()

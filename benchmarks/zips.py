@@ -1,0 +1,98 @@
+"""A devices report on disk, and the real programs that make encrypted zips of it."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import pyzipper
+
+from local.pingone_simulator.report_data import DevicesReport
+
+Cipher = Literal["AES-256", "ZipCrypto"]
+CIPHERS: tuple[Cipher, ...] = ("AES-256", "ZipCrypto")
+FORMATS = ("csv", "json")
+PASSWORD = "correct-horse"
+CHUNK_BYTES = 128 * 1024
+
+
+def blocks(format_name: str, rows: int) -> Iterator[bytes]:
+    """A report of so many devices, with the documentation's five fields."""
+    report = DevicesReport(rows)
+    text = report.csv_blocks() if format_name == "csv" else report.json_blocks()
+    return (block.encode() for block in text)
+
+
+def write_report(folder: Path, format_name: str, rows: int) -> Path:
+    """The report as a file."""
+    path = folder / f"devices-{rows}.{format_name}"
+    with path.open("wb") as file:
+        file.writelines(blocks(format_name, rows))
+    return path
+
+
+def _seven_zip(file: Path, archive: Path, cipher: Cipher) -> None:
+    method = {"AES-256": "AES256", "ZipCrypto": "ZipCrypto"}[cipher]
+    _call("7zz", "a", "-tzip", f"-mem={method}", f"-p{PASSWORD}", "-bso0", archive, file)
+
+
+def _info_zip(file: Path, archive: Path, _cipher: Cipher) -> None:
+    _call("zip", "-q", "-j", "-P", PASSWORD, archive, file)
+
+
+def _bsdtar(file: Path, archive: Path, cipher: Cipher) -> None:
+    method = {"AES-256": "aes256", "ZipCrypto": "zipcrypt"}[cipher]
+    options = ("--format", "zip", "--options", f"zip:encryption={method}")
+    _call(
+        "bsdtar", "-cf", archive, *options, "--passphrase", PASSWORD, "-C", file.parent, file.name
+    )
+
+
+def _pyzipper(file: Path, archive: Path, _cipher: Cipher) -> None:
+    with file.open("rb") as source:
+        stream_into_zip(iter(lambda: source.read(CHUNK_BYTES), b""), file.name, archive, level=6)
+
+
+def stream_into_zip(chunks: Iterable[bytes], name: str, archive: Path, *, level: int) -> None:
+    """An AES-256 zip of what need not fit into memory, by pyzipper."""
+    with pyzipper.AESZipFile(
+        archive,
+        "w",
+        compression=pyzipper.ZIP_DEFLATED,
+        compresslevel=level,
+        encryption=pyzipper.WZ_AES,
+    ) as zipped:
+        zipped.setpassword(PASSWORD.encode())
+        with zipped.open(name, "w", force_zip64=True) as member:
+            for chunk in chunks:
+                member.write(chunk)
+
+
+_Producer = Callable[[Path, Path, Cipher], None]
+_PRODUCERS: dict[str, tuple[str | None, tuple[Cipher, ...], _Producer]] = {
+    "7-Zip": ("7zz", CIPHERS, _seven_zip),
+    "Info-ZIP": ("zip", ("ZipCrypto",), _info_zip),
+    "bsdtar": ("bsdtar", CIPHERS, _bsdtar),
+    "pyzipper": (None, ("AES-256",), _pyzipper),
+}
+
+
+def producers(cipher: Cipher) -> list[str]:
+    """Who is on this machine and encrypts like this; pyzipper always does AES-256."""
+    return [
+        name
+        for name, (program, ciphers, _) in _PRODUCERS.items()
+        if cipher in ciphers and (program is None or shutil.which(program))
+    ]
+
+
+def make_zip(producer: str, file: Path, cipher: Cipher) -> Path:
+    """The zip of a file, beside it."""
+    archive = file.parent / f"{file.name}.{producer}.{cipher}.zip"
+    _PRODUCERS[producer][2](file, archive, cipher)
+    return archive
+
+
+def _call(*command: str | Path) -> None:
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
