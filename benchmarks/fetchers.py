@@ -12,12 +12,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
-import pyzipper
 import requests
-from stream_unzip import stream_unzip
 
-from benchmarks.storage import LANDING
-from benchmarks.zips import CHUNK_BYTES, PASSWORD
+from benchmarks import CHUNK_BYTES, LANDING_BUCKET, PASSWORD
 from pingone_reports.bucket import Bucket
 from pingone_reports.config import Config
 from pingone_reports.credentials import AccessTokens
@@ -75,19 +72,19 @@ def fetch_ours(links: dict[str, str], folder: str, compression: str) -> Callable
         api_url="",
         token_url="",
         secret_arn="",
-        bucket=LANDING,
+        bucket=LANDING_BUCKET,
         key_prefix="ours",
         compression=compression,
         polling_limit_seconds=1800,
         max_report_bytes=20_000_000_000,
         request_defaults={},
     )
-    session, bucket = requests.Session(), Bucket(boto3.client("s3"), LANDING)
+    session, bucket = requests.Session(), Bucket(boto3.client("s3"), LANDING_BUCKET)
     pingone = _FinishedReport(session, links)
 
     def run() -> Landed:
         detail = fetch_report(export, pingone, session, bucket, config, lambda: 900)
-        bucket.s3.delete_object(Bucket=LANDING, Key=detail["manifestKey"])
+        bucket.s3.delete_object(Bucket=LANDING_BUCKET, Key=detail["manifestKey"])
         return [dict(file) | {"sha256": file["contentSha256"]} for file in detail["files"]]
 
     return run
@@ -113,6 +110,8 @@ def fetch_and_watch_files(
 
 def fetch_naively(links: dict[str, str], folder: str) -> Callable[[], Landed]:
     """The zip in memory, pyzipper, the report in memory, one put."""
+    import pyzipper
+
     s3 = boto3.client("s3")
 
     def run() -> Landed:
@@ -123,7 +122,7 @@ def fetch_naively(links: dict[str, str], folder: str) -> Callable[[], Landed]:
             with pyzipper.AESZipFile(io.BytesIO(response.content)) as zipped:
                 content = zipped.read(zipped.namelist()[0], pwd=PASSWORD.encode())
             key = f"naive/{folder}/devices.{name}"
-            s3.put_object(Bucket=LANDING, Key=key, Body=content)
+            s3.put_object(Bucket=LANDING_BUCKET, Key=key, Body=content)
             counter = record_counter(name)
             counter.update(content)
             landed.append(_landed(key, name, hashlib.sha256(content), counter.finish()))
@@ -134,6 +133,8 @@ def fetch_naively(links: dict[str, str], folder: str) -> Callable[[], Landed]:
 
 def fetch_with_stream_unzip(links: dict[str, str], folder: str) -> Callable[[], Landed]:
     """Streams from the link through stream-unzip into boto3's managed upload."""
+    from stream_unzip import stream_unzip
+
     s3 = boto3.client("s3")
 
     def run() -> Landed:
@@ -148,7 +149,10 @@ def fetch_with_stream_unzip(links: dict[str, str], folder: str) -> Callable[[], 
 
                     def seen(
                         chunks: Iterable[bytes] = chunks,
-                        see: tuple[Callable[[bytes], object], ...] = (digest.update, counter.update),
+                        see: tuple[Callable[[bytes], object], ...] = (
+                            digest.update,
+                            counter.update,
+                        ),
                     ) -> Iterator[bytes]:
                         for chunk in chunks:
                             for look in see:
@@ -156,7 +160,7 @@ def fetch_with_stream_unzip(links: dict[str, str], folder: str) -> Callable[[], 
                             yield chunk
 
                     # Buffered, because the upload takes a short read for the end.
-                    s3.upload_fileobj(io.BufferedReader(_Chunks(seen())), LANDING, key)
+                    s3.upload_fileobj(io.BufferedReader(_Chunks(seen())), LANDING_BUCKET, key)
                     landed.append(_landed(key, name, digest, counter.finish()))
         return landed
 

@@ -16,7 +16,7 @@ from Crypto.Util import Counter
 from isal import isal_zlib
 from stream_unzip import stream_unzip, zipcrypto_decryptor  # type: ignore[attr-defined]
 
-from benchmarks.zips import CHUNK_BYTES, PASSWORD, Cipher
+from benchmarks import CHUNK_BYTES, PASSWORD, Cipher
 from pingone_reports.encrypted_zip import EncryptedZip
 from pingone_reports.records import record_counter
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks import Cipher
 from benchmarks.measure import MB, Run, Task, measure, with_spread
 from benchmarks.report import OTHERS, OURS, REFERENCE, bars, figure, save, table
 from benchmarks.unzippers import (
@@ -17,7 +18,7 @@ from benchmarks.unzippers import (
     unzip,
     unzip_count_and_hash,
 )
-from benchmarks.zips import CIPHERS, FORMATS, Cipher, make_zip, producers, write_report
+from benchmarks.zips import CIPHERS, FORMATS, make_zip, producers, write_report
 from local.paths import WORK
 
 _ROWS = 200_000

@@ -4,17 +4,14 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Literal
 
 import pyzipper
 
+from benchmarks import CHUNK_BYTES, PASSWORD, Cipher
 from local.pingone_simulator.report_data import DevicesReport
 
-Cipher = Literal["AES-256", "ZipCrypto"]
 CIPHERS: tuple[Cipher, ...] = ("AES-256", "ZipCrypto")
 FORMATS = ("csv", "json")
-PASSWORD = "correct-horse"
-CHUNK_BYTES = 128 * 1024
 
 
 def blocks(format_name: str, rows: int) -> Iterator[bytes]:

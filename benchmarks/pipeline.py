@@ -1,0 +1,129 @@
+"""What a whole fetch costs, from the link to the object in the bucket, against other ways."""
+
+import statistics
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+from uuid import uuid4
+
+from benchmarks import Cipher
+from benchmarks.fetchers import Landed, fetch_naively, fetch_ours, fetch_with_stream_unzip
+from benchmarks.measure import MB, ROUNDS, Run, Runs, Task, measure, with_spread
+from benchmarks.report import OTHERS, OURS, bars, figure, save, table
+from benchmarks.storage import storage
+from benchmarks.zips import CIPHERS, FORMATS, make_zip, producers, write_report
+from local.paths import WORK
+
+_ROWS = 200_000
+_CONTESTANTS: dict[str, tuple[Callable[..., Callable[[], Landed]], dict[str, str]]] = {
+    "naive": (fetch_naively, {}),
+    "stream-unzip": (fetch_with_stream_unzip, {}),
+    "ours": (fetch_ours, {"compression": "none"}),
+    "ours, gzip": (fetch_ours, {"compression": "gzip"}),
+}
+
+
+class Key(NamedTuple):
+    """A contestant on the zips of a cipher."""
+
+    cipher: Cipher
+    contestant: str
+
+
+class Measured(NamedTuple):
+    """All runs, and the size of the report's two files in MB."""
+
+    runs: Mapping[Key, Runs]
+    megabytes: Mapping[str, float]
+
+
+@cache
+def measured() -> Measured:
+    """Fetch the report in all ways, once a process; raises when one lands something else."""
+    WORK.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=WORK) as folder, storage() as store:
+        files = {name: write_report(Path(folder), name, _ROWS) for name in FORMATS}
+        hashes = {name: sha256(file.read_bytes()).hexdigest() for name, file in files.items()}
+        tasks = {}
+        for cipher in CIPHERS:
+            for producer in producers(cipher)[:1]:
+                links = {
+                    name: store.link_to(make_zip(producer, file, cipher))
+                    for name, file in files.items()
+                }
+                for contestant, (prepare, options) in _CONTESTANTS.items():
+                    # Python's ZipCrypto takes longer than all others together.
+                    once = (cipher, contestant) == ("ZipCrypto", "naive")
+                    tasks[Key(cipher, contestant)] = Task(
+                        prepare,
+                        {"links": links, "folder": str(uuid4()), **options},
+                        rounds=1 if once else ROUNDS,
+                    )
+
+        def check(key: Key, run: Run) -> None:
+            for file in run.result:
+                landed = store.take(file["key"])
+                if (landed, file["records"]) != (hashes[file["format"]], _ROWS):
+                    raise RuntimeError(f"{key} landed something else.")
+                if landed != file["sha256"]:
+                    raise RuntimeError(f"{key} measured something else than it landed.")
+
+        sizes = {name: file.stat().st_size / MB for name, file in files.items()}
+        return Measured(measure(tasks, store.environment, check), sizes)
+
+
+def run(out: Path) -> str:
+    """Measure, draw, and return the chapter."""
+    runs, megabytes = measured()
+    size = sum(megabytes.values())
+    ciphers = list(dict.fromkeys(key.cipher for key in runs))
+    return "\n".join(
+        [
+            "## A whole fetch\n",
+            "From presigned HTTPS links to objects in a bucket, both of the local cloud: download, "
+            "decrypt, inflate, verify, hash, count and upload both files of a report of "
+            f"{_ROWS:,} devices ({megabytes['csv']:.0f} MB of CSV, {megabytes['json']:.0f} MB of "
+            "JSON). CPU seconds are those of the fetching process alone, TLS included, imports and "
+            "clients not; the local cloud works on the same cores, so wall seconds say little. "
+            "*Naive* holds zip and report in memory (requests, pyzipper, `put_object`); "
+            "*stream-unzip* streams through `upload_fileobj`; both take one file after the other, "
+            "and hash and count with what ours uses. After every run the objects are read back: "
+            "each held the report, by SHA-256 and number of records. Naive runs once for "
+            "ZipCrypto.\n",
+            _draw(runs, ciphers, out / "pipeline.png"),
+            *(f"**{cipher}**\n\n{_table(runs, cipher, size)}" for cipher in ciphers),
+        ]
+    )
+
+
+def _draw(runs: Mapping[Key, Runs], ciphers: list[Cipher], path: Path) -> str:
+    drawing, panels = figure(2.4, columns=len(ciphers))
+    for axes, cipher in zip(panels, ciphers, strict=True):
+        colours = [OURS if name.startswith("ours") else OTHERS for name in _CONTESTANTS]
+        seconds = [runs[Key(cipher, name)].cpu for name in _CONTESTANTS]
+        bars(axes, list(_CONTESTANTS), seconds, colours)
+        axes.set_title(cipher)
+        axes.set_xlabel("CPU seconds, less is better")
+    return save(drawing, path)
+
+
+def _table(runs: Mapping[Key, Runs], cipher: Cipher, size: float) -> str:
+    naive = runs[Key(cipher, "naive")].cpu
+    rows = []
+    for name in _CONTESTANTS:
+        of_name = runs[Key(cipher, name)].runs
+        cpu = statistics.median(run.cpu for run in of_name)
+        rows.append(
+            [
+                f"**{name}**" if name == "ours" else name,
+                with_spread([run.cpu for run in of_name]),
+                f"{cpu / naive:.1%}",
+                size / cpu,
+                with_spread([run.wall for run in of_name]),
+                f"{statistics.median(run.peak for run in of_name):.0f}",
+            ]
+        )
+    return table(["", "CPU s", "of naive", "MB a CPU s", "wall s", "peak MB"], rows)
