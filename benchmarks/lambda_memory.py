@@ -52,14 +52,14 @@ def run(out: Path) -> str:
                     for memory in _MEMORIES
                 ],
             ),
-            f"Up to one vCPU the price is the same, because what takes half the memory takes twice "
-            f"the seconds. So the memory to choose is the largest that costs no more: "
-            f"{_MB_PER_VCPU} MB, which the template {'has' if deployed == _MB_PER_VCPU else 'lacks'}"
-            f" ({deployed} MB). Twice that costs "
+            "Up to one vCPU the price is the same, because what takes half the memory takes twice "
+            "the seconds. So the memory to choose is the largest that costs no more: "
+            f"{_MB_PER_VCPU} MB. The template has {deployed} MB, which is "
+            f"{'right' if deployed == _MB_PER_VCPU else 'to be changed'}. Twice that costs "
             f"{_dollars(slowest, 3538) / _dollars(slowest, 1769) - 1:.0%} more and saves "
             f"{1 - _seconds(slowest, 3538) / _seconds(slowest, 1769):.0%} of the time. Of the "
-            f"function's 900 s, a report of 1 GB takes {number(_seconds(slowest, 1769))} s there at "
-            f"most, and {number(_seconds(slowest, 256))} s with 256 MB.\n",
+            f"function's 900 s, a report of 1 GB takes {number(_seconds(slowest, 1769))} s there "
+            f"at most, and {number(_seconds(slowest, 256))} s with 256 MB.\n",
         ]
     )
 

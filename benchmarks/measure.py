@@ -125,6 +125,8 @@ def _memory_until_exit(process: subprocess.Popen[str]) -> list[tuple[float, floa
     while process.poll() is None:
         with suppress(OSError, IndexError):
             pages = Path(f"/proc/{process.pid}/statm").read_text().split()[1]
-            samples.append((time.monotonic() - started, int(pages) * _PAGE_BYTES / MB))
+            # An exiting process has none.
+            if int(pages):
+                samples.append((time.monotonic() - started, int(pages) * _PAGE_BYTES / MB))
         time.sleep(_SAMPLE_SECONDS)
     return samples

@@ -91,11 +91,17 @@ def _draw(runs: Mapping[_Key, Run], path: Path) -> str:
             label=f"{key.size}, {key.compression}",
         )
     axes.axhline(_LIMIT_MB, color=REFERENCE, linewidth=1, linestyle="--")
-    axes.annotate(f"goal: {_LIMIT_MB} MB", (0, _LIMIT_MB + 2), color=REFERENCE)
+    axes.annotate(
+        f"goal: {_LIMIT_MB} MB",
+        (1, _LIMIT_MB + 2),
+        xycoords=("axes fraction", "data"),
+        ha="right",
+        color=REFERENCE,
+    )
     axes.set_ylim(0, max(_LIMIT_MB, *(run.peak for run in runs.values())) * 1.12)
     axes.set_xlabel("seconds since the process began")
     axes.set_ylabel("resident MB")
-    axes.legend(loc="lower right", ncols=2)
+    axes.legend(loc="lower center", ncols=4)
     return save(drawing, path)
 
 

@@ -50,15 +50,15 @@ plt.rcParams.update(
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A pipe table; columns of numbers (also with a unit behind) are aligned to the right.
+    """A pipe table; but for the first, columns that begin with numbers are aligned to the right.
 
     Floats are shown with three significant digits, whole numbers with separators, None as a dash.
     """
     cells = [[_cell(value) for value in row] for row in rows]
     columns = list(zip(headers, *cells, strict=True))
     right = [
-        bool(cells) and all(_NUMBER.match(text) or text in ("", "-") for text in column[1:])
-        for column in columns
+        place > 0 and all(_NUMBER.match(text) or text in ("", "-") for text in column[1:])
+        for place, column in enumerate(columns)
     ]
     widths = [max(3, *map(len, column)) for column in columns]
 
