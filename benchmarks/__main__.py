@@ -49,8 +49,8 @@ def main() -> None:
     for name in named or _CHAPTERS:
         chapter = str(import_module(f"benchmarks.{name}").run(out))
         chapters.append(chapter.rstrip() + "\n")
+        (out / "README.md").write_text("\n".join([_head(named), *chapters]))
         print(f"{chapter}\n({time.monotonic() - started:.0f} s so far)\n", flush=True)
-    (out / "README.md").write_text("\n".join([_head(named), *chapters]))
     print(f"Written: {out / 'README.md'}")
 
 

@@ -15,8 +15,7 @@ import boto3
 import requests
 
 from benchmarks import CHUNK_BYTES, LANDING_BUCKET, PASSWORD
-from pingone_reports.bucket import Bucket
-from pingone_reports.config import Config
+from pingone_reports import services
 from pingone_reports.credentials import AccessTokens
 from pingone_reports.export import Execution, Export
 from pingone_reports.fetch import fetch_report
@@ -26,6 +25,21 @@ from pingone_reports.request import ExportRequest
 
 Landed = list[dict[str, Any]]
 _ENVIRONMENT_ID = "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"
+_ENVIRONMENT = {
+    "PINGONE_API_URL": "",
+    "PINGONE_TOKEN_URL": "",
+    "PINGONE_SECRET_ARN": "",
+    "PINGONE_ENVIRONMENT_ID": _ENVIRONMENT_ID,
+    "BUCKET": LANDING_BUCKET,
+    "KEY_PREFIX": "ours",
+    "POLLING_LIMIT_SECONDS": "1800",
+    "MAX_REPORT_MEGABYTES": "20000",
+    "REPORT_NAME": "devices",
+    "REPORT_FIELDS": "",
+    "REPORT_FILTER": "",
+    "REPORT_FORMATS": "csv,json",
+}
+"""The function's, but for the compression: so that it is wired as it is on Lambda."""
 
 
 class _FinishedReport(PingOne):
@@ -68,18 +82,8 @@ def fetch_ours(links: dict[str, str], folder: str, compression: str) -> Callable
         requested_at=now,
         deadline=now + timedelta(minutes=30),
     )
-    config = Config(
-        api_url="",
-        token_url="",
-        secret_arn="",
-        bucket=LANDING_BUCKET,
-        key_prefix="ours",
-        compression=compression,
-        polling_limit_seconds=1800,
-        max_report_bytes=20_000_000_000,
-        request_defaults={},
-    )
-    session, bucket = requests.Session(), Bucket(boto3.client("s3"), LANDING_BUCKET)
+    os.environ |= _ENVIRONMENT | {"COMPRESSION": compression}
+    config, session, bucket = services.config(), services.session(), services.bucket()
     pingone = _FinishedReport(session, links)
 
     def run() -> Landed:

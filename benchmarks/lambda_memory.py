@@ -35,8 +35,8 @@ def run(out: Path) -> str:
             "the CPU seconds of a whole fetch above. Lambda gives a function of 1,769 MB one vCPU, "
             "and others a share in proportion; a GB-second costs $0.0000133334 on arm64. It is "
             "taken that a vCPU is as fast as this machine's, that the network is no limit, and "
-            "that two vCPUs share the work as well as the two files do: by CPU the larger "
-            "file's share of the bytes is the time of both.\n",
+            "that of two vCPUs each works on one of the two files, side by side: the larger one "
+            "is the time of both.\n",
             _draw(cases, out / "lambda_memory.png"),
             table(
                 ["memory MB", "vCPU", *(f"{case.name}: s" for case in cases)],
@@ -53,10 +53,12 @@ def run(out: Path) -> str:
                 ],
             ),
             "Up to one vCPU the price is the same, because what takes half the memory takes twice "
-            "the seconds. So the memory to choose is the largest that costs no more: "
-            f"{_MB_PER_VCPU} MB. The template has {deployed} MB, which is "
+            f"the seconds. {_MB_PER_VCPU} MB are the most that an export surely uses: above, the "
+            "other file's thread has to fill the second vCPU, and Python's threads wait for each "
+            "other now and then, so the numbers there are the best case; an export of one format "
+            f"pays for it in vain. The template has {deployed} MB, which is "
             f"{'right' if deployed == _MB_PER_VCPU else 'to be changed'}. Twice that costs "
-            f"{_dollars(slowest, 3538) / _dollars(slowest, 1769) - 1:.0%} more and saves "
+            f"{_dollars(slowest, 3538) / _dollars(slowest, 1769) - 1:.0%} more and saves at best "
             f"{1 - _seconds(slowest, 3538) / _seconds(slowest, 1769):.0%} of the time. Of the "
             f"function's 900 s, a report of 1 GB takes {number(_seconds(slowest, 1769))} s there "
             f"at most, and {number(_seconds(slowest, 256))} s with 256 MB.\n",

@@ -168,7 +168,7 @@ def _ranked(speeds: Mapping[_Key, list[float]], cipher: Cipher) -> list[str]:
 
 
 def _draw(speeds: Mapping[_Key, list[float]], path: Path) -> str:
-    drawing, panels = figure(3.4, columns=len(_ciphers()))
+    drawing, panels = figure(3.6, columns=len(_ciphers()))
     for axes, cipher in zip(panels, _ciphers(), strict=True):
         names = _ranked(speeds, cipher)
         producer = _main_producer(cipher)
