@@ -55,7 +55,8 @@ def main() -> None:
 
 
 def _head(named: list[str]) -> str:
-    command = "make benchmark" + (f' CHAPTERS="{" ".join(named)}"' if named else "")
+    command = f"make benchmark ROUNDS={ROUNDS}"
+    command += f' CHAPTERS="{" ".join(named)}"' if named else ""
     installed = [f"{name} {version(name)}" for name in _LIBRARIES]
     return (
         "# Benchmarks\n\n"
@@ -70,7 +71,6 @@ def _head(named: list[str]) -> str:
                 ["libraries", ", ".join(installed)],
                 ["programs", ", ".join(_program_versions()) or "none"],
                 ["local cloud", f"ministack {_ministack_version()}"],
-                ["rounds", str(ROUNDS)],
             ],
         )
     )

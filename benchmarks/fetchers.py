@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import requests
 
 from benchmarks import CHUNK_BYTES, LANDING_BUCKET, PASSWORD
@@ -114,6 +113,7 @@ def fetch_and_watch_files(
 
 def fetch_naively(links: dict[str, str], folder: str) -> Callable[[], Landed]:
     """The zip in memory, pyzipper, the report in memory, one put."""
+    import boto3
     import pyzipper
 
     s3 = boto3.client("s3")
@@ -137,6 +137,7 @@ def fetch_naively(links: dict[str, str], folder: str) -> Callable[[], Landed]:
 
 def fetch_with_stream_unzip(links: dict[str, str], folder: str) -> Callable[[], Landed]:
     """Streams from the link through stream-unzip into boto3's managed upload."""
+    import boto3
     from stream_unzip import stream_unzip
 
     s3 = boto3.client("s3")
