@@ -149,7 +149,7 @@ def _imports(function: Function, bytecode: Path) -> list[Imported]:
 def _python(
     function: Function, bytecode: Path, *arguments: str, write_bytecode: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(
         [python_of("runtime"), *arguments],
         # As on Lambda, and nothing of this shell's.
         env={

@@ -79,7 +79,7 @@ VARIANTS: dict[str, Wait] = {
 
 def durations() -> list[float]:
     """Seconds that reports take, the same at each run: as many short ones as long ones."""
-    dice = random.Random(1)  # noqa: S311
+    dice = random.Random(1)
     low, high = math.log(SHORTEST), math.log(LONGEST)
     return sorted(math.exp(dice.uniform(low, high)) for _ in range(SAMPLES))
 
