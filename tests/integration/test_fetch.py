@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import requests
 
 from local.cloud import LocalCloud
 from local.pingone_simulator import PingOneSimulator, Scenario
 from local.stack import ENVIRONMENT_ID, simulated_pingone
 from pingone_reports.bucket import Bucket
 from pingone_reports.config import Config
+from pingone_reports.connections import new_session
 from pingone_reports.credentials import AccessTokens
 from pingone_reports.errors import DownloadInterrupted
 from pingone_reports.fetch import fetch_report
@@ -95,7 +95,7 @@ def _fetch(
     seconds_left: Callable[[], float],
 ) -> dict[str, Any]:
     """Fetch a new report of the simulator into the bucket, in an execution of its own."""
-    with requests.Session() as session:
+    with new_session() as session:
         tokens = AccessTokens(
             session, simulator.token_url(ENVIRONMENT_ID), lambda: secret_of(simulator)
         )

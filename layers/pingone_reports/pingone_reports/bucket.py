@@ -3,8 +3,9 @@
 import base64
 import json
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from threading import BoundedSemaphore
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
-# Bigger parts and more of them in flight cost memory and gain no time. S3 takes 10,000 parts.
+# Bigger parts and more of them in flight cost memory and gain no time: two, whatever the number of
+# uploads, and so two connections. S3 takes 10,000 parts.
 # A part is the chunks that reach this size, uncut: one copy of the data.
 PART_BYTES = 8 * 1024 * 1024
 _PARTS_IN_FLIGHT = 2
@@ -31,6 +33,8 @@ class Bucket:
     def __init__(self, s3: "S3Client", name: str) -> None:
         self.s3 = s3
         self.name = name
+        self.part_uploads = ThreadPoolExecutor(_PARTS_IN_FLIGHT)
+        self.parts_in_flight = BoundedSemaphore(_PARTS_IN_FLIGHT)
 
     def upload(self, key: str, content_type: str) -> "Upload":
         """An object to be written piece by piece and then committed."""
@@ -77,10 +81,9 @@ class Upload:
         self._pending_bytes = 0
         self._upload_id = ""
         self._parts: list[Future[CompletedPartTypeDef]] = []
-        self._pool = ThreadPoolExecutor(_PARTS_IN_FLIGHT)
 
     def write(self, chunk: bytes) -> None:
-        """Take the next bytes; waits while two parts are in flight."""
+        """Take the next bytes; waits while two parts of the bucket's uploads are in flight."""
         self._pending.append(chunk)
         self._pending_bytes += len(chunk)
         if self._pending_bytes >= PART_BYTES:
@@ -119,7 +122,7 @@ class Upload:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        wait(self._parts)
         if self._upload_id:
             # What failed before matters more, and the bucket's lifecycle aborts it in a day.
             with suppress(ClientError, BotoCoreError):
@@ -138,8 +141,12 @@ class Upload:
                     **self._target, ContentType=self._content_type, ChecksumAlgorithm="CRC32"
                 )["UploadId"]
         if len(self._parts) >= _PARTS_IN_FLIGHT:
+            # If it failed, now is the time to say so.
             self._parts[-_PARTS_IN_FLIGHT].result()
-        self._parts.append(self._pool.submit(self._upload_part, len(self._parts) + 1, body))
+        self._bucket.parts_in_flight.acquire()
+        part = self._bucket.part_uploads.submit(self._upload_part, len(self._parts) + 1, body)
+        part.add_done_callback(lambda _: self._bucket.parts_in_flight.release())
+        self._parts.append(part)
 
     def _upload_part(self, number: int, body: bytes) -> "CompletedPartTypeDef":
         # S3 checks every part against this. botocore would compute it too, slowly.

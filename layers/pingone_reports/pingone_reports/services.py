@@ -9,6 +9,7 @@ from botocore.config import Config as BotoConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pingone_reports.config import Config
+from pingone_reports.connections import new_session
 from pingone_reports.credentials import AccessTokens
 from pingone_reports.errors import InvalidSecret, SecretUnavailable
 from pingone_reports.pingone import PingOne
@@ -33,7 +34,7 @@ def config() -> Config:
 @cache
 def session() -> requests.Session:
     """The HTTP connections that are kept open between calls."""
-    return requests.Session()
+    return new_session()
 
 
 @cache
