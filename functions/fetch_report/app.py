@@ -7,8 +7,9 @@ from pingone_reports.export import Export
 from pingone_reports.fetch import fetch_report
 from pingone_reports.observability import log_as_export, only_typed_errors
 
-# Kept back from the function's time, to abort what is unfinished and to say so.
-_SECONDS_TO_GIVE_UP = 15
+# Kept back from the function's time, to abort what is unfinished and to say so; more than the 20
+# seconds after which a download that stalls is noticed.
+_SECONDS_TO_GIVE_UP = 30
 
 
 @only_typed_errors

@@ -225,7 +225,7 @@ class TestErrors:
         lasting = {
             "InvalidRequest", "InvalidConfiguration", "InvalidSecret", "Unauthorized",
             "AccessDenied", "ReportRejected", "ReportFailed", "ReportExpired", "DeadlineExceeded",
-            "WrongPassword", "UnexpectedError", "ExportError",
+            "WrongPassword", "UntrustedCertificate", "UnexpectedError", "ExportError",
         }  # fmt: skip
         retried = {error for rule in STATES[name]["Retry"] for error in rule["ErrorEquals"]}
         assert not retried & lasting

@@ -1,11 +1,14 @@
 """A remote file reads like a local one, whatever happens to its connections and links."""
 
 import io
+import itertools
 import random
 import re
 import socket
+import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +16,7 @@ from typing import Literal
 
 import pytest
 import requests
+import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +27,7 @@ from pingone_reports.errors import (
     ExportError,
     LinkRefused,
     TruncatedZip,
+    UntrustedCertificate,
 )
 from pingone_reports.remote_file import RemoteFile
 from tests.unit.asking import told
@@ -33,11 +38,16 @@ TAIL_BYTES = 100
 
 @dataclass(frozen=True)
 class Trouble:
-    """An answer with another status, or one that breaks after so many bytes of its body."""
+    """An answer with another status or other headers, or one that breaks after so many bytes.
+
+    A "short" one is whole by its Content-Length and shorter than its Content-Range.
+    """
 
     status: int = 206
     after: int = 0
-    how: Literal["reset", "close", "stall"] = "close"
+    how: Literal["reset", "close", "stall", "short", "trickle"] = "close"
+    content_range: str = ""
+    etag: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,12 +111,15 @@ class _Handler(BaseHTTPRequestHandler):
         if not store.blob:
             return self._answer(416, b"empty")
         first, last = self._range(self.headers["Range"], len(store.blob))
-        self._answer(
-            206,
-            store.blob[first : last + 1],
-            trouble,
-            **{"Content-Range": f"bytes {first}-{last}/{len(store.blob)}", "ETag": store.etag},
-        )
+        headers = {"Content-Range": f"bytes {first}-{last}/{len(store.blob)}", "ETag": store.etag}
+        body = store.blob[first : last + 1]
+        if trouble and (trouble.content_range or trouble.etag):
+            headers["Content-Range"] = trouble.content_range or headers["Content-Range"]
+            headers["ETag"] = trouble.etag or headers["ETag"]
+            trouble = None
+        elif trouble and trouble.how == "short":
+            body, trouble = body[: trouble.after], None
+        self._answer(206, body, trouble, **headers)
         return None
 
     def _answer(
@@ -118,6 +131,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if trouble is None:
             self.wfile.write(body)
+            return
+        if trouble.how == "trickle":
+            for byte in body:
+                self.wfile.write(bytes([byte]))
+                time.sleep(0.001)
             return
         self.wfile.write(body[: trouble.after])
         self.close_connection = True
@@ -291,7 +309,7 @@ class TestInterruptions:
         monkeypatch.setattr(remote_file, "_TIMEOUT_SECONDS", (5, 0.2))
         store.put(BLOB, None, Trouble(after=120, how="stall"))
         assert reader.read(piece=50) == BLOB
-        assert store.ranges[1:] == ["bytes=0-899", "bytes=100-899"]
+        assert store.ranges[1:] == ["bytes=0-899", "bytes=120-899"]
 
     def test_the_tail_may_be_interrupted_too(self, reader: Reader, store: FileStore) -> None:
         store.put(BLOB, Trouble(after=30), Trouble(after=0, how="reset"))
@@ -304,6 +322,41 @@ class TestInterruptions:
         store.put(BLOB, None, *[Trouble(after=60)] * 15)
         assert reader.read(piece=50) == BLOB
         assert store.ranges[1:] == [f"bytes={start}-899" for start in range(0, 900, 60)]
+
+    def test_fewer_bytes_between_them_than_are_read_at_once_are_progress_too(
+        self, reader: Reader, store: FileStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(remote_file, "_TIMEOUT_SECONDS", (5, 0.1))
+        store.put(BLOB, None, *[Trouble(after=60, how="stall")] * 6)
+        assert reader.read(piece=900) == BLOB
+
+    def test_a_body_shorter_than_its_range_is_read_on(
+        self, reader: Reader, store: FileStore
+    ) -> None:
+        store.put(BLOB, Trouble(after=30, how="short"), None, Trouble(after=120, how="short"))
+        assert reader.read() == BLOB
+        assert store.ranges == ["bytes=-100"] * 2 + ["bytes=0-899", "bytes=120-899"]
+
+    def test_a_connection_that_was_closed_between_two_requests_is_replaced(
+        self, reader: Reader, store: FileStore
+    ) -> None:
+        store.put(BLOB, *[Trouble(after=len(BLOB))] * 8)
+        with reader.open() as file:
+            for start in range(0, 800, 100):
+                file.seek(start)
+                assert file.read(10) == BLOB[start : start + 10]
+
+    def test_a_trickle_lasts_no_longer_than_the_time_that_is_left(
+        self, reader: Reader, store: FileStore, session: requests.Session
+    ) -> None:
+        store.put(BLOB, None, Trouble(how="trickle"))
+        clock = itertools.count(20, -1)
+        with (
+            RemoteFile(session, reader.links, lambda: next(clock)) as file,
+            pytest.raises(DownloadInterrupted, match="time ran out after"),
+        ):
+            file.read(900)
+        assert reader.read() == BLOB
 
     def test_without_progress_it_is_given_up(self, reader: Reader, store: FileStore) -> None:
         store.put(BLOB, None, always=Trouble(after=0, how="reset"))
@@ -388,11 +441,82 @@ class TestObject:
                 file.read(10)
         assert len(store.asked) == 1
 
+    @pytest.mark.parametrize(
+        "trouble",
+        [
+            Trouble(etag='"another"'),
+            Trouble(content_range="bytes 0-899/1001"),
+            Trouble(content_range="bytes 5-904/1001"),
+        ],
+    )
+    def test_a_part_of_another_object_is_noticed_too(
+        self, reader: Reader, store: FileStore, trouble: Trouble
+    ) -> None:
+        store.put(BLOB, None, trouble)
+        with pytest.raises(DownloadChanged):
+            reader.read()
+
+    @pytest.mark.parametrize("content_range", ["bytes 1-899/1000", "bytes 0-899/*", "0-899", "-"])
+    def test_a_part_that_was_not_asked_for_is_refused(
+        self, reader: Reader, store: FileStore, content_range: str
+    ) -> None:
+        store.put(BLOB, None, Trouble(content_range=content_range))
+        assert reader.read() == BLOB
+        assert store.ranges[1:] == ["bytes=0-899"] * 2
+        assert reader.links.number == 2
+
+        store.put(BLOB, always=Trouble(content_range=content_range))
+        with pytest.raises(LinkRefused, match="answered 206"):
+            reader.open()
+
     def test_an_empty_object_is_no_zip(self, reader: Reader, store: FileStore) -> None:
         store.put(b"")
         with pytest.raises(TruncatedZip):
             reader.open()
         assert len(store.asked) == 1
+
+
+class TestCertificate:
+    @pytest.fixture
+    def authority(self) -> trustme.CA:
+        return trustme.CA()
+
+    @pytest.fixture
+    def secure_store(self, authority: trustme.CA) -> Iterator[FileStore]:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+        with FileStore() as store:
+            store.socket = context.wrap_socket(store.socket, server_side=True)
+            thread = threading.Thread(target=store.serve_forever, kwargs={"poll_interval": 0.02})
+            thread.start()
+            yield store
+            store.shutdown()
+            thread.join()
+
+    def test_one_that_is_not_trusted_ends_the_download_at_once(
+        self, reader: Reader, secure_store: FileStore
+    ) -> None:
+        reader.links = Links(secure_store.url.replace("http:", "https:"))
+        with pytest.raises(UntrustedCertificate, match="check what stands between") as error:
+            reader.open()
+        assert reader.pauses == []
+        for part in ("canary", "127.0.0.1", "devices.csv.zip"):
+            assert part not in told(error.value)
+
+    def test_one_that_is_trusted_is_no_trouble(
+        self,
+        reader: Reader,
+        secure_store: FileStore,
+        authority: trustme.CA,
+        session: requests.Session,
+    ) -> None:
+        reader.links = Links(secure_store.url.replace("http:", "https:"))
+        with authority.cert_pem.tempfile() as bundle:
+            session.verify = bundle
+            with pytest.MonkeyPatch.context() as patch:
+                patch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+                patch.delenv("CURL_CA_BUNDLE", raising=False)
+                assert reader.read() == BLOB
 
 
 class TestSecrecy:

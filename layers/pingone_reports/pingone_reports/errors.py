@@ -90,6 +90,10 @@ class DownloadChanged(ExportError):
     """Raised when the object behind a link was replaced while it was read; worth a new start."""
 
 
+class UntrustedCertificate(ExportError):
+    """Raised when the file store, or what answers in its place, shows a certificate not trusted."""
+
+
 # --- the bucket -----------------------------------------------------------------------------------
 
 

@@ -103,11 +103,6 @@ class _Download:
             for piece in gzipped(zipped.pieces()) if self.gzip else zipped.pieces():
                 if self.stop.is_set():
                     raise DownloadInterrupted("The export's other file failed.")
-                if self.seconds_left() <= 0:
-                    raise DownloadInterrupted(
-                        f"The function's time ran out after {content.bytes} bytes: give it more "
-                        "memory, which is more speed, or narrow the report's filter."
-                    )
                 content.update(piece.plain)
                 records.update(piece.plain)
                 if self.gzip:

@@ -1,6 +1,8 @@
 """A file behind presigned URLs, read with range requests and read on past any interruption."""
 
 import io
+import re
+import ssl
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -13,6 +15,7 @@ from pingone_reports.errors import (
     DownloadInterrupted,
     LinkRefused,
     TruncatedZip,
+    UntrustedCertificate,
 )
 
 # A zip's directory is at its end: this much is read first, and in one request.
@@ -21,6 +24,7 @@ _TAIL_BYTES = 64 * 1024
 _TIMEOUT_SECONDS = (5, 20)
 # Tries in a row that bring no byte before the download is given up.
 _MAX_TRIES = 5
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
 
 class Link(Protocol):
@@ -40,7 +44,8 @@ class RemoteFile(io.RawIOBase):
     request. A dead link, a reset, a stall or a short answer is followed by a request for the rest,
     with `If-Match`, so that the bytes are always those of one and the same object.
 
-    Raises LinkRefused, DownloadInterrupted, DownloadChanged or TruncatedZip (for an empty file).
+    Raises LinkRefused, DownloadInterrupted, DownloadChanged, UntrustedCertificate or TruncatedZip
+    (for an empty file).
     """
 
     def __init__(
@@ -107,28 +112,40 @@ class RemoteFile(io.RawIOBase):
         return self._retrying(lambda: self._read_stream(min(end, tail_start), tail_start))
 
     def _read_tail(self) -> bytes:
-        response = self._get(f"bytes=-{_TAIL_BYTES}")
-        with response:
-            tail = response.raw.read()
-        self.size = int(response.headers["Content-Range"].rpartition("/")[2])
-        self._etag = response.headers["ETag"]
-        return bytes(tail)
+        tail = b""
+        with self._get(-_TAIL_BYTES) as response:
+            wanted = min(_TAIL_BYTES, self.size)
+            while len(tail) < wanted:
+                tail += self._receive(response, wanted - len(tail))
+        return tail
 
     def _read_stream(self, end: int, tail_start: int) -> bytes:
         if self._stream is None:
-            self._stream = self._get(f"bytes={self._position}-{tail_start - 1}")
-        piece = self._stream.raw.read(end - self._position)
+            self._stream = self._get(self._position, tail_start)
+        return self._receive(self._stream, end - self._position)
+
+    def _receive(self, response: requests.Response, size: int) -> bytes:
+        """Up to so many bytes, as they come: waiting for all of them, a trickle would never end."""
+        if self._seconds_left() <= 0:
+            raise DownloadInterrupted(
+                f"The function's time ran out after {self._position} of {self.size} bytes: give it "
+                "more memory, which is more speed, or narrow the report's filter."
+            )
+        piece = response.raw.read1(size)
         if not piece:
             raise HTTPError("ended early")
         return bytes(piece)
 
-    def _get(self, byte_range: str) -> requests.Response:
-        """One range request. Raises _DeadLink for what a fresh link may mend."""
+    def _get(self, start: int, end: int | None = None) -> requests.Response:
+        """The bytes from `start` to before `end`, or with a negative `start` the last ones.
+
+        Raises _DeadLink for what a fresh link may mend.
+        """
         url = self._link.current()
         response = self._session.get(
             url,
             headers={
-                "Range": byte_range,
+                "Range": f"bytes={start}" if end is None else f"bytes={start}-{end - 1}",
                 "Accept-Encoding": "identity",
                 **({"If-Match": self._etag} if self._etag else {}),
             },
@@ -136,9 +153,16 @@ class RemoteFile(io.RawIOBase):
             timeout=_TIMEOUT_SECONDS,
             allow_redirects=False,
         )
-        status = response.status_code
-        if status == 206 and "Content-Range" in response.headers and "ETag" in response.headers:
-            return response
+        status, etag = response.status_code, response.headers.get("ETag")
+        part = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        if status == 206 and part and etag:
+            first, size = int(part[1]), int(part[2])
+            same = (etag, size) == (self._etag or etag, self.size or size)
+            if same and first == (start if start >= 0 else max(size + start, 0)):
+                self._etag, self.size = etag, size
+                return response
+            if not same:
+                status = 412
         response.close()
         if status == 412:
             raise DownloadChanged("PingOne replaced the file while it was read: start over.")
@@ -160,6 +184,11 @@ class RemoteFile(io.RawIOBase):
             except (requests.RequestException, HTTPError, OSError) as interruption:
                 # The message of the interruption would quote the link.
                 self._hang_up()
+                if _is_untrusted(interruption):
+                    raise UntrustedCertificate(
+                        "The certificate of the report's file store is not trusted: check what "
+                        "stands between the function and S3, such as a proxy that opens TLS."
+                    ) from None
                 failure = f"the connection failed ({type(interruption).__name__})"
                 error = DownloadInterrupted
                 if attempt < _MAX_TRIES - 1:
@@ -175,6 +204,14 @@ class RemoteFile(io.RawIOBase):
         if self._stream is not None:
             self._stream.close()
             self._stream = None
+
+
+def _is_untrusted(error: BaseException) -> bool:
+    """Whether a certificate did not hold; `requests` shows that in the chain of errors alone."""
+    cause: BaseException | None = error
+    while cause and not isinstance(cause, ssl.SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None
 
 
 class _DeadLink(Exception):
