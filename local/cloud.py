@@ -43,6 +43,7 @@ class LocalCloud:
         # The bucket's policy refuses plain HTTP, here as on AWS.
         self.endpoint_url = f"https://127.0.0.1:{self.port}"
         self.ca_bundle = WORK / f"{log_name}-ca.pem"
+        self.certificate = WORK / f"{log_name}-certificate.pem"
         self.log = WORK / f"{log_name}.log"
         self._wait_scale = wait_scale
         self._data = WORK / f"{log_name}-data"
@@ -84,7 +85,7 @@ class LocalCloud:
 
     def __enter__(self) -> Self:
         WORK.mkdir(exist_ok=True)
-        certificate = self._issue_certificate()
+        self._issue_certificate()
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 -- our own environment's program
                 [program_of("cloud", "ministack")],
@@ -93,8 +94,8 @@ class LocalCloud:
                     "GATEWAY_PORT": str(self.port),
                     "BIND_HOST": "127.0.0.1",
                     "USE_SSL": "1",
-                    "MINISTACK_SSL_CERT": str(certificate),
-                    "MINISTACK_SSL_KEY": str(certificate),
+                    "MINISTACK_SSL_CERT": str(self.certificate),
+                    "MINISTACK_SSL_KEY": str(self.certificate),
                     "AUTH": "true",
                     "SERVICES": _SERVICES,
                     "SFN_WAIT_SCALE": str(self._wait_scale),
@@ -121,17 +122,15 @@ class LocalCloud:
     ) -> None:
         self._stop()
 
-    def _issue_certificate(self) -> Path:
+    def _issue_certificate(self) -> None:
         """A certificate of an authority that only what runs here trusts, beside the usual ones."""
         authority = trustme.CA()
-        certificate = WORK / f"{self.log.stem}-certificate.pem"
         authority.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(
-            str(certificate)
+            str(self.certificate)
         )
         usual = os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where()
         self.ca_bundle.write_text(Path(usual).read_text())
         authority.cert_pem.write_to_path(str(self.ca_bundle), append=True)
-        return certificate
 
     def _wait_until_healthy(self, timeout_seconds: float = 60) -> None:
         deadline = time.monotonic() + timeout_seconds

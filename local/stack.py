@@ -12,10 +12,9 @@ from typing import Any, BinaryIO
 from local.cloud import ACCOUNT_ID, REGION, LocalCloud
 from local.deployment import deploy
 from local.pingone_simulator import (
+    FileStore,
     PingOneSimulator,
-    S3ReportBucket,
     Scenario,
-    temporary_s3_client,
 )
 
 # The sample environment of PingOne's documentation.
@@ -120,15 +119,16 @@ def simulated_pingone(
     time_scale: float = 1.0,
     rate_limits: bool = True,
 ) -> Iterator[PingOneSimulator]:
-    """A PingOne whose report files lie in the local cloud, behind its presigned links."""
+    """A PingOne whose report files lie in the local cloud."""
     cloud.client("s3").create_bucket(Bucket=_LINKS_BUCKET)
-    client = temporary_s3_client(
+    bucket = FileStore(
         cloud.endpoint_url,
+        _LINKS_BUCKET,
+        certificate=cloud.certificate,
+        ca_bundle=cloud.ca_bundle,
         access_key_id=ACCOUNT_ID,
         region=REGION,
-        ca_bundle=str(cloud.ca_bundle),
     )
-    bucket = S3ReportBucket(client, _LINKS_BUCKET)
     with PingOneSimulator(
         bucket, default_scenario=scenario, time_scale=time_scale, rate_limits=rate_limits
     ) as simulator:

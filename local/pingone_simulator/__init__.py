@@ -3,40 +3,51 @@
 from local.pingone_simulator.faults import (
     Answer,
     ChangeBody,
+    CutOff,
     DropConnection,
     Effect,
     Fault,
+    FlipBit,
     Hang,
+    IgnoreRange,
     LinkLifetime,
     LoseResponse,
     MalformedJson,
     Operation,
+    ReplaceObject,
+    Reset,
+    ShortBody,
+    Stall,
 )
-from local.pingone_simulator.report_bucket import (
-    ReportBucket,
-    S3ReportBucket,
-    temporary_s3_client,
-)
-from local.pingone_simulator.request_log import IssuedSecret, RecordedRequest
+from local.pingone_simulator.file_store import FileStore
+from local.pingone_simulator.report_bucket import ReportBucket
+from local.pingone_simulator.request_log import IssuedSecret, RecordedDownload, RecordedRequest
 from local.pingone_simulator.scenario import Scenario
 from local.pingone_simulator.server import PingOneSimulator
 
 __all__ = [
     "Answer",
     "ChangeBody",
+    "CutOff",
     "DropConnection",
     "Effect",
     "Fault",
+    "FileStore",
+    "FlipBit",
     "Hang",
+    "IgnoreRange",
     "IssuedSecret",
     "LinkLifetime",
     "LoseResponse",
     "MalformedJson",
     "Operation",
     "PingOneSimulator",
+    "RecordedDownload",
     "RecordedRequest",
+    "ReplaceObject",
     "ReportBucket",
-    "S3ReportBucket",
+    "Reset",
     "Scenario",
-    "temporary_s3_client",
+    "ShortBody",
+    "Stall",
 ]

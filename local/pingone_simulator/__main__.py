@@ -2,9 +2,10 @@
 
 import argparse
 import threading
+from pathlib import Path
 from typing import get_args
 
-from local.pingone_simulator.report_bucket import S3ReportBucket, temporary_s3_client
+from local.pingone_simulator.file_store import FileStore
 from local.pingone_simulator.scenario import Scenario
 from local.pingone_simulator.server import PingOneSimulator
 from local.zip_maker import Encryption
@@ -15,6 +16,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m local.pingone_simulator", description=__doc__)
     parser.add_argument("--s3-endpoint", required=True, help="the local cloud's URL")
     parser.add_argument("--bucket", required=True, help="an existing bucket for generated reports")
+    parser.add_argument(
+        "--certificate", type=Path, required=True, help="for 127.0.0.1, with its key (PEM)"
+    )
+    parser.add_argument(
+        "--ca-bundle", type=Path, required=True, help="what the local cloud is trusted by (PEM)"
+    )
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--rows", type=int, default=defaults.rows)
     parser.add_argument("--encryption", choices=get_args(Encryption), default=defaults.encryption)
@@ -26,7 +33,14 @@ def main() -> None:
         encryption=options.encryption,
         generation_seconds=options.generation_seconds,
     )
-    bucket = S3ReportBucket(temporary_s3_client(options.s3_endpoint), options.bucket)
+    bucket = FileStore(
+        options.s3_endpoint,
+        options.bucket,
+        certificate=options.certificate,
+        ca_bundle=options.ca_bundle,
+        access_key_id="000000000000",
+        region="eu-central-1",
+    )
     with PingOneSimulator(
         bucket, default_scenario=scenario, time_scale=options.time_scale, port=options.port
     ) as simulator:

@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Operation = Literal["token", "create", "read", "read_ready"]
-"""`read` is every GET of an exploration, `read_ready` only those made once its status is final."""
+Operation = Literal["token", "create", "read", "read_ready", "download"]
+"""`read` is every GET of an exploration, `read_ready` only those made once its status is final.
+
+`download` is every GET of a link, counted for each format by itself: the exporter's first asks for
+the end of a file, its second for the rest.
+"""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,68 @@ class LinkLifetime:
     seconds: int
 
 
-Effect = Answer | DropConnection | LoseResponse | Hang | MalformedJson | ChangeBody | LinkLifetime
+@dataclass(frozen=True)
+class Reset:
+    """Reset the connection after so many bytes of the body. This and the next are of downloads."""
+
+    after: int
+
+
+@dataclass(frozen=True)
+class CutOff:
+    """Close the connection after so many bytes of the body, short of its Content-Length."""
+
+    after: int
+
+
+@dataclass(frozen=True)
+class Stall:
+    """Pause after so many bytes of the body. Wall seconds."""
+
+    after: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ShortBody:
+    """Send so many bytes of the range, with a Content-Length that fits them."""
+
+    size: int
+
+
+@dataclass(frozen=True)
+class FlipBit:
+    """Turn over a bit of the body's byte with this index."""
+
+    at: int
+
+
+@dataclass(frozen=True)
+class IgnoreRange:
+    """Answer 200 with the whole file."""
+
+
+@dataclass(frozen=True)
+class ReplaceObject:
+    """First put another object with the same content under the key."""
+
+
+Effect = (
+    Answer
+    | DropConnection
+    | LoseResponse
+    | Hang
+    | MalformedJson
+    | ChangeBody
+    | LinkLifetime
+    | Reset
+    | CutOff
+    | Stall
+    | ShortBody
+    | FlipBit
+    | IgnoreRange
+    | ReplaceObject
+)
 
 
 @dataclass(frozen=True)
@@ -81,13 +146,13 @@ class FaultPlan:
 
     def __init__(self, faults: tuple[Fault, ...] = ()) -> None:
         self._faults = faults
-        self._calls: Counter[Operation] = Counter()
+        self._calls: Counter[tuple[Operation, str]] = Counter()
         self._lock = threading.Lock()
 
-    def effects_of_next(self, operation: Operation) -> list[Effect]:
+    def effects_of_next(self, operation: Operation, format_: str = "") -> list[Effect]:
         with self._lock:
-            call = self._calls[operation]
-            self._calls[operation] += 1
+            call = self._calls[operation, format_]
+            self._calls[operation, format_] += 1
         return [
             fault.effect
             for fault in self._faults

@@ -26,6 +26,17 @@ class RecordedRequest:
     """Of the header X-Ping-External-Transaction-Id, which every PingOne endpoint accepts."""
 
 
+@dataclass(frozen=True)
+class RecordedDownload:
+    """One request for a link, without its secrets; `status` as in RecordedRequest."""
+
+    environment_id: str
+    format: str
+    range: str | None
+    if_match: str | None
+    status: int | None
+
+
 class IssuedSecret(NamedTuple):
     """A value that must appear nowhere outside the code that uses it."""
 
@@ -39,6 +50,7 @@ class RequestLog:
 
     def __init__(self) -> None:
         self._requests: list[RecordedRequest] = []
+        self._downloads: list[RecordedDownload] = []
         # A dict for its order: the same password is given out many times.
         self._secrets: dict[IssuedSecret, None] = {}
         self._lock = threading.Lock()
@@ -46,6 +58,10 @@ class RequestLog:
     def record(self, request: RecordedRequest) -> None:
         with self._lock:
             self._requests.append(request)
+
+    def record_download(self, download: RecordedDownload) -> None:
+        with self._lock:
+            self._downloads.append(download)
 
     def issue(self, kind: SecretKind, environment_id: str | None, value: str) -> None:
         with self._lock:
@@ -62,6 +78,11 @@ class RequestLog:
     def requests(self) -> list[RecordedRequest]:
         with self._lock:
             return list(self._requests)
+
+    @property
+    def downloads(self) -> list[RecordedDownload]:
+        with self._lock:
+            return list(self._downloads)
 
     @property
     def secrets(self) -> list[IssuedSecret]:

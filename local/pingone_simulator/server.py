@@ -3,6 +3,7 @@
 import secrets
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -15,14 +16,19 @@ from local.pingone_simulator.explorations import Explorations, Settings
 from local.pingone_simulator.rate_limits import RateLimits
 from local.pingone_simulator.report_bucket import ReportBucket
 from local.pingone_simulator.report_files import ReportFiles, make_report_files
-from local.pingone_simulator.request_log import IssuedSecret, RecordedRequest, RequestLog
+from local.pingone_simulator.request_log import (
+    IssuedSecret,
+    RecordedDownload,
+    RecordedRequest,
+    RequestLog,
+)
 from local.pingone_simulator.routes import Parts, create_app
 from local.pingone_simulator.scenario import Scenario
 from local.pingone_simulator.worker_apps import WorkerApps
 
 
 class PingOneSimulator:
-    """PingOne's token endpoint and dataExplorations, over HTTP on this machine.
+    """PingOne's token endpoint, dataExplorations and files, over HTTP on this machine.
 
     `with PingOneSimulator(bucket) as simulator:` or `start()` and `stop()`. Everything else may be
     called at any time, from any thread.
@@ -52,6 +58,7 @@ class PingOneSimulator:
         self._explorations = Explorations(clock, self._generate_files)
         self._generators = ThreadPoolExecutor(thread_name_prefix="report")
         self._stopping = threading.Event()
+        self._serving_files = ExitStack()
         app = create_app(
             Parts(
                 clock,
@@ -73,12 +80,16 @@ class PingOneSimulator:
         )
 
     def start(self) -> Self:
+        self._serving_files.enter_context(
+            self._bucket.serve(self._environments.faults_of, self._log)
+        )
         self._thread.start()
         return self
 
     def stop(self) -> None:
         """Ends what hangs, closes the port; an instance is not started twice."""
         self._stopping.set()
+        self._serving_files.close()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -122,6 +133,13 @@ class PingOneSimulator:
 
     def requests_of(self, environment_id: str) -> list[RecordedRequest]:
         return [request for request in self.requests if request.environment_id == environment_id]
+
+    def downloads_of(self, environment_id: str) -> list[RecordedDownload]:
+        return [
+            download
+            for download in self._log.downloads
+            if download.environment_id == environment_id
+        ]
 
     @property
     def issued_secrets(self) -> list[IssuedSecret]:

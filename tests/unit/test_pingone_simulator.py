@@ -6,7 +6,8 @@ import json
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,8 +31,10 @@ from local.pingone_simulator import (
     Scenario,
 )
 from local.pingone_simulator.clock import ScaledClock
+from local.pingone_simulator.faults import FaultPlan
 from local.pingone_simulator.rate_limits import RateLimits
 from local.pingone_simulator.report_data import DEFAULT_FIELDS, DevicesReport, JsonShape
+from local.pingone_simulator.request_log import RequestLog
 from local.pingone_simulator.zip_damage import empty_zip, flipped_bit, html_page, truncated
 
 TEMPLATE = {"id": "db632bfd-7054-4bde-b108-a384aac2d513"}
@@ -70,6 +73,11 @@ class FakeBucket:
     def presigned_link(self, key: str, seconds: int) -> str:
         self.links += 1
         return f"https://s3.test/{key}?X-Amz-Expires={seconds}&X-Amz-Signature=sig{self.links}"
+
+    def serve(
+        self, _faults_of: Callable[[str], FaultPlan], _log: RequestLog
+    ) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def object_of(self, link: str) -> tuple[str, bytes]:
         key = link.removeprefix("https://s3.test/").partition("?")[0]
