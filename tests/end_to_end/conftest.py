@@ -3,6 +3,7 @@
 Waits take a tenth of their time, in Step Functions and in PingOne alike.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -78,6 +79,35 @@ class Ended:
         return self.stack.read(key)
 
 
+def assert_landed(ended: Ended, formats: list[str]) -> None:
+    """The export succeeded, and its files are what its one manifest and its event say."""
+    assert ended.description["status"] == "SUCCEEDED"
+    assert ended.event["detail-type"] == "PingOne Report Export Completed"
+    manifest = ended.manifest
+    assert ended.event["detail"] == manifest | {"manifestKey": ended.event["detail"]["manifestKey"]}
+    assert [file["format"] for file in manifest["files"]] == formats
+    assert sorted(ended.keys) == sorted(
+        [ended.event["detail"]["manifestKey"], *(file["key"] for file in manifest["files"])]
+    )
+    for file in manifest["files"]:
+        body = ended.file(file["format"])
+        assert file["bytes"] == len(body)
+        assert file["sha256"] == hashlib.sha256(body).hexdigest()
+    assert ended.unfinished_uploads == []
+
+
+def assert_failed_cleanly(ended: Ended, error: str) -> None:
+    """The export, whose correlation id is "failing", ended red, said why, and left nothing."""
+    assert ended.description["status"] == "FAILED"
+    assert ended.error == error
+    assert ended.event["detail-type"] == "PingOne Report Export Failed"
+    assert ended.event["detail"]["error"] == error
+    assert ended.event["detail"]["message"] == ended.message
+    assert ended.event["detail"]["correlationId"] == "failing"
+    assert ended.keys == []
+    assert ended.unfinished_uploads == []
+
+
 @dataclass
 class Exporter:
     """Runs exports of one environment to their end."""
@@ -89,11 +119,13 @@ class Exporter:
 
     def run(self, scenario: Scenario | None = None, **request: Any) -> Ended:
         """Export a report of the environment as the scenario makes it."""
+        return self.end_of(self.start(scenario, **request))
+
+    def start(self, scenario: Scenario | None = None, **request: Any) -> str:
+        """Start such an export; returns the execution's ARN."""
         if scenario:
             self.pingone.set_scenario(self.environment_id, scenario)
-        return self.end_of(
-            self.stack.start_export({"environmentId": self.environment_id, **request})
-        )
+        return self.stack.start_export({"environmentId": self.environment_id, **request})
 
     def end_of(self, execution_arn: str) -> Ended:
         """Wait for an execution and for the one event it publishes."""

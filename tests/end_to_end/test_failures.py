@@ -6,18 +6,7 @@ import pytest
 
 from local.pingone_simulator import Answer, ChangeBody, Fault, PingOneSimulator, Scenario
 from local.pingone_simulator.zip_damage import empty_zip, flipped_bit, html_page, truncated
-from tests.end_to_end.conftest import Ended, Exporter
-
-
-def _assert_failed_cleanly(ended: Ended, error: str) -> None:
-    assert ended.description["status"] == "FAILED"
-    assert ended.error == error
-    assert ended.event["detail-type"] == "PingOne Report Export Failed"
-    assert ended.event["detail"]["error"] == error
-    assert ended.event["detail"]["message"] == ended.message
-    assert ended.event["detail"]["correlationId"] == "failing"
-    assert ended.keys == []
-    assert ended.unfinished_uploads == []
+from tests.end_to_end.conftest import Exporter, assert_failed_cleanly
 
 
 @pytest.mark.parametrize(
@@ -51,13 +40,13 @@ def _assert_failed_cleanly(ended: Ended, error: str) -> None:
 def test_a_report_that_cannot_be_trusted(
     exporter: Exporter, scenario: Scenario, error: str
 ) -> None:
-    _assert_failed_cleanly(exporter.run(scenario, correlationId="failing"), error)
+    assert_failed_cleanly(exporter.run(scenario, correlationId="failing"), error)
 
 
 def test_one_bad_file_of_two_keeps_the_good_one_back(exporter: Exporter) -> None:
     scenario = Scenario(rows=150_000, damage=flipped_bit, damaged_formats=("json",))
 
-    _assert_failed_cleanly(exporter.run(scenario, correlationId="failing"), "CorruptZip")
+    assert_failed_cleanly(exporter.run(scenario, correlationId="failing"), "CorruptZip")
 
 
 def test_a_report_that_is_never_ready(exporter: Exporter, pingone: PingOneSimulator) -> None:
@@ -65,7 +54,7 @@ def test_a_report_that_is_never_ready(exporter: Exporter, pingone: PingOneSimula
 
     ended = exporter.run(scenario, correlationId="failing")
 
-    _assert_failed_cleanly(ended, "DeadlineExceeded")
+    assert_failed_cleanly(ended, "DeadlineExceeded")
     calls = pingone.requests_of(exporter.environment_id)
     assert calls[-1].seconds - calls[0].seconds <= 100
 
@@ -85,7 +74,7 @@ def test_a_wrong_request_never_reaches_pingone(
 ) -> None:
     ended = exporter.run(correlationId="failing", **request_fields)
 
-    _assert_failed_cleanly(ended, "InvalidRequest")
+    assert_failed_cleanly(ended, "InvalidRequest")
     assert repr(field) in ended.message
     assert "must be" in ended.message or "allowed are" in ended.message
     assert pingone.requests_of(exporter.environment_id) == []

@@ -4,7 +4,14 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from local.pingone_simulator import Fault, Hang, LinkLifetime, PingOneSimulator, Scenario
+from local.pingone_simulator import (
+    Fault,
+    Hang,
+    LinkLifetime,
+    PingOneSimulator,
+    Reset,
+    Scenario,
+)
 from local.pingone_simulator.zip_damage import flipped_bit
 from local.stack import Stack
 from tests.end_to_end.conftest import Exporter
@@ -15,6 +22,7 @@ _SCENARIOS = (
     Scenario(wrong_password=True),
     Scenario(damage=flipped_bit),
     Scenario(final_status="FAILED"),
+    Scenario(rows=50, faults=(Fault("download", Reset(1000)),)),
     Scenario(
         faults=(
             Fault("read_ready", LinkLifetime(1), skip=1),
@@ -32,6 +40,7 @@ def test_no_secret_is_left_anywhere(
     pingone.revoke_tokens()
     exporter.run(_SCENARIOS[0], reportName="leaks-renewed")
 
+    assert pingone.downloads_of(exporter.environment_id), "the links lead through the front"
     secrets = pingone.issued_secrets
     assert {secret.kind for secret in secrets} >= {
         "client secret",

@@ -230,6 +230,11 @@ class TestErrors:
         retried = {error for rule in STATES[name]["Retry"] for error in rule["ErrorEquals"]}
         assert not retried & lasting
 
+    def test_a_damaged_zip_is_downloaded_once_more(self) -> None:
+        [rule] = [r for r in STATES["FetchReport"]["Retry"] if "CorruptZip" in r["ErrorEquals"]]
+        assert set(rule["ErrorEquals"]) == {"CorruptZip", "TruncatedZip"}
+        assert rule["MaxAttempts"] == 1
+
     def test_what_is_worth_another_try_is_retried(self) -> None:
         """Errors whose docstring says so, in every function that can raise them."""
         always = {"PingOneUnavailable", "SecretUnavailable"}
