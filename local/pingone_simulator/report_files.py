@@ -3,14 +3,15 @@
 import re
 import secrets
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import get_args
 from uuid import uuid4
 
 from local.pingone_simulator.faults import ReplaceObject
 from local.pingone_simulator.report_bucket import ReportBucket
-from local.pingone_simulator.report_data import DevicesReport
+from local.pingone_simulator.report_data import DevicesReport, JsonShape
 from local.pingone_simulator.scenario import ReportFormat, Scenario
 from local.zip_maker import make_zip
 
@@ -27,14 +28,20 @@ class ReportFiles:
 def make_report_files(
     bucket: ReportBucket, environment_id: str, fields: Sequence[str], scenario: Scenario
 ) -> ReportFiles:
-    report = DevicesReport(scenario.rows, fields, seed=scenario.seed)
     name = f"devices-report-{environment_id}-{uuid4()}"
     files = ReportFiles(f"{name}.csv.zip", f"{name}.json.zip", random_password())
     formats: tuple[ReportFormat, ...] = get_args(ReportFormat)
     is_replaced = any(isinstance(fault.effect, ReplaceObject) for fault in scenario.faults)
     for format_ in formats:
         key = f"{name}.{format_}.zip"
-        data = b"".join(block.encode() for block in _blocks(report, format_, scenario))
+        data = report_content(
+            format_,
+            scenario.rows,
+            tuple(fields),
+            scenario.seed,
+            scenario.csv_line_end,
+            scenario.json_shape,
+        )
         for target in (key, replacement_of(key)) if is_replaced else (key,):
             # Each with a salt of its own.
             archive = make_zip(
@@ -69,7 +76,16 @@ def random_password() -> str:
     return "".join(secrets.choice(string.ascii_lowercase) for _ in range(16))
 
 
-def _blocks(report: DevicesReport, format_: ReportFormat, scenario: Scenario) -> Iterator[str]:
-    if format_ == "csv":
-        return report.csv_blocks(scenario.csv_line_end)
-    return report.json_blocks(scenario.json_shape)
+@lru_cache(4)  # a large one takes seconds, and tests ask for the same one again
+def report_content(
+    format_: ReportFormat,
+    rows: int,
+    fields: tuple[str, ...],
+    seed: int,
+    csv_line_end: str,
+    json_shape: JsonShape,
+) -> bytes:
+    """What is zipped."""
+    report = DevicesReport(rows, fields, seed=seed)
+    blocks = report.csv_blocks(csv_line_end) if format_ == "csv" else report.json_blocks(json_shape)
+    return b"".join(block.encode() for block in blocks)
