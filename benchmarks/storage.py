@@ -5,13 +5,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isal import igzip
 
 from benchmarks import LANDING_BUCKET
 from local.cloud import ACCOUNT_ID, REGION, LocalCloud
-from local.pingone_simulator import S3ReportBucket, temporary_s3_client
+from local.pingone_simulator.file_store import LINK_CONFIG, temporary_session
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 _LINKS = "links"
 _LINK_SECONDS = 3600
@@ -22,7 +25,7 @@ class Storage:
     """A running local cloud with both buckets."""
 
     cloud: LocalCloud
-    _links: S3ReportBucket
+    _signer: "S3Client"
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -32,7 +35,10 @@ class Storage:
     def link_to(self, archive: Path) -> str:
         """Upload a zip; returns an HTTPS link to it."""
         self.cloud.client("s3").upload_file(str(archive), _LINKS, archive.name)
-        return self._links.presigned_link(archive.name, _LINK_SECONDS)
+        target = {"Bucket": _LINKS, "Key": archive.name}
+        return self._signer.generate_presigned_url(
+            "get_object", Params=target, ExpiresIn=_LINK_SECONDS
+        )
 
     def take(self, key: str) -> str:
         """The SHA-256 of what a landed object holds, unpacked; the object is gone then."""
@@ -54,10 +60,7 @@ def storage() -> Iterator[Storage]:
     with LocalCloud(log_name="benchmark") as cloud:
         for bucket in (LANDING_BUCKET, _LINKS):
             cloud.client("s3").create_bucket(Bucket=bucket)
-        client = temporary_s3_client(
-            cloud.endpoint_url,
-            access_key_id=ACCOUNT_ID,
-            region=REGION,
-            ca_bundle=str(cloud.ca_bundle),
+        session = temporary_session(cloud.endpoint_url, ACCOUNT_ID, REGION, cloud.ca_bundle)
+        yield Storage(
+            cloud, session.client("s3", endpoint_url=cloud.endpoint_url, config=LINK_CONFIG)
         )
-        yield Storage(cloud, S3ReportBucket(client, _LINKS))

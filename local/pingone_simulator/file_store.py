@@ -45,6 +45,28 @@ _HTML_PAGE = b"<!DOCTYPE html><html><body><h1>Something went wrong</h1></body></
 _OF_ONE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
+LINK_CONFIG = Config(signature_version="s3v4", s3={"addressing_style": "path"})
+
+
+def temporary_session(
+    sts_url: str, access_key_id: str, region: str, ca_bundle: Path
+) -> boto3.Session:
+    """A session whose links carry X-Amz-Security-Token, as PingOne's do.
+
+    The local cloud checks the signature of these too; it refuses links that its administrator
+    signed.
+    """
+    administrator = boto3.Session(access_key_id, "local", region_name=region)
+    sts = administrator.client("sts", endpoint_url=sts_url, verify=str(ca_bundle))
+    credentials = sts.get_session_token()["Credentials"]
+    return boto3.Session(
+        credentials["AccessKeyId"],
+        credentials["SecretAccessKey"],
+        credentials["SessionToken"],
+        region_name=region,
+    )
+
+
 class FileStore:
     """A ReportBucket in S3. `certificate` is the front's, key included, for 127.0.0.1."""
 
@@ -60,19 +82,11 @@ class FileStore:
     ) -> None:
         self._bucket = bucket
         self._front = _Front(s3_url, certificate, ca_bundle, self._replace)
-        # Links with X-Amz-Security-Token, as PingOne's have; S3's administrator could sign none.
-        administrator = boto3.Session(access_key_id, "local", region_name=region)
-        sts = administrator.client("sts", endpoint_url=s3_url, verify=str(ca_bundle))
-        credentials = sts.get_session_token()["Credentials"]
-        session = boto3.Session(
-            credentials["AccessKeyId"],
-            credentials["SecretAccessKey"],
-            credentials["SessionToken"],
-            region_name=region,
+        session = temporary_session(s3_url, access_key_id, region, ca_bundle)
+        self._s3 = session.client(
+            "s3", endpoint_url=s3_url, verify=str(ca_bundle), config=LINK_CONFIG
         )
-        config = Config(signature_version="s3v4", s3={"addressing_style": "path"})
-        self._s3 = session.client("s3", endpoint_url=s3_url, verify=str(ca_bundle), config=config)
-        self._signer = session.client("s3", endpoint_url=self._front.url, config=config)
+        self._signer = session.client("s3", endpoint_url=self._front.url, config=LINK_CONFIG)
 
     def upload(self, key: str, body: bytes) -> None:
         self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)
