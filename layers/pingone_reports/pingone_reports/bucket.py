@@ -110,7 +110,9 @@ class Upload:
                 self._upload_id = ""
             else:
                 self._bucket.s3.put_object(
-                    **self._target, Body=self._take_pending(), ContentType=self._content_type
+                    **self._target,
+                    Body=self._take_pending(),  # type: ignore[arg-type]  # see _upload_part
+                    ContentType=self._content_type,
                 )
 
     def __enter__(self) -> Self:
@@ -128,13 +130,14 @@ class Upload:
             with suppress(ClientError, BotoCoreError):
                 self._bucket.s3.abort_multipart_upload(**self._target, UploadId=self._upload_id)
 
-    def _take_pending(self) -> bytes:
-        body = b"".join(self._pending)
+    def _take_pending(self) -> bytearray:
+        # botocore would copy bytes once more, behind the request's headers.
+        body = bytearray().join(self._pending)
         self._pending.clear()
         self._pending_bytes = 0
         return body
 
-    def _send_part(self, body: bytes) -> None:
+    def _send_part(self, body: bytearray) -> None:
         if not self._upload_id:
             with _storage_errors("CreateMultipartUpload"):
                 self._upload_id = self._bucket.s3.create_multipart_upload(
@@ -148,7 +151,7 @@ class Upload:
         part.add_done_callback(lambda _: self._bucket.parts_in_flight.release())
         self._parts.append(part)
 
-    def _upload_part(self, number: int, body: bytes) -> "CompletedPartTypeDef":
+    def _upload_part(self, number: int, body: bytearray) -> "CompletedPartTypeDef":
         # S3 checks every part against this. botocore would compute it too, slowly.
         checksum = base64.b64encode(isal_zlib.crc32(body).to_bytes(4)).decode()
         with _storage_errors("UploadPart"):
@@ -156,7 +159,7 @@ class Upload:
                 **self._target,
                 UploadId=self._upload_id,
                 PartNumber=number,
-                Body=body,
+                Body=body,  # type: ignore[arg-type]  # botocore takes it, its stub forgets it
                 ChecksumCRC32=checksum,
             )["ETag"]
         return {"PartNumber": number, "ETag": etag, "ChecksumCRC32": checksum}
