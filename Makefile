@@ -67,6 +67,7 @@ lock: $(UV) ## Lock the newest versions of all dependencies, with hashes
 	$(call compile,cloud,3.13,local/requirements/cloud.txt)
 	$(call compile,sam,3.13,local/requirements/sam.txt)
 	$(call compile,benchmark,3.13,local/requirements/benchmark.txt,-c local/requirements/dev.txt)
+	$(call compile,scan,3.13,local/requirements/scan.txt)
 	$(call compile,layer,3.13,layers/pingone_reports/requirements.txt,-c local/requirements/dev.txt)
 
 clean: ## Remove everything that was made here

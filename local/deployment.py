@@ -55,6 +55,8 @@ def _localized(build: Path, copy: Path) -> Path:
     copy.mkdir(parents=True)
     template = read_template(build / "template.yaml")
     layer = build / "PingOneReportsLayer" / "python"
+    # The emulator's buses have no policy.
+    del template["Resources"]["ReportsBusPolicy"]
     for name, resource in template["Resources"].items():
         properties = resource.get("Properties", {})
         match resource["Type"]:
@@ -69,11 +71,11 @@ def _localized(build: Path, copy: Path) -> Path:
                 (copy / name).mkdir()
                 (copy / name / "see-bootstrap").touch()
                 properties["ContentUri"] = name
-            case "AWS::Serverless::StateMachine":
+            case "AWS::StepFunctions::StateMachine":
                 # CloudFormation takes YAML and JSON, the emulator JSON.
-                definition = yaml.safe_load((build / properties["DefinitionUri"]).read_text())
-                (copy / f"{name}.json").write_text(json.dumps(definition))
-                properties["DefinitionUri"] = f"{name}.json"
+                source = build / properties["DefinitionS3Location"]
+                (copy / f"{name}.json").write_text(json.dumps(yaml.safe_load(source.read_text())))
+                properties["DefinitionS3Location"] = f"{name}.json"
     template["Globals"]["Function"]["Runtime"] = "provided.al2023"
     (copy / "template.yaml").write_text(json.dumps(template, default=str))
     return copy / "template.yaml"

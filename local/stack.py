@@ -141,6 +141,7 @@ def simulator_parameters(simulator: PingOneSimulator) -> dict[str, str]:
         "EnvironmentId": ENVIRONMENT_ID,
         "ApiUrl": simulator.api_url,
         "TokenUrl": simulator.token_url(ENVIRONMENT_ID),
+        "LinkHosts": simulator.link_host,
     }
 
 

@@ -88,6 +88,10 @@ class FileStore:
         )
         self._signer = session.client("s3", endpoint_url=self._front.url, config=LINK_CONFIG)
 
+    @property
+    def host(self) -> str:
+        return self._front.url.removeprefix("https://")
+
     def upload(self, key: str, body: bytes) -> None:
         self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)
 

@@ -11,6 +11,10 @@ from local.pingone_simulator.request_log import RequestLog
 class ReportBucket(Protocol):
     """What the simulator needs of a file store; unit tests pass a fake."""
 
+    @property
+    def host(self) -> str:
+        """Where its links lead, with the port."""
+
     def upload(self, key: str, body: bytes) -> None:
         """Store an object."""
 

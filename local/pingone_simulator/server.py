@@ -120,6 +120,11 @@ class PingOneSimulator:
         return f"{self.auth_url}/{environment_id}/as/token"
 
     @property
+    def link_host(self) -> str:
+        """In place of p1-reports-prod-<region>.s3.<region>.amazonaws.com; with its port."""
+        return self._bucket.host
+
+    @property
     def client_id(self) -> str:
         return self._worker_apps.client_id
 

@@ -114,6 +114,7 @@ def _fetch(
                 api_url=simulator.api_url,
                 token_url=simulator.token_url(ENVIRONMENT_ID),
                 secret_arn="",
+                link_hosts=[simulator.link_host],
                 bucket="reports",
                 key_prefix="pingone",
                 compression=compression,

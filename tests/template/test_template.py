@@ -14,6 +14,7 @@ from pingone_reports.config import Config
 
 Resource = dict[str, Any]
 
+KMS = "arn:aws:kms:eu-central-1:123456789012"
 TEMPLATE = read_template(ROOT / "template.yaml")
 PARAMETERS: dict[str, dict[str, Any]] = TEMPLATE["Parameters"]
 INTERFACE: dict[str, Any] = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]
@@ -26,14 +27,21 @@ def resources_of(resource_type: str) -> dict[str, Resource]:
     return {name: item for name, item in RESOURCES.items() if item["Type"] == resource_type}
 
 
+def only_if(condition: str, value: Any) -> dict[str, Any]:
+    """What is there under a condition, and else not at all."""
+    return {"Fn::If": [condition, value, {"Ref": "AWS::NoValue"}]}
+
+
+KEY = only_if("HasKmsKey", {"Ref": "KmsKeyArn"})
 FUNCTIONS = resources_of("AWS::Serverless::Function")
 ROLES = resources_of("AWS::IAM::Role")
 
 
 def statements(role: Resource) -> Iterator[dict[str, Any]]:
-    """What a role allows."""
+    """What a role allows, with a customer-managed key and without."""
     for policy in role["Properties"]["Policies"]:
-        yield from policy["PolicyDocument"]["Statement"]
+        for statement in policy["PolicyDocument"]["Statement"]:
+            yield statement["Fn::If"][1] if "Fn::If" in statement else statement
 
 
 def as_list(value: Any) -> list[Any]:
@@ -136,6 +144,13 @@ class TestParameters:
             ("ScheduleExpression", "rate(1 day)"),
             ("ScheduleTimeZone", "America/Argentina/Buenos_Aires"),
             ("ScheduleTimeZone", "Etc/GMT+3"),
+            ("LinkHosts", "127.0.0.1:4566"),
+            ("LinkHosts", "files.example.com, reports.example.com:8443"),
+            ("ExpireExportsAfterDays", 365),
+            ("KmsKeyArn", f"{KMS}:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
+            ("KmsKeyArn", f"{KMS}:key/mrk-1234abcd12ab34cd56ef1234567890ab"),
+            ("PermissionsBoundaryArn", "arn:aws:iam::123456789012:policy/team/boundary"),
+            ("PermissionsBoundaryArn", "arn:aws:iam::aws:policy/PowerUserAccess"),
             ("PollingLimitSeconds", 30),
             ("LogRetentionDays", 3653),
         ],
@@ -166,6 +181,12 @@ class TestParameters:
             ("KeyPrefix", "/pingone"),
             ("KeyPrefix", "pingone/"),
             ("ScheduleExpression", "every day"),
+            ("LinkHosts", "https://files.example.com"),
+            ("LinkHosts", "*.example.com"),
+            ("ExpireExportsAfterDays", -1),
+            ("KmsKeyArn", f"{KMS}:alias/reports"),
+            ("KmsKeyArn", "1234abcd-12ab-34cd-56ef-1234567890ab"),
+            ("PermissionsBoundaryArn", "arn:aws:iam::123456789012:role/boundary"),
             ("MaxReportMegabytes", 0),
             ("LogRetentionDays", 2),
         ],
@@ -180,7 +201,8 @@ class TestPermissions:
         assert roles == [f"{name}Role" for name in FUNCTIONS]
 
     def test_every_role_has_one_user(self) -> None:
-        elsewhere = {name: item for name, item in RESOURCES.items() if name not in ROLES}
+        no_user = {*ROLES, "ReportsBusPolicy"}
+        elsewhere = {name: item for name, item in RESOURCES.items() if name not in no_user}
         for role in ROLES:
             assert json.dumps(elsewhere).count(f'["{role}", "Arn"]') == 1, role
 
@@ -189,7 +211,7 @@ class TestPermissions:
             if resource["Type"].startswith("AWS::Serverless::"):
                 assert "Policies" not in resource["Properties"]
                 assert "Events" not in resource["Properties"]
-        assert "Role" in RESOURCES["ExportReport"]["Properties"]
+        assert not resources_of("AWS::Serverless::StateMachine")
 
     @pytest.mark.parametrize("name", ROLES)
     def test_no_role_has_a_managed_policy(self, name: str) -> None:
@@ -234,6 +256,124 @@ class TestPermissions:
         }
         assert touching == {"FetchReportRole"}
 
+    @pytest.mark.parametrize("name", ROLES)
+    def test_every_role_has_the_boundary(self, name: str) -> None:
+        assert ROLES[name]["Properties"]["PermissionsBoundary"] == only_if(
+            "HasPermissionsBoundary", {"Ref": "PermissionsBoundaryArn"}
+        )
+
+    def test_nobody_but_the_state_machine_speaks_for_the_application(self) -> None:
+        policy = RESOURCES["ReportsBusPolicy"]["Properties"]
+        assert policy["EventBusName"] == {"Ref": "ReportsBus"}
+        assert policy["Statement"] == {
+            "Sid": policy["StatementId"],
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "events:PutEvents",
+            "Resource": {"Fn::GetAtt": ["ReportsBus", "Arn"]},
+            "Condition": {
+                "ForAnyValue:StringEquals": {"events:source": "pingone.reports"},
+                "ArnNotEquals": {"aws:PrincipalArn": {"Fn::GetAtt": ["ExportReportRole", "Arn"]}},
+            },
+        }
+        (allowed,) = (
+            statement["Condition"]["StringEquals"]["events:source"]
+            for statement in statements(ROLES["ExportReportRole"])
+            if statement["Action"] == "events:PutEvents"
+        )
+        assert allowed == "pingone.reports"
+
+
+class TestEncryption:
+    @pytest.mark.parametrize(
+        ("resource_type", "properties"),
+        [
+            ("AWS::Logs::LogGroup", {"KmsKeyId": KEY}),
+            ("AWS::SecretsManager::Secret", {"KmsKeyId": KEY}),
+            ("AWS::SQS::Queue", {"KmsMasterKeyId": KEY}),
+            ("AWS::Events::EventBus", {"KmsKeyIdentifier": KEY}),
+        ],
+    )
+    def test_the_key_encrypts_everything_that_is_kept(
+        self, resource_type: str, properties: dict[str, Any]
+    ) -> None:
+        kept = resources_of(resource_type)
+        assert kept
+        for resource in kept.values():
+            assert properties.items() <= resource["Properties"].items()
+
+    def test_the_key_encrypts_the_bucket_with_few_calls(self) -> None:
+        (rule,) = RESOURCES["ReportsBucket"]["Properties"]["BucketEncryption"][
+            "ServerSideEncryptionConfiguration"
+        ]
+        condition, with_key, without = rule["ServerSideEncryptionByDefault"]["Fn::If"]
+        assert condition == "HasKmsKey"
+        assert with_key == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": {"Ref": "KmsKeyArn"}}
+        assert without == {"SSEAlgorithm": "AES256"}
+        assert rule["BucketKeyEnabled"] is True
+
+    def test_the_key_encrypts_the_state_machine(self) -> None:
+        encryption = RESOURCES["ExportReport"]["Properties"]["EncryptionConfiguration"]
+        condition, with_key, without = encryption["Fn::If"]
+        assert condition == "HasKmsKey"
+        assert with_key["Type"] == "CUSTOMER_MANAGED_KMS_KEY"
+        assert with_key["KmsKeyId"] == {"Ref": "KmsKeyArn"}
+        assert without == {"Type": "AWS_OWNED_KEY"}
+
+    def test_no_kind_of_storage_is_forgotten(self) -> None:
+        # What keeps nothing of an export, or nothing that it could encrypt with the key.
+        others = {
+            "AWS::Serverless::Function",
+            "AWS::Serverless::LayerVersion",
+            "AWS::Scheduler::Schedule",
+            "AWS::Events::Rule",
+            "AWS::Events::EventBusPolicy",
+            "AWS::SQS::QueuePolicy",
+            "AWS::S3::BucketPolicy",
+            "AWS::IAM::Role",
+        }
+        for name, resource in RESOURCES.items():
+            if resource["Type"] not in others:
+                assert '{"Ref": "KmsKeyArn"}' in json.dumps(resource), name
+
+    def test_without_a_key_the_queue_is_encrypted_too(self) -> None:
+        queue = RESOURCES["UndeliveredRequests"]["Properties"]
+        assert queue["SqsManagedSseEnabled"] == {"Fn::If": ["HasKmsKey", False, True]}
+
+    def test_every_use_of_the_key_is_bound_to_what_it_is_for(self) -> None:
+        uses = {
+            statement["Sid"]: statement
+            for role in ROLES.values()
+            for policy in role["Properties"]["Policies"]
+            for conditional in policy["PolicyDocument"]["Statement"]
+            if "kms:" in json.dumps(conditional)
+            for condition, statement, without in [conditional["Fn::If"]]
+            if condition == "HasKmsKey" and without == {"Ref": "AWS::NoValue"}
+        }
+        assert {name: sorted(as_list(use["Action"])) for name, use in uses.items()} == {
+            "DecryptCredentials": ["kms:Decrypt"],
+            "EncryptExports": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "EncryptState": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "EncryptUndelivered": ["kms:Decrypt", "kms:GenerateDataKey"],
+        }
+        for use in uses.values():
+            assert use["Resource"] == {"Ref": "KmsKeyArn"}
+            assert re.search("kms:(ViaService|EncryptionContext)", json.dumps(use["Condition"]))
+
+    def test_the_keys_policy_admits_the_services_that_use_it_in_their_own_name(self) -> None:
+        template = read_template(ROOT / "kms-key.yaml")
+        policy = template["Resources"]["ReportsKey"]["Properties"]["KeyPolicy"]
+        by_service = [
+            statement for statement in policy["Statement"] if "Service" in statement["Principal"]
+        ]
+        assert {str(statement["Principal"]["Service"]) for statement in by_service} == {
+            "events.amazonaws.com",
+            "{'Fn::Sub': 'logs.${AWS::Region}.${AWS::URLSuffix}'}",
+        }
+        for statement in by_service:
+            bound = "${AWS::AccountId}" in json.dumps(statement.get("Condition", {}))
+            assert bound or statement["Action"] == "kms:DescribeKey"
+
 
 class TestWiring:
     def test_the_functions_get_exactly_the_variables_that_are_read(self) -> None:
@@ -260,7 +400,7 @@ class TestWiring:
     def test_every_function_logs_where_its_logs_are_kept_for_a_while(self, name: str) -> None:
         group = FUNCTIONS[name]["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
         assert group == f"{name}Logs"
-        assert RESOURCES[group]["Properties"] == {"RetentionInDays": {"Ref": "LogRetentionDays"}}
+        assert RESOURCES[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
     def test_every_function_ends_before_the_task_that_calls_it(self) -> None:
         states = self.definition()["States"]
@@ -268,7 +408,7 @@ class TestWiring:
             assert function["Properties"]["Timeout"] < states[name]["TimeoutSeconds"]
 
     def test_the_state_machine_gets_exactly_the_substitutions_that_it_has(self) -> None:
-        text = (ROOT / RESOURCES["ExportReport"]["Properties"]["DefinitionUri"]).read_text()
+        text = (ROOT / RESOURCES["ExportReport"]["Properties"]["DefinitionS3Location"]).read_text()
         substitutions = RESOURCES["ExportReport"]["Properties"]["DefinitionSubstitutions"]
         assert set(DEFINITION_SUBSTITUTION.findall(text)) == set(substitutions)
 
@@ -290,6 +430,24 @@ class TestWiring:
         bucket = RESOURCES["ReportsBucket"]
         assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
         assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
+        assert bucket["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
+        assert bucket["Properties"]["OwnershipControls"] == {
+            "Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]
+        }
+
+    def test_exports_expire_whole_and_only_if_asked_to(self) -> None:
+        rules = RESOURCES["ReportsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+        assert rules[1:] == [
+            only_if(
+                "ExportsExpire",
+                {
+                    "Id": "ExpireExports",
+                    "Status": "Enabled",
+                    "ExpirationInDays": {"Ref": "ExpireExportsAfterDays"},
+                    "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+                },
+            )
+        ]
 
     def test_the_outputs_are_what_a_user_needs_next(self) -> None:
         assert set(TEMPLATE["Outputs"]) == {
@@ -310,5 +468,5 @@ class TestWiring:
     @staticmethod
     def definition() -> dict[str, Any]:
         """The state machine's, before its substitutions."""
-        path = ROOT / RESOURCES["ExportReport"]["Properties"]["DefinitionUri"]
+        path = ROOT / RESOURCES["ExportReport"]["Properties"]["DefinitionS3Location"]
         return dict(yaml.safe_load(path.read_text()))

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from pingone_reports.errors import InvalidResponse, ReportFailed
+from pingone_reports.errors import InvalidResponse, LinkNotAllowed, ReportFailed
 from pingone_reports.exploration import Delivery, Exploration
+from pingone_reports.link_hosts import LinkHosts
 from tests.unit.asking import told
 from tests.unit.documents import polling_answer
 
 NAMES = ("id", "status", "createdAt", "updatedAt", "expiresAt")
+HOSTS = LinkHosts(["p1-reports-prod-eu-central-1.s3.eu-central-1.amazonaws.com"])
 SECRET_NAMES = ("csvPresignedUrl", "jsonPresignedUrl", "zipPassword")
 
 
@@ -72,7 +74,7 @@ class TestExploration:
 
 class TestDelivery:
     def test_the_sample_of_the_documentation_is_read(self) -> None:
-        delivery = Delivery.parse(answer(), ("csv", "json"))
+        delivery = Delivery.parse(answer(), ("csv", "json"), HOSTS)
         assert delivery.zip_password == "pezeekamil"
         assert delivery.links == {
             "csv": answer()["csvPresignedUrl"],
@@ -80,11 +82,11 @@ class TestDelivery:
         }
 
     def test_only_the_wanted_links_must_be_there(self) -> None:
-        delivery = Delivery.parse(answer(jsonPresignedUrl=None), ("csv",))
+        delivery = Delivery.parse(answer(jsonPresignedUrl=None), ("csv",), HOSTS)
         assert set(delivery.links) == {"csv"}
 
     def test_it_does_not_show_what_it_holds(self) -> None:
-        delivery = Delivery.parse(answer(), ("csv", "json"))
+        delivery = Delivery.parse(answer(), ("csv", "json"), HOSTS)
         for shown in (repr(delivery), str(delivery), f"{delivery}"):
             assert not any(answer()[name] in shown for name in SECRET_NAMES)
 
@@ -92,6 +94,13 @@ class TestDelivery:
     @pytest.mark.parametrize("value", [None, "", 7, ["https://secret.test"]])
     def test_what_is_missing_is_named_and_not_shown(self, name: str, value: object) -> None:
         with pytest.raises(InvalidResponse, match=f"'{name}'") as fault:
-            Delivery.parse(answer(**{name: value}), ("csv", "json"))
+            Delivery.parse(answer(**{name: value}), ("csv", "json"), HOSTS)
         assert "secret.test" not in told(fault.value)
         assert not any(answer()[other] in told(fault.value) for other in SECRET_NAMES)
+
+    @pytest.mark.parametrize("name", ["csvPresignedUrl", "jsonPresignedUrl"])
+    def test_a_link_to_elsewhere_is_not_taken(self, name: str) -> None:
+        link = "https://reports.example.com/devices.zip?X-Amz-Signature=secret"
+        with pytest.raises(LinkNotAllowed, match=r"'reports\.example\.com'") as fault:
+            Delivery.parse(answer(**{name: link}), ("csv", "json"), HOSTS)
+        assert "secret" not in told(fault.value)

@@ -15,6 +15,7 @@ from pingone_reports.errors import (
     ReportExpired,
     ReportFailed,
 )
+from pingone_reports.link_hosts import LinkHosts
 from pingone_reports.links import FreshLinks
 from pingone_reports.pingone import PingOne
 from tests.unit.asking import REQUEST, export_of, play, secrets_in, told
@@ -41,7 +42,8 @@ class Situation:
         play(self.simulator, *faults, **scenario)
 
     def links(self) -> FreshLinks:
-        return FreshLinks(self._pingone, self.export, lambda: self.seconds_left, self.pause)
+        hosts = LinkHosts([self.simulator.link_host])
+        return FreshLinks(self._pingone, self.export, hosts, lambda: self.seconds_left, self.pause)
 
     @property
     def reads(self) -> int:

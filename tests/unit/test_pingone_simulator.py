@@ -63,6 +63,8 @@ class ManualClock:
 class FakeBucket:
     """Keeps objects, and numbers its links so that each is another one."""
 
+    host = "s3.test"
+
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.links = 0

@@ -1,7 +1,7 @@
 """The functions' configuration: every environment variable, read here and nowhere else."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -19,6 +19,7 @@ class Config:
     api_url: str
     token_url: str
     secret_arn: str
+    link_hosts: Sequence[str]
     bucket: str
     key_prefix: str
     compression: str
@@ -47,6 +48,7 @@ class Config:
             api_url=text("PINGONE_API_URL").rstrip("/"),
             token_url=text("PINGONE_TOKEN_URL"),
             secret_arn=text("PINGONE_SECRET_ARN"),
+            link_hosts=words("LINK_HOSTS"),
             bucket=text("BUCKET"),
             key_prefix=text("KEY_PREFIX").strip("/"),
             compression=text("COMPRESSION"),

@@ -78,6 +78,10 @@ class PingOneUnavailable(ExportError):
 # --- the download ---------------------------------------------------------------------------------
 
 
+class LinkNotAllowed(ExportError):
+    """Raised when PingOne's link leads to a host that is not a report bucket of PingOne."""
+
+
 class LinkRefused(ExportError):
     """Raised when PingOne's file store refuses even fresh presigned URLs."""
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from pingone_reports.errors import InvalidResponse, ReportFailed
+from pingone_reports.link_hosts import LinkHosts
 
 IN_PROGRESS = "IN_PROGRESS"
 SUCCESS = "SUCCESS"
@@ -53,12 +54,12 @@ class Delivery:
     zip_password: str = field(repr=False)
 
     @classmethod
-    def parse(cls, body: Mapping[str, Any], formats: tuple[str, ...]) -> Self:
-        """Raises InvalidResponse when a wanted link or the password is missing."""
-        return cls(
-            links={name: _text(body, f"{name}PresignedUrl") for name in formats},
-            zip_password=_text(body, "zipPassword"),
-        )
+    def parse(cls, body: Mapping[str, Any], formats: tuple[str, ...], hosts: LinkHosts) -> Self:
+        """Raises InvalidResponse when a wanted link or the password is missing, LinkNotAllowed."""
+        links = {name: _text(body, f"{name}PresignedUrl") for name in formats}
+        for link in links.values():
+            hosts.check(link)
+        return cls(links=links, zip_password=_text(body, "zipPassword"))
 
 
 def _text(body: Mapping[str, Any], name: str) -> str:

@@ -16,6 +16,7 @@ from pingone_reports.encrypted_zip import EncryptedZip
 from pingone_reports.errors import DownloadInterrupted
 from pingone_reports.export import Export
 from pingone_reports.gzip_framing import gzipped
+from pingone_reports.link_hosts import LinkHosts
 from pingone_reports.links import FreshLinks
 from pingone_reports.manifest import LandedFile, completed_event, export_folder, manifest_of
 from pingone_reports.pingone import PingOne
@@ -45,7 +46,7 @@ def fetch_report(
     manifest_key = f"{folder}manifest.json"
     if published := bucket.read_json(manifest_key):
         return completed_event(published, manifest_key)
-    links = FreshLinks(pingone, export, seconds_left)
+    links = FreshLinks(pingone, export, LinkHosts(config.link_hosts), seconds_left)
     stop = threading.Event()
     with ExitStack() as stack:
         formats = export.request.formats

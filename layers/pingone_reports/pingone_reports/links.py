@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pingone_reports.errors import DownloadInterrupted, LinkRefused, RateLimited
 from pingone_reports.exploration import SUCCESS, Delivery, Exploration
 from pingone_reports.export import Export
+from pingone_reports.link_hosts import LinkHosts
 from pingone_reports.pingone import PingOne
 from pingone_reports.polling import MIN_SECONDS_BETWEEN_CALLS
 
@@ -22,11 +23,13 @@ class FreshLinks:
         self,
         pingone: PingOne,
         export: Export,
+        hosts: LinkHosts,
         seconds_left: Callable[[], float],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._pingone = pingone
         self._export = export
+        self._hosts = hosts
         self._seconds_left = seconds_left
         self._sleep = sleep
         self._lock = threading.Lock()
@@ -66,4 +69,5 @@ class FreshLinks:
             exploration = Exploration.parse(body)
             if exploration.status != SUCCESS:
                 raise LinkRefused("PingOne has withdrawn the report: it is not ready any more.")
-            return Delivery.parse(body, self._export.request.formats), exploration
+            delivery = Delivery.parse(body, self._export.request.formats, self._hosts)
+            return delivery, exploration
