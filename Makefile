@@ -14,12 +14,20 @@ unexport PYTHONDONTWRITEBYTECODE
 UV := .venv/uv/bin/uv
 DEV_ENVIRONMENT := .venv/dev$(if $(filter-out 3.13,$(PYTHON)),-$(PYTHON))
 DEV := $(DEV_ENVIRONMENT)/bin
+SCAN := .venv/scan/bin
+LOCKS := layers/pingone_reports/requirements.txt $(wildcard local/requirements/*.txt)
 BUILD := .aws-sam/build/template.yaml
 # The layer holds native code: the local one is built for this machine.
 ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 APPLICATION := template.yaml $(shell find functions layers statemachine -type f -not -name '*.pyc')
 
-.PHONY: help demo export test check unit integration end-to-end benchmark build format \
+# What looks like a secret and is none: hashes, intrinsic functions, the documentation's sample links,
+# and (whole values) what tests and the local cloud take for passwords.
+NO_SECRET_LINES := "(contentS|s)ha256":|!(Ref|If|Equals)\b|GetSecretValue|ATotallyFakeAWS
+NO_SECRETS := ^(canary.*|local|word|pezeekamil|qwertzuiop|access_token|Bearer|TokenUrl|its client secret$\
+	|https://auth\.pingone\.eu/.*|arn:aws:secretsmanager:.*|report=devices/.*)$$
+
+.PHONY: help demo export test check scan audit unit integration end-to-end benchmark build format \
 	lock clean
 
 help: ## Show this list
@@ -33,12 +41,26 @@ export: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Export a report of
 
 test: check unit integration end-to-end ## Everything that must pass
 
-check: $(DEV_ENVIRONMENT) .venv/sam ## Lint, types, template and state machine
+check: scan $(DEV_ENVIRONMENT) .venv/sam ## Lint, types, template, state machine and scan
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
 	$(DEV)/mypy
 	$(SAM) validate --lint
 	$(DEV)/pytest tests/template
+
+scan: .venv/scan ## Look for insecure templates and for secrets in any file of git
+	$(SCAN)/checkov --config-file .checkov.yaml
+	@echo "Looking for secrets"
+	@git ls-files -z -- ':!*requirements*.txt' | xargs -0 $(SCAN)/detect-secrets-hook --no-verify \
+		--exclude-lines '$(NO_SECRET_LINES)' --exclude-secrets '$(NO_SECRETS)'
+
+audit: .venv/scan ## Look up the locked dependencies' known vulnerabilities, on PyPI
+	@mkdir -p .local; for file in $(LOCKS); do \
+		$(SCAN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
+			--requirement $$file > .local/audit 2>&1 && echo "$$file: nothing is known" && continue; \
+		failed=1; grep -q '^Name ' .local/audit && echo "$$file: VULNERABLE" && cat .local/audit && continue; \
+		echo "$$file: NOT AUDITED, PyPI did not tell: $$(tail -n 1 .local/audit)"; \
+	done; test -z "$$failed"
 
 unit: $(DEV_ENVIRONMENT) ## Tests of logic
 	$(DEV)/pytest tests/unit
