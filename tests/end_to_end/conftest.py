@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 
 from local.cloud import LocalCloud
+from local.paths import ROOT
 from local.pingone_simulator import PingOneSimulator, Scenario
 from local.stack import Stack, deployed, simulated_pingone, simulator_parameters
 
@@ -39,6 +40,30 @@ def stack(cloud: LocalCloud, pingone: PingOneSimulator) -> Stack:
         "ScheduleExpression": f"at({soon:%Y-%m-%dT%H:%M:%S})"
     }
     return deployed(cloud, pingone.client_id, pingone.client_secret, parameters)
+
+
+@pytest.fixture(scope="session")
+def key_arn(cloud: LocalCloud) -> str:
+    """The key that kms-key.yaml makes."""
+    cloudformation = cloud.client("cloudformation")
+    body = (ROOT / "kms-key.yaml").read_text()
+    cloudformation.create_stack(StackName="reports-key", TemplateBody=body)
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName="reports-key", WaiterConfig={"Delay": 1}
+    )
+    (stack,) = cloudformation.describe_stacks(StackName="reports-key")["Stacks"]
+    (output,) = stack["Outputs"]
+    return str(output["OutputValue"])
+
+
+@pytest.fixture(scope="session")
+def secured(cloud: LocalCloud, pingone: PingOneSimulator, key_arn: str) -> Stack:
+    """A stack that keeps everything under a key of its owner."""
+    parameters = simulator_parameters(pingone) | {
+        "KmsKeyArn": key_arn,
+        "ScheduleExpression": "rate(1 day)",
+    }
+    return deployed(cloud, pingone.client_id, pingone.client_secret, parameters, "secured")
 
 
 @dataclass

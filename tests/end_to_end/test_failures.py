@@ -43,6 +43,20 @@ def test_a_report_that_cannot_be_trusted(
     assert_failed_cleanly(exporter.run(scenario, correlationId="failing"), error)
 
 
+def test_a_link_to_another_host_is_not_followed(exporter: Exporter) -> None:
+    link = "https://169.254.169.254/devices.zip?X-Amz-Signature=elsewhere"
+    changed = ChangeBody(override={"jsonPresignedUrl": link})
+
+    ended = exporter.run(
+        Scenario(faults=(Fault("read_ready", changed, times=None),)), correlationId="failing"
+    )
+
+    _assert_failed_cleanly(ended, "LinkNotAllowed")
+    assert "'169.254.169.254'" in ended.message
+    assert "LinkHosts" in ended.message
+    assert "elsewhere" not in str(ended.stack.history(ended.description["executionArn"]))
+
+
 def test_one_bad_file_of_two_keeps_the_good_one_back(exporter: Exporter) -> None:
     scenario = Scenario(rows=150_000, damage=flipped_bit, damaged_formats=("json",))
 

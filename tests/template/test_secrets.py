@@ -25,7 +25,11 @@ def test_no_file_holds_one() -> None:
     )
     files = [ROOT / name for name in listed.stdout.split("\0") if name]
     assert ROOT / "README.md" in files
-    found = [file.name for file in files if file.exists() and client_secrets(file.read_text())]
+    found = [
+        file.name
+        for file in files
+        if file.exists() and client_secrets(file.read_text(errors="replace"))
+    ]
     assert found == []
 
 

@@ -1,0 +1,243 @@
+"""No role may do more than it needs: without any one of its permissions, something fails.
+
+What a function does with its role fails as an export. What AWS's services do with a role, the
+local cloud does without asking: there the role itself makes the service's call, or where the local
+services check otherwise than AWS, IAM's simulator is asked.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from rich.console import Console
+from rich.table import Table
+
+from local.cloud import ACCOUNT_ID, REGION
+from local.pingone_simulator import PingOneSimulator, Scenario
+from local.pingone_simulator.zip_damage import flipped_bit
+from local.stack import Stack
+from tests.end_to_end.conftest import Ended, Exporter
+from tests.template.test_template import ROLES, as_list, statements
+
+_CASES = [
+    (role, statement["Sid"], action)
+    for role in ROLES
+    for statement in statements(ROLES[role])
+    for action in as_list(statement["Action"])
+]
+_NOT_SHOWN = {
+    "PublishEvents": "the local cloud does not know events:source",
+    "EncryptState": "the local cloud does not know kms:EncryptionContext",
+    "DecryptCredentials": "the local Secrets Manager does not call KMS",
+    "EncryptExports": "the local S3 does not call KMS",
+    "EncryptUndelivered": "the local SQS does not call KMS",
+}
+
+
+class Bench:
+    """The deployed roles, which permissions are taken from one by one, and what happens then."""
+
+    def __init__(self, stack: Stack, pingone: PingOneSimulator) -> None:
+        self.stack = stack
+        self.pingone = pingone
+        self.seen: list[tuple[str, str, str, str]] = []
+        self._events: dict[str, dict[str, Any]] = {}
+        resources = stack.cloud.client("cloudformation").describe_stack_resources(
+            StackName="secured"
+        )["StackResources"]
+        self.names = {
+            resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources
+        }
+
+    @contextmanager
+    def without(self, role: str, sid: str, action: str) -> Iterator[None]:
+        """The role as it is but for one action of one statement."""
+        iam, name = self.stack.cloud.client("iam"), self.names[role]
+        (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
+        whole = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+        less = deepcopy(whole)
+        (statement,) = (item for item in less["Statement"] if item["Sid"] == sid)
+        statement["Action"] = [item for item in as_list(statement["Action"]) if item != action]
+        if not statement["Action"]:
+            less["Statement"].remove(statement)
+        put = {"RoleName": name, "PolicyName": policy}
+        if less["Statement"]:
+            iam.put_role_policy(**put, PolicyDocument=json.dumps(less))
+        else:
+            iam.delete_role_policy(**put)
+        try:
+            yield
+        finally:
+            iam.put_role_policy(**put, PolicyDocument=json.dumps(whole))
+
+    def export(self, scenario: Scenario | None = None) -> Ended:
+        """One export, for which every function reads the secret anew."""
+        self.pingone.revoke_tokens()
+        return Exporter(self.stack, self.pingone, self._events).run(scenario, formats=["csv"])
+
+    def as_role(self, role: str, service: str) -> Any:
+        """A client with the role's permissions, which only this test's copy of the role gives."""
+        iam = self.stack.cloud.client("iam")
+        trust = iam.get_role(RoleName=self.names[role])["Role"]
+        document = trust["AssumeRolePolicyDocument"]
+        document["Statement"] = [
+            *(item for item in document["Statement"] if "Service" in item["Principal"]),
+            {"Effect": "Allow", "Principal": {"AWS": ACCOUNT_ID}, "Action": "sts:AssumeRole"},
+        ]
+        iam.update_assume_role_policy(
+            RoleName=self.names[role], PolicyDocument=json.dumps(document)
+        )
+        session = self.stack.cloud.client("sts").assume_role(
+            RoleArn=trust["Arn"], RoleSessionName=f"s{uuid4().hex}"
+        )["Credentials"]
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.stack.cloud.endpoint_url,
+            region_name=REGION,
+            aws_access_key_id=session["AccessKeyId"],
+            aws_secret_access_key=session["SecretAccessKey"],
+            aws_session_token=session["SessionToken"],
+            verify=str(self.stack.cloud.ca_bundle),
+        )
+
+
+@pytest.fixture(scope="module")
+def bench(secured: Stack, pingone: PingOneSimulator) -> Bench:
+    return Bench(secured, pingone)
+
+
+def _export(bench: Bench, _role: str) -> str:
+    ended = bench.export()
+    return ended.error and f"{ended.error}: {ended.message}"
+
+
+def _unfinished_export(bench: Bench, _role: str) -> str:
+    ended = bench.export(Scenario(rows=150_000, damage=flipped_bit))
+    assert ended.error == "CorruptZip"
+    left = [f"left behind: {key.rpartition('/')[2]}" for key in ended.unfinished_uploads]
+    s3, bucket = bench.stack.cloud.client("s3"), bench.stack.outputs["BucketName"]
+    for upload in bench.stack.unfinished_uploads():
+        s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+    return ", ".join(left)
+
+
+def _call(service: str, call: Callable[[Any, Bench, str], Any]) -> Callable[[Bench, str], str]:
+    def made(bench: Bench, role: str) -> str:
+        try:
+            call(bench.as_role(role, service), bench, role)
+        except ClientError as error:
+            return f"{error.response['Error']['Code']} of {error.operation_name}"
+        return ""
+
+    return made
+
+
+def _simulate(resource: Callable[[Bench, str], str], action: str) -> Callable[[Bench, str], str]:
+    def made(bench: Bench, role: str) -> str:
+        (result,) = bench.stack.cloud.client("iam").simulate_principal_policy(
+            PolicySourceArn=f"arn:aws:iam::{ACCOUNT_ID}:role/{bench.names[role]}",
+            ActionNames=[action],
+            ResourceArns=[resource(bench, role)],
+        )["EvaluationResults"]
+        decision = str(result["EvalDecision"])
+        return "" if decision == "allowed" else f"{decision} says IAM's simulator"
+
+    return made
+
+
+def _log_stream(bench: Bench, role: str) -> str:
+    group = bench.names[role.replace("Role", "Logs")]
+    return f"arn:aws:logs:{REGION}:{ACCOUNT_ID}:log-group:{group}:log-stream:x"
+
+
+def _bucket(bench: Bench, _role: str) -> str:
+    # Here a missing manifest is 404 to everyone.
+    return f"arn:aws:s3:::{bench.stack.outputs['BucketName']}"
+
+
+def _invoke(functions: Any, bench: Bench, _role: str) -> None:
+    for name in ("StartReport", "CheckReport", "FetchReport"):
+        functions.invoke(FunctionName=bench.names[name], InvocationType="DryRun")
+
+
+def _start_execution(states: Any, bench: Bench, _role: str) -> None:
+    # It ends at once, as an invalid request.
+    states.start_execution(
+        stateMachineArn=bench.stack.outputs["StateMachineArn"], input='{"formats": ["none"]}'
+    )
+
+
+# What shows that a permission is there, or what fails without it; by statement and action.
+_SHOWN_BY: dict[tuple[str, str], tuple[Callable[[Bench, str], str], str]] = {
+    ("ReadCredentials", "secretsmanager:GetSecretValue"): (_export, "InvalidSecret"),
+    ("WriteExports", "s3:PutObject"): (_export, "StorageDenied"),
+    ("WriteExports", "s3:AbortMultipartUpload"): (_unfinished_export, "left behind"),
+    ("ReadManifest", "s3:GetObject"): (_export, "StorageDenied"),
+    ("TellMissingFromForbidden", "s3:ListBucket"): (
+        _simulate(_bucket, "s3:ListBucket"),
+        "implicitDeny",
+    ),
+    ("WriteLogs", "logs:CreateLogStream"): (
+        _simulate(_log_stream, "logs:CreateLogStream"),
+        "implicitDeny",
+    ),
+    ("WriteLogs", "logs:PutLogEvents"): (
+        _simulate(_log_stream, "logs:PutLogEvents"),
+        "implicitDeny",
+    ),
+    ("InvokeFunctions", "lambda:InvokeFunction"): (_call("lambda", _invoke), "AccessDenied"),
+    ("StartExport", "states:StartExecution"): (
+        _call("stepfunctions", _start_execution),
+        "AccessDenied",
+    ),
+    ("KeepUndelivered", "sqs:SendMessage"): (
+        _call(
+            "sqs",
+            lambda sqs, bench, _role: sqs.send_message(
+                QueueUrl=bench.stack.outputs["UndeliveredRequestsUrl"], MessageBody="x"
+            ),
+        ),
+        "AccessDenied",
+    ),
+}
+
+
+@pytest.mark.parametrize(("role", "sid", "action"), [c for c in _CASES if c[1] not in _NOT_SHOWN])
+def test_without_a_permission_something_fails(
+    bench: Bench, role: str, sid: str, action: str
+) -> None:
+    shown, expected = _SHOWN_BY[sid, action]
+    if shown is not _export:  # the exports are shown to work in the end
+        assert shown(bench, role) == ""
+
+    with bench.without(role, sid, action):
+        failed = shown(bench, role)
+
+    bench.seen.append((role, sid, action, failed))
+    assert failed.startswith(expected)
+
+
+def test_with_every_permission_back_exports_work(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = bench.export()
+
+    assert ended.description["status"] == "SUCCEEDED"
+    table = Table("role", "statement", "without", "what failed", title="Least privilege")
+    for role, sid, action, failed in bench.seen:
+        table.add_row(role, sid, action, failed[:60])
+    for role, sid, action in _CASES:
+        if sid in _NOT_SHOWN:
+            table.add_row(role, sid, action, f"not shown here: {_NOT_SHOWN[sid]}")
+    with capsys.disabled():
+        Console(width=150).print(table)
+
+
+def test_what_is_not_shown_is_there() -> None:
+    assert set(_NOT_SHOWN) <= {sid for _, sid, _ in _CASES}
