@@ -24,7 +24,7 @@ APPLICATION := template.yaml $(shell find functions layers statemachine -type f 
 # What looks like a secret and is none: hashes, intrinsic functions, the documentation's sample links,
 # and (whole values) what tests and the local cloud take for passwords.
 NO_SECRET_LINES := "(contentS|s)ha256":|!(Ref|If|Equals)\b|GetSecretValue|ATotallyFakeAWS
-NO_SECRETS := ^(canary.*|local|word|pezeekamil|qwertzuiop|access_token|Bearer|TokenUrl|its client secret$\
+NO_SECRETS := ^(canary.*|local|none|word|correct-horse|pezeekamil|qwertzuiop|access_token|Bearer|TokenUrl|its client secret$\
 	|https://auth\.pingone\.eu/.*|arn:aws:secretsmanager:.*|report=devices/.*)$$
 
 .PHONY: help demo export test check scan audit unit integration end-to-end benchmark build format \

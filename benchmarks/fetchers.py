@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -81,7 +82,8 @@ def fetch_ours(links: dict[str, str], folder: str, compression: str) -> Callable
         requested_at=now,
         deadline=now + timedelta(minutes=30),
     )
-    os.environ |= _ENVIRONMENT | {"COMPRESSION": compression}
+    hosts = {urlsplit(link).netloc for link in links.values()}
+    os.environ |= _ENVIRONMENT | {"COMPRESSION": compression, "LINK_HOSTS": ",".join(hosts)}
     config, session, bucket = services.config(), services.session(), services.bucket()
     pingone = _FinishedReport(session, links)
 
