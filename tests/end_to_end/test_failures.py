@@ -51,7 +51,7 @@ def test_a_link_to_another_host_is_not_followed(exporter: Exporter) -> None:
         Scenario(faults=(Fault("read_ready", changed, times=None),)), correlationId="failing"
     )
 
-    _assert_failed_cleanly(ended, "LinkNotAllowed")
+    assert_failed_cleanly(ended, "LinkNotAllowed")
     assert "'169.254.169.254'" in ended.message
     assert "LinkHosts" in ended.message
     assert "elsewhere" not in str(ended.stack.history(ended.description["executionArn"]))
