@@ -46,6 +46,7 @@ check: scan $(DEV_ENVIRONMENT) .venv/sam ## Lint, types, template, state machine
 	$(DEV)/ruff format --check .
 	$(DEV)/mypy
 	$(SAM) validate --lint
+	$(DEV)/cfn-lint kms-key.yaml
 	$(DEV)/pytest tests/template
 
 scan: .venv/scan ## Look for insecure templates and for secrets in any file of git

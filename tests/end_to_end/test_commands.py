@@ -65,6 +65,7 @@ def test_export_brings_the_report_into_out(
         **dict(zip(_CREDENTIALS, values, strict=True)),
         PINGONE_API_URL=pingone.api_url,
         PINGONE_TOKEN_URL=pingone.token_url(ENVIRONMENT_ID),
+        PINGONE_LINK_HOSTS=pingone.link_host,
         PINGONE_REPORT_NAME="exported",
         OUT=str(tmp_path),
         # The simulator's links lead to the tests' own cloud.

@@ -56,7 +56,11 @@ def test_the_schedule_starts_an_export(exporter: Exporter, stack: Stack) -> None
     assert ended.event["detail"]["environmentId"] == ENVIRONMENT_ID
     assert ended.event["detail"]["executionArn"].endswith(ended.event["detail"]["correlationId"])
     scheduler = stack.cloud.client("scheduler")
-    [schedule] = scheduler.list_schedules()["Schedules"]
+    [schedule] = [
+        schedule
+        for schedule in scheduler.list_schedules()["Schedules"]
+        if schedule["Target"]["Arn"] == stack.outputs["StateMachineArn"]
+    ]
     target = scheduler.get_schedule(Name=schedule["Name"])["Target"]
     assert target["DeadLetterConfig"]["Arn"].startswith("arn:aws:sqs:")
 
