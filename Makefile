@@ -27,7 +27,7 @@ NO_SECRET_LINES := "(contentS|s)ha256":|!(Ref|If|Equals)\b|GetSecretValue|ATotal
 NO_SECRETS := ^(canary.*|local|none|word|correct-horse|pezeekamil|qwertzuiop|access_token|Bearer|TokenUrl|its client secret$\
 	|https://auth\.pingone\.eu/.*|arn:aws:secretsmanager:.*|report=devices/.*)$$
 
-.PHONY: help demo export test check scan audit unit integration end-to-end benchmark build format \
+.PHONY: help demo export test check scan audit unit integration end-to-end benchmark dashboard build format \
 	lock clean
 
 help: ## Show this list
@@ -77,6 +77,9 @@ ROUNDS ?= 5
 
 benchmark: .venv/benchmark .venv/cloud .venv/runtime build ## Measure on this machine what an export costs
 	@ROUNDS=$(ROUNDS) .venv/benchmark/bin/python -m benchmarks $(CHAPTERS)
+
+dashboard: .venv/benchmark .venv/runtime .venv/cloud build ## Draw the dashboard from two simulated weeks
+	@.venv/benchmark/bin/python -m local.dashboard
 
 build: $(BUILD) ## Build the application for this machine
 

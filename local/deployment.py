@@ -76,6 +76,13 @@ def _localized(build: Path, copy: Path) -> Path:
                 source = build / properties["DefinitionS3Location"]
                 (copy / f"{name}.json").write_text(json.dumps(yaml.safe_load(source.read_text())))
                 properties["DefinitionS3Location"] = f"{name}.json"
+            case "AWS::CloudWatch::Alarm" if "Metrics" in properties:
+                # The emulator has no metric math: the alarm watches the metric behind it.
+                (source,) = (
+                    q["MetricStat"] for q in properties.pop("Metrics") if "MetricStat" in q
+                )
+                properties |= source["Metric"]
+                properties |= {"Period": source["Period"], "Statistic": source["Stat"]}
     template["Globals"]["Function"]["Runtime"] = "provided.al2023"
     (copy / "template.yaml").write_text(json.dumps(template, default=str))
     return copy / "template.yaml"

@@ -53,6 +53,7 @@ def test_no_secret_is_left_anywhere(
     }
     assert any(place.startswith("history") for place in places)
     assert any("FetchReport" in place for place in places)
+    assert any('"CloudWatchMetrics"' in text for text in places.values())
     found = {
         (secret.kind, place)
         for secret in secrets
@@ -78,6 +79,8 @@ def _everything_left(stack: Stack) -> Iterator[tuple[str, str]]:
             f"log {name}",
             "\n".join(event["message"] for page in pages for event in page["events"]),
         )
+    cloudwatch = stack.cloud.client("cloudwatch")
+    yield "metrics", _text(cloudwatch.list_metrics(Namespace="PingOneReports"))
     for item in stack.objects():
         target = {"Bucket": stack.outputs["BucketName"], "Key": item["Key"]}
         yield f"object {item['Key']}", stack.read(item["Key"]).decode()

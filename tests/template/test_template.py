@@ -11,6 +11,7 @@ import yaml
 from local.deployment import read_template
 from local.paths import ROOT
 from pingone_reports.config import Config
+from pingone_reports.observability import NAMESPACE
 
 Resource = dict[str, Any]
 
@@ -153,6 +154,9 @@ class TestParameters:
             ("PermissionsBoundaryArn", "arn:aws:iam::aws:policy/PowerUserAccess"),
             ("PollingLimitSeconds", 30),
             ("LogRetentionDays", 3653),
+            ("AlarmEmail", "night-shift+pingone@example.com"),
+            ("AlarmAfterHoursWithoutExport", 0),
+            ("AlarmAfterHoursWithoutExport", 168),
         ],
     )
     def test_what_a_user_may_want_is_allowed(self, name: str, value: object) -> None:
@@ -189,6 +193,9 @@ class TestParameters:
             ("PermissionsBoundaryArn", "arn:aws:iam::123456789012:role/boundary"),
             ("MaxReportMegabytes", 0),
             ("LogRetentionDays", 2),
+            ("AlarmEmail", "night shift"),
+            ("AlarmAfterHoursWithoutExport", 169),
+            ("Dashboard", "yes"),
         ],
     )
     def test_what_cannot_work_is_refused(self, name: str, value: object) -> None:
@@ -199,6 +206,14 @@ class TestPermissions:
     def test_every_function_has_a_role_of_its_own(self) -> None:
         roles = [function["Properties"]["Role"]["Fn::GetAtt"][0] for function in FUNCTIONS.values()]
         assert roles == [f"{name}Role" for name in FUNCTIONS]
+
+    def test_who_may_write_traces_may_do_nothing_else_by_that(self) -> None:
+        policy = RESOURCES["TracePolicy"]
+        (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+        assert policy["Condition"] == "Traced"
+        assert all(action.startswith("xray:") for action in statement["Action"])
+        traced = {role["Ref"] for role in policy["Properties"]["Roles"]}
+        assert traced == {f"{name}Role" for name in FUNCTIONS} | {"ExportReportRole"}
 
     def test_every_role_has_one_user(self) -> None:
         no_user = {*ROLES, "ReportsBusPolicy"}
@@ -217,7 +232,7 @@ class TestPermissions:
     def test_no_role_has_a_managed_policy(self, name: str) -> None:
         assert "ManagedPolicyArns" not in ROLES[name]["Properties"]
         assert not resources_of("AWS::IAM::ManagedPolicy")
-        assert not resources_of("AWS::IAM::Policy")
+        assert set(resources_of("AWS::IAM::Policy")) == {"TracePolicy"}
 
     @pytest.mark.parametrize("name", ROLES)
     def test_every_statement_has_its_reason(self, name: str) -> None:
@@ -236,6 +251,9 @@ class TestPermissions:
     def test_every_resource_is_named(self, name: str) -> None:
         for statement in statements(ROLES[name]):
             assert "NotResource" not in statement
+            if statement["Action"] == "cloudwatch:PutMetricData":
+                assert statement["Condition"]["StringEquals"] == {"cloudwatch:namespace": NAMESPACE}
+                continue
             for pattern in resource_patterns(statement["Resource"]):
                 # A star stands for exports below the prefix, and for nothing else.
                 assert "*" not in pattern.replace("/${Prefix}report=*", "")
@@ -388,7 +406,8 @@ class TestWiring:
         read: set[str] = set()
         Config.from_environment(Recorder())
         given = set(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"])
-        assert {name for name in given if not name.startswith("AWS_")} == read
+        libraries = ("AWS_", "POWERTOOLS_")
+        assert {name for name in given if not name.startswith(libraries)} == read
         assert not any("Environment" in function["Properties"] for function in FUNCTIONS.values())
 
     @pytest.mark.parametrize("name", FUNCTIONS)
@@ -456,6 +475,7 @@ class TestWiring:
             "SecretArn",
             "EventBusName",
             "UndeliveredRequestsUrl",
+            "AlarmTopicArn",
         }
         assert all(output["Description"].endswith(".") for output in TEMPLATE["Outputs"].values())
 

@@ -1,5 +1,6 @@
 """PingOne, simulated over HTTP on a clock that a test moves, and the client that asks it."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,9 @@ from pingone_reports.credentials import AccessTokens
 from pingone_reports.pingone import PingOne
 from tests.unit.asking import ENVIRONMENT_ID, secret_of
 from tests.unit.test_pingone_simulator import FakeBucket, ManualClock
+
+# As in template.yaml, where it is the stack's name.
+os.environ["POWERTOOLS_SERVICE_NAME"] = "reports"
 
 # How long an example takes says more about this machine than about the code.
 settings.register_profile("unit", deadline=None)

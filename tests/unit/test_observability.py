@@ -8,10 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.metrics import embedded_metrics
 from pingone_reports import errors
 from pingone_reports.errors import ExportError, RateLimited, UnexpectedError, WrongPassword
-from pingone_reports.observability import log_as, log_as_export, logger, only_typed_errors
-from tests.unit.asking import execution, export_of, told
+from pingone_reports.observability import (
+    NAMESPACE,
+    UNITS,
+    log_as,
+    log_as_export,
+    logger,
+    measure,
+    only_typed_errors,
+)
+from tests.unit.asking import ENVIRONMENT_ID, execution, export_of, told
 
 CANARY = "https://s3.test/devices.zip?X-Amz-Signature=canary"
 
@@ -31,6 +40,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> StringIO:
     """What is logged."""
     stream = StringIO()
     monkeypatch.setattr(logger.registered_handler, "stream", stream)
+    monkeypatch.setattr(logger, "service", "reports")
     return stream
 
 
@@ -105,7 +115,7 @@ class TestLogs:
         assert line["execution"] == "5f2c1c1e"
         assert line["correlation_id"] == "nightly-2026-03-01"
         assert line["exploration"] == "0fe52654"
-        assert line["service"] == "pingone-report-exporter"
+        assert line["service"] == "reports"
 
     def test_nothing_of_the_invocation_before_is_left(self, log: StringIO) -> None:
         log_as(execution(), "first", "0fe52654")
@@ -114,3 +124,42 @@ class TestLogs:
         (line,) = lines(log)
         assert line["correlation_id"] == "second"
         assert "exploration" not in line
+
+
+class TestMetrics:
+    def test_what_is_measured_is_one_line_of_the_embedded_format(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        measure(export_of("0fe52654"), {"Bytes": 7, "Records": 2})
+        (line,) = capsys.readouterr().out.splitlines()
+        points = {point.name: point for _, point in embedded_metrics(line)}
+        assert {name: point.value for name, point in points.items()} == {"Bytes": 7, "Records": 2}
+        for point in points.values():
+            assert point.namespace == NAMESPACE
+            assert point.dimensions == {"service": "reports", "report": "devices"}
+
+    def test_what_tells_exports_apart_is_no_dimension(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        measure(export_of("0fe52654"), {"Polls": 1})
+        line = json.loads(capsys.readouterr().out)
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        assert directive["Dimensions"] == [["report", "service"]]
+        assert line["exploration"] == "0fe52654"
+        assert line["execution"] == "5f2c1c1e"
+        assert line["correlation_id"] == "nightly-2026-03-01"
+        assert line["environment"] == ENVIRONMENT_ID
+
+    def test_nothing_of_the_measurement_before_is_left(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        measure(export_of("first"), {"Polls": 1})
+        measure(export_of("second"), {"Bytes": 7})
+        _, line = capsys.readouterr().out.splitlines()
+        assert "first" not in line
+        assert [point.name for _, point in embedded_metrics(line)] == ["Bytes"]
+
+    def test_every_unit_is_cloudwatchs(self, capsys: pytest.CaptureFixture[str]) -> None:
+        measure(export_of("0fe52654"), dict.fromkeys(UNITS, 1))
+        (directive,) = json.loads(capsys.readouterr().out)["_aws"]["CloudWatchMetrics"]
+        assert {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]} == UNITS

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from local.metrics import embedded_metrics
 from local.pingone_simulator import Answer, Fault, PingOneSimulator
 from pingone_reports.check import check_report
 from pingone_reports.config import Config
@@ -47,6 +48,12 @@ def start(
 ) -> dict[str, Any]:
     config = Config.from_environment(VARIABLES | {"POLLING_LIMIT_SECONDS": str(polling_limit)})
     return start_report(REQUEST, execution(started_at), pingone, config)
+
+
+def measured(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, float]]:
+    """The metrics that were written, by name."""
+    lines = capsys.readouterr().out.splitlines()
+    return [(point.name, point.value) for line in lines for _, point in embedded_metrics(line)]
 
 
 def seconds_until(time: datetime) -> float:
@@ -147,6 +154,32 @@ class TestCheck:
         checked = check_report(export_of(exploration_id), pingone)
         assert checked == {"status": "SUCCESS", "waitSeconds": 5}
         assert faults("check-report-output", checked) == []
+
+    def test_every_question_is_a_poll_whatever_the_answer(
+        self,
+        pingone: PingOne,
+        simulator: PingOneSimulator,
+        exploration_id: str,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        play(simulator, Fault("read", Answer(429)))
+        check_report(export_of(exploration_id), pingone)
+        check_report(export_of(exploration_id), pingone)
+        assert measured(capsys) == [("Polls", 1), ("Polls", 1)]
+
+    def test_how_long_it_was_generated_is_told_when_it_is_ready(
+        self,
+        pingone: PingOne,
+        clock: ManualClock,
+        exploration_id: str,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        clock.now += 1
+        check_report(export_of(exploration_id, age=100), pingone)
+        poll, (name, seconds) = measured(capsys)
+        assert poll == ("Polls", 1)
+        assert name == "SecondsGenerating"
+        assert 100 <= seconds < 110
 
     def test_no_state_carries_a_secret(
         self, pingone: PingOne, simulator: PingOneSimulator, clock: ManualClock

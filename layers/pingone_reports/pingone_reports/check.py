@@ -6,6 +6,7 @@ from typing import Any
 from pingone_reports.errors import RateLimited
 from pingone_reports.exploration import IN_PROGRESS, SUCCESS, Exploration
 from pingone_reports.export import Export
+from pingone_reports.observability import measure
 from pingone_reports.pingone import PingOne
 from pingone_reports.polling import MIN_SECONDS_BETWEEN_CALLS, seconds_until_next_call
 
@@ -17,6 +18,7 @@ def check_report(export: Export, pingone: PingOne) -> dict[str, Any]:
     Raises DeadlineExceeded, ReportFailed, and whatever PingOne.read_exploration raises.
     """
     retry_after = 0.0
+    measure(export, {"Polls": 1})
     try:
         body = pingone.read_exploration(
             export.request.environment_id, export.exploration_id, export.request.correlation_id
@@ -25,6 +27,8 @@ def check_report(export: Export, pingone: PingOne) -> dict[str, Any]:
         retry_after = pause.retry_after
     else:
         if Exploration.parse(body).status == SUCCESS:
+            generating = datetime.now(UTC) - export.requested_at
+            measure(export, {"SecondsGenerating": generating.total_seconds()})
             return {"status": SUCCESS, "waitSeconds": MIN_SECONDS_BETWEEN_CALLS}
     wait = seconds_until_next_call(
         datetime.now(UTC), export.requested_at, export.deadline, retry_after

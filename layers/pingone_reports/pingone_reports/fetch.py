@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -19,6 +20,7 @@ from pingone_reports.gzip_framing import gzipped
 from pingone_reports.link_hosts import LinkHosts
 from pingone_reports.links import FreshLinks
 from pingone_reports.manifest import LandedFile, completed_event, export_folder, manifest_of
+from pingone_reports.observability import measure
 from pingone_reports.pingone import PingOne
 from pingone_reports.records import record_counter
 from pingone_reports.remote_file import RemoteFile
@@ -42,6 +44,7 @@ def fetch_report(
     errors of the download, the zip and the bucket; then no file is visible that has no manifest,
     but for the moment between the files' commit and the manifest's.
     """
+    began = time.monotonic()
     folder = export_folder(export, config.key_prefix)
     manifest_key = f"{folder}manifest.json"
     if published := bucket.read_json(manifest_key):
@@ -74,10 +77,20 @@ def fetch_report(
             file.result()
         for upload in uploads.values():
             upload.commit()
-    manifest = manifest_of(
-        export, links.exploration, bucket.name, [file.result() for file in files]
-    )
-    if not bucket.create_json(manifest_key, manifest):
+    landed = [file.result() for file in files]
+    manifest = manifest_of(export, links.exploration, bucket.name, landed)
+    if bucket.create_json(manifest_key, manifest):
+        measure(
+            export,
+            {
+                "ExportsCompleted": 1,
+                "Bytes": sum(file.bytes for file in landed),
+                # Each format holds all of them.
+                "Records": max(file.records for file in landed),
+                "SecondsFetching": time.monotonic() - began,
+            },
+        )
+    else:
         manifest = bucket.read_json(manifest_key) or manifest
     return completed_event(manifest, manifest_key)
 

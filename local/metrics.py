@@ -1,0 +1,119 @@
+"""What CloudWatch makes of log lines and of a dashboard's definition; the local cloud does not."""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+_SEARCH = re.compile(
+    r"SEARCH\('\{(?P<schema>[^}]+)\} (?P<terms>.*)', '(?P<stat>\w+)', (?P<period>\d+)\)"
+)
+
+_STATISTICS: Mapping[str, Callable[[list[float]], float]] = {"Sum": sum, "Maximum": max}
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value that was published, at an aware time."""
+
+    namespace: str
+    name: str
+    dimensions: Mapping[str, str]
+    time: datetime
+    value: float
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a widget or an alarm asks for. A dimension of None stands for each value there is."""
+
+    namespace: str
+    name: str
+    dimensions: Mapping[str, str | None]
+    stat: str
+    period: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def embedded_metrics(line: str) -> Iterator[tuple[Mapping[str, Any], Point]]:
+    """The points of a log line in the embedded metric format, each with the line's document.
+
+    Source: "Specification: Embedded metric format", docs.aws.amazon.com.
+    """
+    try:
+        document = json.loads(line)
+    except ValueError:
+        return
+    if not isinstance(document, dict) or "_aws" not in document:
+        return
+    time = datetime.fromtimestamp(document["_aws"]["Timestamp"] / 1000, UTC)
+    for directive in document["_aws"]["CloudWatchMetrics"]:
+        for names in directive["Dimensions"]:
+            dimensions = {name: document[name] for name in names}
+            for metric in directive["Metrics"]:
+                values = document[metric["Name"]]
+                for value in values if isinstance(values, list) else [values]:
+                    yield (
+                        document,
+                        Point(directive["Namespace"], metric["Name"], dimensions, time, value),
+                    )
+
+
+def metrics_of(widget: Mapping[str, Any]) -> Iterator[Metric]:
+    """The metrics of a dashboard's widget, its abbreviations written out.
+
+    Source: "Dashboard body structure and syntax", docs.aws.amazon.com.
+    """
+    properties = widget["properties"]
+    before: list[str] = []
+    for given in properties.get("metrics", ()):
+        options = given[-1] if isinstance(given[-1], dict) else {}
+        if "expression" in options:
+            yield _searched(options)
+            continue
+        words = [word for word in given if isinstance(word, str)]
+        before = [
+            old if word == "." else word for word, old in zip(words, before or words, strict=True)
+        ]
+        yield Metric(
+            namespace=before[0],
+            name=before[1],
+            dimensions=dict(zip(before[2::2], before[3::2], strict=True)),
+            stat=options.get("stat", properties.get("stat", "Average")),
+            period=properties["period"],
+            options=options,
+        )
+
+
+def _searched(options: Mapping[str, Any]) -> Metric:
+    found = _SEARCH.fullmatch(options["expression"])
+    if not found:
+        raise ValueError(f"No such expression is understood here: {options['expression']}")
+    namespace, *names = found["schema"].split(",")
+    terms = dict(re.findall(r'(\w+)="([^"]*)"', found["terms"]))
+    name = terms.pop("MetricName")
+    dimensions = {dimension: terms.get(dimension) for dimension in names}
+    return Metric(namespace, name, dimensions, found["stat"], int(found["period"]), options)
+
+
+def series(metric: Metric, points: Iterable[Point]) -> dict[str, dict[datetime, float]]:
+    """The metric's value in each of its periods that has one, by label."""
+    values: dict[str, dict[datetime, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for point in points:
+        if (
+            (point.namespace, point.name) == (metric.namespace, metric.name)
+            and set(point.dimensions) == set(metric.dimensions)
+            and all(metric.dimensions[n] in (None, v) for n, v in point.dimensions.items())
+        ):
+            free = [point.dimensions[n] for n, v in metric.dimensions.items() if v is None]
+            label = " ".join(free) or metric.options.get("label", metric.name)
+            start = point.time.timestamp() // metric.period * metric.period
+            values[label][datetime.fromtimestamp(start, UTC)].append(point.value)
+    combine = _STATISTICS[metric.stat]
+    return {
+        label: {start: combine(periods[start]) for start in sorted(periods)}
+        for label, periods in values.items()
+    }

@@ -1,0 +1,155 @@
+"""Alarms and the dashboard show what is published, and the README what to do about it."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from local.metrics import metrics_of
+from local.paths import ROOT
+from pingone_reports import errors
+from pingone_reports.observability import NAMESPACE, UNITS
+from tests.template.test_template import RESOURCES, TEMPLATE, resources_of
+
+ALARMS = {name: item["Properties"] for name, item in resources_of("AWS::CloudWatch::Alarm").items()}
+# Source: the services' lists of CloudWatch metrics, docs.aws.amazon.com.
+OF_AWS = {
+    "AWS/States": {
+        "ExecutionsSucceeded",
+        "ExecutionsFailed",
+        "ExecutionsTimedOut",
+        "ExecutionsAborted",
+        "ExecutionThrottled",
+    },
+    "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
+}
+OF_OURS = {name: {"report", "service"} for name in UNITS} | {"ExportsFailed": {"error", "service"}}
+DIMENSIONS = {"AWS/States": {"StateMachineArn"}, "AWS/SQS": {"QueueName"}}
+
+
+def watched(alarm: dict[str, Any]) -> Iterator[tuple[str, str, set[str]]]:
+    """Namespace, name and dimensions of each metric that an alarm looks at."""
+    given = [
+        query["MetricStat"]["Metric"] for query in alarm.get("Metrics", ()) if "MetricStat" in query
+    ]
+    for metric in given or [alarm]:
+        dimensions = {dimension["Name"] for dimension in metric["Dimensions"]}
+        yield metric["Namespace"], metric["MetricName"], dimensions
+
+
+def dashboard(expects_exports: bool = True) -> dict[str, Any]:
+    """The dashboard's body; a placeholder's own name stands for its value."""
+    text, variables = RESOURCES["ExportsDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    ((name, choice),) = variables.items()
+    condition, then, otherwise = choice["Fn::If"]
+    assert condition == "ExpectsExports"
+    chosen = then["Fn::Sub"] if expects_exports else otherwise
+    text = text.replace(f"${{{name}}}", chosen)
+    return dict(json.loads(re.sub(r"\$\{!?([^}]+)\}", r"\1", text)))
+
+
+def assert_published(namespace: str, name: str, dimensions: set[str]) -> None:
+    if namespace == NAMESPACE:
+        assert dimensions == OF_OURS[name]
+    else:
+        assert name in OF_AWS[namespace]
+        assert dimensions == DIMENSIONS[namespace]
+
+
+class TestAlarms:
+    @pytest.mark.parametrize("name", ALARMS)
+    def test_every_one_watches_what_is_published(self, name: str) -> None:
+        for namespace, metric, dimensions in watched(ALARMS[name]):
+            assert_published(namespace, metric, dimensions)
+
+    @pytest.mark.parametrize("name", ALARMS)
+    def test_every_one_says_what_it_means_and_what_to_do_in_a_sentence(self, name: str) -> None:
+        text = ALARMS[name]["AlarmDescription"]
+        text = text["Fn::Sub"] if isinstance(text, dict) else text
+        assert re.fullmatch(r"[A-Z][^.:]+: [^.:]+\.", text)
+        assert len(text) <= 1024
+
+    @pytest.mark.parametrize("name", ALARMS)
+    def test_every_one_tells_the_topic_alone(self, name: str) -> None:
+        assert ALARMS[name]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+
+    def test_every_way_an_execution_can_end_badly_has_one(self) -> None:
+        watching = {metric for alarm in ALARMS.values() for _, metric, _ in watched(alarm)}
+        assert OF_AWS["AWS/States"] - {"ExecutionsSucceeded"} <= watching
+
+    def test_nothing_that_is_retried_wakes_anybody(self) -> None:
+        namespaces = {space for alarm in ALARMS.values() for space, _, _ in watched(alarm)}
+        assert namespaces == {NAMESPACE, "AWS/States", "AWS/SQS"}
+
+    @pytest.mark.parametrize("name", sorted(set(ALARMS) - {"NoCompletedExport"}))
+    def test_where_nothing_happens_nothing_is_wrong(self, name: str) -> None:
+        assert ALARMS[name]["TreatMissingData"] == "notBreaching"
+
+    def test_but_for_the_export_that_is_expected(self) -> None:
+        alarm = ALARMS["NoCompletedExport"]
+        every_hour, completed = alarm["Metrics"]
+        assert alarm["TreatMissingData"] == "breaching"
+        assert alarm["ComparisonOperator"] == "LessThanThreshold"
+        assert every_hour["Expression"] == f"FILL({completed['Id']}, 0)"
+        assert completed["ReturnData"] is False
+        # PutMetricAlarm: periods of an hour and more look back seven days at most, others one.
+        hours = TEMPLATE["Parameters"]["AlarmAfterHoursWithoutExport"]
+        assert completed["MetricStat"]["Period"] == 3600
+        assert alarm["EvaluationPeriods"] == {"Ref": "AlarmAfterHoursWithoutExport"}
+        assert hours["MaxValue"] * 3600 <= 7 * 24 * 3600
+
+
+class TestDashboard:
+    @pytest.mark.parametrize("expected", [True, False])
+    def test_it_is_json_whether_or_not_an_export_is_expected(self, expected: bool) -> None:
+        body = dashboard(expected)
+        (alarms,) = (w for w in body["widgets"] if w["type"] == "alarm")
+        assert len(alarms["properties"]["alarms"]) == len(ALARMS) - (not expected)
+
+    def test_it_shows_every_alarm(self) -> None:
+        text = json.dumps(RESOURCES["ExportsDashboard"])
+        assert {name for name in ALARMS if f"${{{name}.Arn}}" in text} == set(ALARMS)
+
+    def test_it_shows_what_is_published(self) -> None:
+        body = dashboard()
+        shown = [metric for widget in body["widgets"] for metric in metrics_of(widget)]
+        assert len(shown) > 10
+        for metric in shown:
+            assert_published(metric.namespace, metric.name, set(metric.dimensions))
+
+    def test_no_widget_lies_over_another(self) -> None:
+        body = dashboard()
+        cells = [
+            (x, y)
+            for w in body["widgets"]
+            for x in range(w["x"], w["x"] + w["width"])
+            for y in range(w["y"], w["y"] + w["height"])
+        ]
+        assert len(cells) == len(set(cells))
+        assert max(x for x, _ in cells) < 24
+
+
+class TestFailures:
+    def test_the_state_machine_records_what_the_dashboard_searches(self) -> None:
+        machine = yaml.safe_load((ROOT / "statemachine" / "export_report.asl.yaml").read_text())
+        recorded = machine["States"]["RecordFailed"]["Arguments"]
+        (metric,) = recorded["MetricData"]
+        names = {dimension["Name"] for dimension in metric["Dimensions"]}
+        assert recorded["Namespace"] == NAMESPACE
+        assert (metric["MetricName"], names) == ("ExportsFailed", OF_OURS["ExportsFailed"])
+
+    def test_the_readme_says_what_to_do_about_every_error_and_no_other(self) -> None:
+        section = (ROOT / "README.md").read_text().split("## When it fails")[1].split("\n## ")[0]
+        rows = [line.split("|") for line in section.splitlines() if line.startswith("| `")]
+        told = [name for row in rows for name in re.findall(r"`([\w.]+)`", row[1])]
+        ours = {
+            name
+            for name, error in vars(errors).items()
+            if isinstance(error, type) and error is not errors.ExportError
+        }
+        assert {name for name in told if "." not in name} == ours
+        assert len(told) == len(set(told))
+        assert all(row[2].strip() for row in rows)

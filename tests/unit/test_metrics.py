@@ -1,0 +1,84 @@
+"""The picture of the dashboard is made of what CloudWatch would make of the same data."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from local.metrics import Metric, Point, embedded_metrics, metrics_of, series
+
+NIGHT = datetime(2026, 3, 1, 2, tzinfo=UTC)
+DAY = NIGHT.replace(hour=0)
+
+
+def point(value: float, time: datetime = NIGHT, **dimensions: str) -> Point:
+    return Point("Ours", "Bytes", dimensions, time, value)
+
+
+class TestLines:
+    @pytest.mark.parametrize("line", ["", "START RequestId", "{}", "[]", '{"message": "_aws"}'])
+    def test_a_line_that_is_no_metric_holds_none(self, line: str) -> None:
+        assert list(embedded_metrics(line)) == []
+
+    def test_every_value_of_every_metric_is_a_point(self) -> None:
+        directive = {
+            "Namespace": "Ours",
+            "Dimensions": [["report"]],
+            "Metrics": [{"Name": "Bytes"}, {"Name": "Records"}],
+        }
+        document = {
+            "_aws": {"Timestamp": 1000, "CloudWatchMetrics": [directive]},
+            "report": "devices",
+            "Bytes": [1.0, 2.0],
+            "Records": 3,
+        }
+        points = [found for _, found in embedded_metrics(json.dumps(document))]
+        assert [(found.name, found.value) for found in points] == [
+            ("Bytes", 1.0),
+            ("Bytes", 2.0),
+            ("Records", 3),
+        ]
+        assert {found.time for found in points} == {datetime.fromtimestamp(1, UTC)}
+
+
+class TestWidgets:
+    def test_dots_stand_for_what_is_above(self) -> None:
+        given = [
+            ["Ours", "Bytes", "report", "devices"],
+            [".", "Records", ".", ".", {"stat": "Sum"}],
+        ]
+        widget = {"properties": {"period": 300, "stat": "Maximum", "metrics": given}}
+        bytes_, records = metrics_of(widget)
+        assert bytes_ == Metric("Ours", "Bytes", {"report": "devices"}, "Maximum", 300)
+        assert records.name == "Records"
+        assert records.dimensions == {"report": "devices"}
+        assert records.stat == "Sum"
+
+    def test_a_search_asks_for_every_value_of_a_dimension(self) -> None:
+        search = "SEARCH('{Ours,error,service} MetricName=\"Failed\" service=\"a\"', 'Sum', 60)"
+        (metric,) = metrics_of({"properties": {"metrics": [[{"expression": search}]]}})
+        assert (metric.namespace, metric.name) == ("Ours", "Failed")
+        assert metric.dimensions == {"error": None, "service": "a"}
+        assert (metric.stat, metric.period) == ("Sum", 60)
+
+    def test_an_expression_that_is_not_understood_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="No such expression"):
+            list(metrics_of({"properties": {"metrics": [[{"expression": "FILL(a, 0)"}]]}}))
+
+
+class TestSeries:
+    def test_a_value_belongs_to_its_period(self) -> None:
+        later = NIGHT + timedelta(days=1)
+        points = [point(1), point(2, NIGHT + timedelta(hours=1)), point(4, later)]
+        metric = Metric("Ours", "Bytes", {}, "Sum", 86400)
+        assert series(metric, points) == {"Bytes": {DAY: 3, DAY + timedelta(days=1): 4}}
+
+    def test_a_metric_has_exactly_its_dimensions(self) -> None:
+        points = [point(1), point(2, report="devices"), point(4, report="users")]
+        metric = Metric("Ours", "Bytes", {"report": "devices"}, "Maximum", 86400)
+        assert series(metric, points) == {"Bytes": {DAY: 2}}
+
+    def test_a_search_finds_a_metric_for_each_value(self) -> None:
+        points = [point(1, report="devices"), point(2, report="users")]
+        metric = Metric("Ours", "Bytes", {"report": None}, "Maximum", 86400)
+        assert series(metric, points) == {"devices": {DAY: 1}, "users": {DAY: 2}}
