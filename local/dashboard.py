@@ -88,7 +88,6 @@ def _points(stack: Stack, nights: list[_Night]) -> Iterator[Point]:
             for line, point in embedded_metrics(event["message"]):
                 yield by_name[line["execution"]].moved(point)
     for night in nights:
-        # The state machine publishes by itself: the time tells which execution it was.
         ended = night.execution["stopDate"]
         yield night.moved(
             Point(
@@ -99,25 +98,22 @@ def _points(stack: Stack, nights: list[_Night]) -> Iterator[Point]:
                 1,
             )
         )
-        for metric in cloudwatch.list_metrics(Namespace="PingOneReports")["Metrics"]:
-            answer = cloudwatch.get_metric_statistics(
-                **metric,
-                StartTime=night.execution["startDate"] - timedelta(seconds=1),
-                EndTime=ended + timedelta(seconds=1),
-                Period=1,
-                Statistics=["Sum"],
+    for metric in cloudwatch.list_metrics(Namespace="PingOneReports")["Metrics"]:
+        answer = cloudwatch.get_metric_statistics(
+            **metric,
+            StartTime=nights[0].execution["startDate"],
+            EndTime=nights[-1].execution["stopDate"] + timedelta(seconds=1),
+            Period=1,
+            Statistics=["Sum"],
+        )
+        dimensions = {item["Name"]: item["Value"] for item in metric["Dimensions"]}
+        for datum in answer["Datapoints"]:
+            # The state machine does not say which execution it was, but it was at its end.
+            time, value = datum["Timestamp"], datum["Sum"]
+            night = min(nights, key=lambda night: abs(night.execution["stopDate"] - time))
+            yield night.moved(
+                Point(metric["Namespace"], metric["MetricName"], dimensions, time, value)
             )
-            dimensions = {item["Name"]: item["Value"] for item in metric["Dimensions"]}
-            for datum in answer["Datapoints"]:
-                yield night.moved(
-                    Point(
-                        metric["Namespace"],
-                        metric["MetricName"],
-                        dimensions,
-                        datum["Timestamp"],
-                        datum["Sum"],
-                    )
-                )
 
 
 def _title(alarm: Mapping[str, Any]) -> str:

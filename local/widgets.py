@@ -86,12 +86,12 @@ def _draw_values(
     for number, metric in enumerate(metrics):
         ((label, values),) = series(metric, (p for p in points if p.time >= since)).items()
         left, share = number / len(metrics), 1 / len(metrics)
-        frame.text(left + 0.01, 0.6, label, color=_MUTED, va="center", transform=frame.transAxes)
+        frame.text(left + 0.01, 0.66, label, color=_MUTED, va="center", transform=frame.transAxes)
         frame.text(
-            left + 0.01, 0.36, _quantity(metric.name, list(values.values())[-1]),
+            left + 0.01, 0.42, _quantity(metric.name, list(values.values())[-1]),
             fontsize=19, va="center", transform=frame.transAxes,
         )  # fmt: skip
-        line = frame.inset_axes((left + 0.01, 0.04, share - 0.02, 0.17))
+        line = frame.inset_axes((left + 0.004, 0.04, share - 0.014, 0.2))
         line.axis("off")
         line.plot(list(values), list(values.values()), color=_COLORS[0], linewidth=1)
         line.fill_between(list(values), list(values.values()), color=_COLORS[0], alpha=0.12)
@@ -105,22 +105,12 @@ def _draw_series(
     inches: tuple[float, float],
 ) -> None:
     metrics = list(metrics_of(widget))
-    right_axis = any(metric.options.get("yAxis") == "right" for metric in metrics)
     margins = (0.75 / inches[0], 0.62 / inches[1])
-    left = frame.inset_axes(
-        (
-            margins[0],
-            margins[1],
-            1 - margins[0] * (2 if right_axis else 1.25),
-            1 - margins[1] * 1.75,
-        )
-    )
-    right = left.twinx() if right_axis else None
+    axis = frame.inset_axes((margins[0], margins[1], 1 - margins[0] * 1.25, 1 - margins[1] * 1.75))
     stacked = widget["properties"].get("stacked", False)
     floor: dict[datetime, float] = {}
     lines = []
     for number, metric in enumerate(metrics):
-        axis = right if right and metric.options.get("yAxis") == "right" else left
         found = series(metric, (point for point in points if point.time >= between[0]))
         axis.yaxis.set_major_formatter(
             FuncFormatter(lambda value, _, name=metric.name: _quantity(name, value))
@@ -138,18 +128,16 @@ def _draw_series(
             else:
                 middles = [day + timedelta(seconds=metric.period / 2) for day in days]
                 lines += axis.plot(middles, heights, "o-", color=color, label=label, markersize=3.5)
-    for axis in filter(None, (left, right)):
-        axis.spines[["top", "left", "right"]].set_visible(False)
-        axis.spines["bottom"].set_color(_FRAME)
-        axis.tick_params(length=0, labelcolor=_MUTED, labelsize=8)
-        axis.set_ylim(0, max(axis.get_ylim()[1] * 1.05, 1))
-        axis.yaxis.get_major_locator().set_params(nbins=5, integer=True)
-    left.grid(axis="y", color="#eaeded", linewidth=0.8)
-    left.set_axisbelow(True)
-    day = timedelta(days=1)
-    left.set_xlim(between[0].replace(hour=0), between[1].replace(hour=0) + day)
-    left.xaxis.set_major_locator(DayLocator(interval=2))
-    left.xaxis.set_major_formatter(DateFormatter("%d %b"))
+    axis.spines[["top", "left", "right"]].set_visible(False)
+    axis.spines["bottom"].set_color(_FRAME)
+    axis.tick_params(length=0, labelcolor=_MUTED, labelsize=8)
+    axis.set_ylim(0, max(axis.get_ylim()[1] * 1.05, 1))
+    axis.yaxis.get_major_locator().set_params(nbins=5, integer=True)
+    axis.grid(axis="y", color="#eaeded", linewidth=0.8)
+    axis.set_axisbelow(True)
+    axis.set_xlim(between[0], between[1].replace(hour=23))
+    axis.xaxis.set_major_locator(DayLocator(interval=3))
+    axis.xaxis.set_major_formatter(DateFormatter("%d %b"))
     frame.legend(
         handles=lines, loc="lower left", ncols=4, frameon=False, fontsize=8,
         bbox_to_anchor=(0.01, -0.01), handlelength=1.2, columnspacing=1.4,

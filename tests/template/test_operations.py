@@ -153,3 +153,15 @@ class TestFailures:
         assert {name for name in told if "." not in name} == ours
         assert len(told) == len(set(told))
         assert all(row[2].strip() for row in rows)
+
+    def test_the_runbook_names_only_what_the_stack_has(self) -> None:
+        text = (ROOT / "docs" / "runbook.md").read_text()
+        named = set(re.findall(r"<([A-Z]\w+)>", text))
+        assert named
+        assert named <= set(TEMPLATE["Outputs"]) | set(TEMPLATE["Parameters"])
+        errors_named = set(re.findall(r"`([A-Z]\w+)`", text))
+        assert errors_named <= (
+            set(vars(errors))
+            | set(TEMPLATE["Parameters"])
+            | {"ExportFailed", "ERROR_CODE", "ERROR_MESSAGE"}
+        )
