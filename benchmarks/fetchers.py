@@ -38,6 +38,8 @@ _ENVIRONMENT = {
     "REPORT_FIELDS": "",
     "REPORT_FILTER": "",
     "REPORT_FORMATS": "csv,json",
+    # A worker answers on its standard output.
+    "POWERTOOLS_METRICS_DISABLED": "true",
 }
 """The function's, but for the compression: so that it is wired as it is on Lambda."""
 
