@@ -45,7 +45,7 @@ class LocalCloud:
         self.ca_bundle = WORK / f"{log_name}-ca.pem"
         self.certificate = WORK / f"{log_name}-certificate.pem"
         self.log = WORK / f"{log_name}.log"
-        self._wait_scale = wait_scale
+        self.wait_scale = wait_scale
         self._data = WORK / f"{log_name}-data"
         self._clients: dict[str, Any] = {}
         self._process: subprocess.Popen[bytes] | None = None
@@ -98,7 +98,7 @@ class LocalCloud:
                     "MINISTACK_SSL_KEY": str(self.certificate),
                     "AUTH": "true",
                     "SERVICES": _SERVICES,
-                    "SFN_WAIT_SCALE": str(self._wait_scale),
+                    "SFN_WAIT_SCALE": str(self.wait_scale),
                     "MINISTACK_REGION": REGION,
                     "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
                     "S3_DATA_DIR": str(self._data),

@@ -14,8 +14,8 @@ from local.paths import SAM_BUILD, WORK, program_of, python_of
 # Runs a function as Lambda does: AWS's own runtime client, which reports an error under the name of
 # its class; the emulator's Python worker reports every error under one name.
 _BOOTSTRAP = """#!/bin/sh
-export PYTHONPATH="{layer}"
-exec "{python}" -m awslambdaric "$_HANDLER"
+export PYTHONPATH="$PWD:{layer}"
+exec "{python}" -P "{runner}" {wait_scale} "$_HANDLER"
 """
 
 
@@ -30,7 +30,10 @@ def deploy(cloud: LocalCloud, parameters: dict[str, str], stack: str) -> dict[st
     command: list[str | Path] = [
         program_of("sam", "sam"),
         "deploy",
-        *("--template-file", _localized(SAM_BUILD, WORK / f"{cloud.log.stem}-{stack}-build")),
+        *(
+            "--template-file",
+            _localized(SAM_BUILD, WORK / f"{cloud.log.stem}-{stack}-build", cloud.wait_scale),
+        ),
         *("--stack-name", stack, "--capabilities", "CAPABILITY_IAM"),
         *("--s3-bucket", f"{stack}-artifacts"),
         *("--no-progressbar", "--no-confirm-changeset", "--parameter-overrides"),
@@ -49,7 +52,7 @@ def deploy(cloud: LocalCloud, parameters: dict[str, str], stack: str) -> dict[st
     return {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
 
 
-def _localized(build: Path, copy: Path) -> Path:
+def _localized(build: Path, copy: Path, wait_scale: float) -> Path:
     """A copy of the built template whose functions run under this machine's Python."""
     shutil.rmtree(copy, ignore_errors=True)
     copy.mkdir(parents=True)
@@ -63,7 +66,14 @@ def _localized(build: Path, copy: Path) -> Path:
             case "AWS::Serverless::Function":
                 shutil.copytree(build / name, copy / name)
                 bootstrap = copy / name / "bootstrap"
-                bootstrap.write_text(_BOOTSTRAP.format(layer=layer, python=python_of("runtime")))
+                bootstrap.write_text(
+                    _BOOTSTRAP.format(
+                        layer=layer,
+                        python=python_of("runtime"),
+                        runner=Path(__file__).with_name("run_function.py"),
+                        wait_scale=wait_scale,
+                    )
+                )
                 bootstrap.chmod(0o755)
                 properties["CodeUri"] = name
             case "AWS::Serverless::LayerVersion":
@@ -71,6 +81,12 @@ def _localized(build: Path, copy: Path) -> Path:
                 (copy / name).mkdir()
                 (copy / name / "see-bootstrap").touch()
                 properties["ContentUri"] = name
+            case "AWS::Scheduler::Schedule":
+                # The emulator puts nothing in its place.
+                target = properties["Target"]
+                target["Input"] = target["Input"].replace(
+                    "<aws.scheduler.scheduled-time>", "2026-03-01T02:00:00Z"
+                )
             case "AWS::StepFunctions::StateMachine":
                 # CloudFormation takes YAML and JSON, the emulator JSON.
                 source = build / properties["DefinitionS3Location"]

@@ -6,10 +6,13 @@ from pingone_reports import services
 from pingone_reports.check import check_report
 from pingone_reports.export import Export
 from pingone_reports.observability import log_as_export, only_typed_errors
+from pingone_reports.pacing import Turn
 
 
 @only_typed_errors
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     export = Export.from_state(event["export"])
     log_as_export(export)
-    return check_report(export, services.pingone())
+    return check_report(
+        export, Turn.from_state(event["turn"]), services.pingone(), services.pacer()
+    )

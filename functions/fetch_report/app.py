@@ -6,6 +6,7 @@ from pingone_reports import services
 from pingone_reports.export import Export
 from pingone_reports.fetch import fetch_report
 from pingone_reports.observability import log_as_export, only_typed_errors
+from pingone_reports.pacing import Turn
 
 # Kept back from the function's time, to abort what is unfinished and to say so; more than the 20
 # seconds after which a download that stalls is noticed.
@@ -16,6 +17,9 @@ _SECONDS_TO_GIVE_UP = 30
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     export = Export.from_state(event["export"])
     log_as_export(export)
+    services.pacer().require_turn_to_fetch(
+        export.request.environment_id, Turn.from_state(event["turn"])
+    )
     return fetch_report(
         export,
         services.pingone(),

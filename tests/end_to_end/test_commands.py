@@ -43,7 +43,7 @@ def _processes() -> set[str]:
     """The processes of the local stack that are running."""
     listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True)
     return {
-        line for line in listed.stdout.splitlines() if "ministack" in line or "awslambda" in line
+        line for line in listed.stdout.splitlines() if "ministack" in line or "run_function" in line
     }
 
 

@@ -7,21 +7,29 @@ from pingone_reports.errors import RateLimited
 from pingone_reports.exploration import IN_PROGRESS, SUCCESS, Exploration
 from pingone_reports.export import Export
 from pingone_reports.observability import measure
+from pingone_reports.pacing import CALLS_FROM_CHECK, CALLS_FROM_FETCH, Pacer, Turn
 from pingone_reports.pingone import PingOne
 from pingone_reports.polling import MIN_SECONDS_BETWEEN_CALLS, seconds_until_next_call
 
 
-def check_report(export: Export, pingone: PingOne) -> dict[str, Any]:
-    """The report's status, and the seconds to wait before PingOne is called again.
+def check_report(
+    export: Export, turn: Turn | None, pingone: PingOne, pacer: Pacer
+) -> dict[str, Any]:
+    """The report's status, the seconds to wait before PingOne is called again, and the turn then.
 
     The links and the password that come with SUCCESS are dropped: FetchReport asks for its own.
-    Raises DeadlineExceeded, ReportFailed, and whatever PingOne.read_exploration raises.
+    Raises DeadlineExceeded, ReportFailed, TableUnavailable, and whatever PingOne.read_exploration
+    raises.
     """
+    environment_id = export.request.environment_id
+    turn, wait = pacer.turn(environment_id, turn, CALLS_FROM_CHECK)
+    if wait:
+        return _answer(IN_PROGRESS, wait, turn)
     retry_after = 0.0
     measure(export, {"Polls": 1})
     try:
         body = pingone.read_exploration(
-            export.request.environment_id, export.exploration_id, export.request.correlation_id
+            environment_id, export.exploration_id, export.request.correlation_id
         )
     except RateLimited as pause:
         retry_after = pause.retry_after
@@ -29,8 +37,15 @@ def check_report(export: Export, pingone: PingOne) -> dict[str, Any]:
         if Exploration.parse(body).status == SUCCESS:
             generating = datetime.now(UTC) - export.requested_at
             measure(export, {"SecondsGenerating": generating.total_seconds()})
-            return {"status": SUCCESS, "waitSeconds": MIN_SECONDS_BETWEEN_CALLS}
+            turn, wait = pacer.turn(
+                environment_id, turn, CALLS_FROM_FETCH, after=MIN_SECONDS_BETWEEN_CALLS
+            )
+            return _answer(SUCCESS, wait, turn)
     wait = seconds_until_next_call(
         datetime.now(UTC), export.requested_at, export.deadline, retry_after
     )
-    return {"status": IN_PROGRESS, "waitSeconds": wait}
+    return _answer(IN_PROGRESS, wait, turn)
+
+
+def _answer(status: str, wait: int, turn: Turn) -> dict[str, Any]:
+    return {"status": status, "waitSeconds": wait, "turn": turn.to_state()}

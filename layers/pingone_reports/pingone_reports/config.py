@@ -20,6 +20,7 @@ class Config:
     token_url: str
     secret_arn: str
     link_hosts: Sequence[str]
+    table: str
     bucket: str
     key_prefix: str
     compression: str
@@ -49,6 +50,7 @@ class Config:
             token_url=text("PINGONE_TOKEN_URL"),
             secret_arn=text("PINGONE_SECRET_ARN"),
             link_hosts=words("LINK_HOSTS"),
+            table=text("TABLE"),
             bucket=text("BUCKET"),
             key_prefix=text("KEY_PREFIX").strip("/"),
             compression=text("COMPRESSION"),

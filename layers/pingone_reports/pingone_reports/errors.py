@@ -98,6 +98,17 @@ class UntrustedCertificate(ExportError):
     """Raised when the file store, or what answers in its place, shows a certificate not trusted."""
 
 
+# --- the table ------------------------------------------------------------------------------------
+
+
+class TableUnavailable(ExportError):
+    """Raised when DynamoDB, or a look at another execution, gives no answer; worth another try."""
+
+
+class StartInProgress(ExportError):
+    """Raised when another try of this start has not ended or was cut off; worth a later try."""
+
+
 # --- the bucket -----------------------------------------------------------------------------------
 
 

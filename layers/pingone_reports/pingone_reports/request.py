@@ -10,13 +10,26 @@ from pingone_reports.errors import InvalidRequest
 # What a correlation id is made of, as a regular expression's set of characters.
 CORRELATION_ID_CHARACTERS = "A-Za-z0-9._:/+=@-"
 
+_ID = rf"[{CORRELATION_ID_CHARACTERS}]{{1,128}}"
+_ID_ALLOWED = "1 to 128 letters, digits or characters of . _ : / + = @ -"
 _UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-_FIELDS = ("environmentId", "reportName", "fields", "filter", "formats", "correlationId")
+_FIELDS = (
+    "environmentId",
+    "reportName",
+    "fields",
+    "filter",
+    "formats",
+    "correlationId",
+    "idempotencyKey",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportRequest:
-    """One report to export. No `fields` mean all that PingOne has; an empty `filter` means none."""
+    """One report to export. No `fields` mean all that PingOne has; an empty `filter` means none.
+
+    All requests with the same `idempotency_key` are one.
+    """
 
     environment_id: str
     report_name: str
@@ -24,6 +37,7 @@ class ExportRequest:
     filter: str
     formats: tuple[str, ...]
     correlation_id: str
+    idempotency_key: str | None = None
 
     @classmethod
     def parse(cls, document: object, defaults: Mapping[str, Any]) -> Self:
@@ -80,8 +94,13 @@ class ExportRequest:
             formats=names("formats", "csv|json", 1, 2, "['csv'], ['json'] or ['csv', 'json']"),
             correlation_id=text(
                 "correlationId",
-                rf"[{CORRELATION_ID_CHARACTERS}]{{1,128}}",
-                "1 to 128 letters, digits or characters of . _ : / + = @ -",
+                _ID,
+                _ID_ALLOWED,
+            ),
+            idempotency_key=(
+                None
+                if values["idempotencyKey"] is None
+                else text("idempotencyKey", _ID, _ID_ALLOWED)
             ),
         )
 
@@ -94,4 +113,16 @@ class ExportRequest:
             "filter": self.filter,
             "formats": list(self.formats),
             "correlationId": self.correlation_id,
+            "idempotencyKey": self.idempotency_key,
         }
+
+
+def delivered(document: object) -> tuple[object, object]:
+    """The request in an execution's input, and the id of the delivery that brought it, or None.
+
+    The rule and the schedule send `{"deliveryId": ..., "request": ...}`, with the same id each time
+    that they deliver one event or one occasion.
+    """
+    if isinstance(document, Mapping) and set(document) == {"deliveryId", "request"}:
+        return document["request"], document["deliveryId"]
+    return document, None

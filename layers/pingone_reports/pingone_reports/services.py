@@ -1,5 +1,6 @@
 """What the functions are wired from, made once and kept by a warm container."""
 
+import time
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -8,14 +9,19 @@ import requests
 from botocore.config import Config as BotoConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pingone_reports.bookings import Bookings
 from pingone_reports.config import Config
 from pingone_reports.connections import new_session
 from pingone_reports.credentials import AccessTokens
 from pingone_reports.errors import InvalidSecret, SecretUnavailable
+from pingone_reports.pacing import Pacer
 from pingone_reports.pingone import PingOne
+from pingone_reports.table import Table
 
 if TYPE_CHECKING:
     from pingone_reports.bucket import Bucket
+    from pingone_reports.claims import Claims
+    from pingone_reports.reattach import Once
 
 _LASTING_SECRET_ERRORS = {
     "AccessDeniedException",
@@ -70,3 +76,37 @@ def bucket() -> "Bucket":
     # TLS and the parts' checksums protect what is sent; hashing it for the signature too is slow.
     s3 = boto3.client("s3", config=BotoConfig(s3={"payload_signing_enabled": False}))
     return Bucket(s3, config().bucket)
+
+
+def clock() -> float:
+    """Epoch seconds, by which turns are told."""
+    return time.time()
+
+
+@cache
+def table() -> Table:
+    """The table of turns, idempotency keys and starts."""
+    return Table(boto3.client("dynamodb"), config().table)
+
+
+@cache
+def pacer() -> Pacer:
+    """The turns at PingOne."""
+    return Pacer(Bookings(table()), clock)
+
+
+@cache
+def claims() -> "Claims":
+    """The holders of idempotency keys."""
+    # Here, because only StartReport needs it and what `once` needs.
+    from pingone_reports.claims import Claims
+
+    return Claims(table(), boto3.client("stepfunctions"))
+
+
+@cache
+def once() -> "Once":
+    """The memory of what each execution has started."""
+    from pingone_reports.reattach import Once
+
+    return Once(table(), config().polling_limit_seconds)

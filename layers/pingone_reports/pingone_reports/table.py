@@ -1,0 +1,67 @@
+"""The stack's DynamoDB table: items that are written on a condition, and forgotten in time."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pingone_reports.errors import TableUnavailable
+
+KEY = "id"
+EXPIRY = "expiration"  # epoch seconds: the table's TTL attribute
+
+Value = str | int
+Item = dict[str, Value]
+
+
+class ConditionFailed(Exception):
+    """Raised when an item is not as its writer wants it; `item` is how it is."""
+
+    def __init__(self, item: Item) -> None:
+        super().__init__()
+        self.item = item
+
+
+class Table:
+    """One table, with `id` as its key."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self.client = client
+        self.name = name
+
+    def update(
+        self, key: str, expression: str, condition: str, values: Mapping[str, Value]
+    ) -> Item:
+        """Write an item in one step; returns all of it, as it is now.
+
+        Raises ConditionFailed, TableUnavailable.
+        """
+        try:
+            answer = self.client.update_item(
+                TableName=self.name,
+                Key={KEY: {"S": key}},
+                UpdateExpression=expression,
+                ConditionExpression=condition,
+                ExpressionAttributeValues={
+                    f":{name}": {"N": str(value)} if isinstance(value, int) else {"S": value}
+                    for name, value in values.items()
+                },
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "ConditionalCheckFailedException":
+                raise ConditionFailed(_item(error.response.get("Item", {}))) from None  # type: ignore[typeddict-item]
+            raise TableUnavailable(f"DynamoDB did not take an item ({code}).") from None
+        except BotoCoreError as error:
+            raise TableUnavailable(
+                f"DynamoDB cannot be reached ({type(error).__name__})."
+            ) from None
+        return _item(answer["Attributes"])
+
+
+def _item(attributes: Mapping[str, Mapping[str, str]]) -> Item:
+    return {
+        name: int(value["N"]) if "N" in value else value["S"] for name, value in attributes.items()
+    }
