@@ -115,6 +115,7 @@ def _fetch(
                 token_url=simulator.token_url(ENVIRONMENT_ID),
                 secret_arn="",
                 link_hosts=[simulator.link_host],
+                table="",
                 bucket="reports",
                 key_prefix="pingone",
                 compression=compression,

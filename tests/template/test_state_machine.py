@@ -163,8 +163,9 @@ class TestGraph:
             for name, state in STATES.items()
             if state.get("End") or state["Type"] in ("Succeed", "Fail")
         }
-        assert ends == {"PublishCompleted", "ExportFailed"}
+        assert ends == {"PublishCompleted", "AlreadyRequested", "ExportFailed"}
         assert STATES["PublishCompleted"]["End"] is True
+        assert STATES["AlreadyRequested"]["Type"] == "Succeed"
         assert STATES["ExportFailed"]["Type"] == "Fail"
 
     def test_no_failure_leads_back_to_success(self) -> None:
@@ -204,7 +205,13 @@ class TestLimits:
     def test_every_catch_leads_to_the_failure(self, name: str) -> None:
         """Nothing that goes wrong there keeps the export's own error from being shown."""
         expected = FAILING[FAILING.index(name) + 1] if name in FAILING else FAILING[0]
-        assert {rule["Next"] for rule in STATES[name]["Catch"]} == {expected}
+        waiting = {"CheckReport"} if name == "FetchReport" else set()
+        assert {rule["Next"] for rule in STATES[name]["Catch"]} == {expected} | waiting
+        assert STATES[name]["Catch"][-1]["Next"] == expected
+
+    def test_only_a_fetch_whose_turn_has_passed_goes_back(self) -> None:
+        [back] = [rule for rule in STATES["FetchReport"]["Catch"] if rule["Next"] == "CheckReport"]
+        assert back["ErrorEquals"] == ["RateLimited"]
 
 
 class TestErrors:
@@ -238,16 +245,29 @@ class TestErrors:
         assert set(rule["ErrorEquals"]) == {"CorruptZip", "TruncatedZip"}
         assert rule["MaxAttempts"] == 1
 
+    def test_a_start_is_tried_until_one_that_was_cut_off_gives_its_place_free(self) -> None:
+        [rule] = [
+            rule for rule in STATES["StartReport"]["Retry"] if "StartInProgress" in rule["ErrorEquals"]
+        ]
+        delays = [
+            min(rule["IntervalSeconds"] * rule["BackoffRate"] ** number, rule["MaxDelaySeconds"])
+            for number in range(rule["MaxAttempts"])
+        ]
+        # Jitter halves them on average; the task's own timeout is the longest that a try can last.
+        assert sum(delays) / 2 > 3 * STATES["StartReport"]["TimeoutSeconds"]
+
     def test_what_is_worth_another_try_is_retried(self) -> None:
         """Errors whose docstring says so, in every function that can raise them."""
-        always = {"PingOneUnavailable", "SecretUnavailable"}
+        always = {"PingOneUnavailable", "SecretUnavailable", "TableUnavailable"}
+        starting = {"StartInProgress"}
         fetching = {"DownloadInterrupted", "DownloadChanged", "StorageUnavailable"}
         worth = {e.__name__ for e in vars(errors).values() if "; worth a" in (e.__doc__ or "")}
-        assert worth == always | fetching
+        assert worth == always | starting | fetching
+        only = {"StartReport": starting, "FetchReport": fetching}
         not_retried = {
             (name, error)
             for name in set(TASKS) - PUBLISHING
-            for error in always | (fetching if name == "FetchReport" else set())
+            for error in always | only.get(name, set())
             if error not in error_names(STATES[name])
         }
         assert not_retried == set()

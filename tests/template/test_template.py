@@ -12,6 +12,8 @@ from local.deployment import read_template
 from local.paths import ROOT
 from pingone_reports.config import Config
 from pingone_reports.observability import NAMESPACE
+from pingone_reports.request import delivered
+from pingone_reports.table import EXPIRY, KEY
 
 Resource = dict[str, Any]
 
@@ -255,8 +257,9 @@ class TestPermissions:
                 assert statement["Condition"]["StringEquals"] == {"cloudwatch:namespace": NAMESPACE}
                 continue
             for pattern in resource_patterns(statement["Resource"]):
-                # A star stands for exports below the prefix, and for nothing else.
-                assert "*" not in pattern.replace("/${Prefix}report=*", "")
+                # A star stands for exports below the prefix, or for executions, and nothing else.
+                named = pattern.replace("/${Prefix}report=*", "").removesuffix("-export-report:*")
+                assert "*" not in named
 
     @pytest.mark.parametrize("name", ROLES)
     def test_every_role_is_for_one_service(self, name: str) -> None:
@@ -393,6 +396,30 @@ class TestEncryption:
             assert bound or statement["Action"] == "kms:DescribeKey"
 
 
+    def test_the_executions_that_a_start_may_look_at_are_the_stacks_own(self) -> None:
+        [statement] = [s for s in statements(ROLES["StartReportRole"]) if "states:" in str(s)]
+        name = RESOURCES["ExportReport"]["Properties"]["Name"]["Fn::Sub"]
+        assert statement["Resource"]["Fn::Sub"].endswith(f":execution:{name}:*")
+
+    def test_the_functions_only_write_single_items_of_the_table(self) -> None:
+        actions = {
+            name: {
+                action
+                for statement in statements(role)
+                for action in as_list(statement["Action"])
+                if action.startswith("dynamodb:")
+            }
+            for name, role in ROLES.items()
+        }
+        turns = {"dynamodb:UpdateItem"}
+        once = {"dynamodb:PutItem", "dynamodb:DeleteItem"}
+        assert actions == dict.fromkeys(ROLES, set[str]()) | {
+            "StartReportRole": turns | once,
+            "CheckReportRole": turns,
+            "FetchReportRole": turns,
+        }
+
+
 class TestWiring:
     def test_the_functions_get_exactly_the_variables_that_are_read(self) -> None:
         class Recorder(dict[str, str]):
@@ -444,6 +471,23 @@ class TestWiring:
         (rule_target,) = RESOURCES["ExportRequestedRule"]["Properties"]["Targets"]
         schedule_target = RESOURCES["ExportSchedule"]["Properties"]["Target"]
         assert rule_target["DeadLetterConfig"] == schedule_target["DeadLetterConfig"] == queue
+
+    def test_the_table_forgets_and_costs_nothing_idle(self) -> None:
+        table = RESOURCES["CoordinationTable"]["Properties"]
+        assert table["BillingMode"] == "PAY_PER_REQUEST"
+        assert table["KeySchema"] == [{"AttributeName": KEY, "KeyType": "HASH"}]
+        assert table["TimeToLiveSpecification"] == {"AttributeName": EXPIRY, "Enabled": True}
+
+    def test_what_is_delivered_twice_brings_the_same_id(self) -> None:
+        (rule_target,) = RESOURCES["ExportRequestedRule"]["Properties"]["Targets"]
+        transformer = rule_target["InputTransformer"]
+        assert transformer["InputPathsMap"] == {"id": "$.id", "detail": "$.detail"}
+        sent = transformer["InputTemplate"].replace("<id>", '"4711"').replace("<detail>", '{"a": 1}')
+        assert delivered(json.loads(sent)) == ({"a": 1}, "4711")
+        scheduled = RESOURCES["ExportSchedule"]["Properties"]["Target"]["Input"]
+        assert "<aws.scheduler.scheduled-time>" in scheduled
+        time = scheduled.replace("<aws.scheduler.scheduled-time>", "2026-03-01T02:00:00Z")
+        assert delivered(json.loads(time)) == ({}, "schedule-2026-03-01T02:00:00Z")
 
     def test_the_bucket_survives_the_stack_and_is_private(self) -> None:
         bucket = RESOURCES["ReportsBucket"]

@@ -14,6 +14,7 @@ VARIABLES = {
     "PINGONE_ENVIRONMENT_ID": "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
     "PINGONE_SECRET_ARN": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:worker-Ab12Cd",
     "LINK_HOSTS": "127.0.0.1:4566, reports.example.com",
+    "TABLE": "coordination",
     "BUCKET": "reports",
     "KEY_PREFIX": "exports/pingone",
     "COMPRESSION": "gzip",
@@ -32,6 +33,7 @@ def test_every_variable_is_read() -> None:
         token_url=VARIABLES["PINGONE_TOKEN_URL"],
         secret_arn=VARIABLES["PINGONE_SECRET_ARN"],
         link_hosts=["127.0.0.1:4566", "reports.example.com"],
+        table="coordination",
         bucket="reports",
         key_prefix="exports/pingone",
         compression="gzip",
@@ -50,7 +52,11 @@ def test_every_variable_is_read() -> None:
 def test_its_defaults_are_a_whole_request_but_for_the_correlation_id() -> None:
     defaults = Config.from_environment(VARIABLES).request_defaults
     request = ExportRequest.parse({"correlationId": "mine"}, defaults)
-    assert request.to_document() == {**defaults, "correlationId": "mine"}
+    assert request.to_document() == {
+        **defaults,
+        "correlationId": "mine",
+        "idempotencyKey": None,
+    }
 
 
 @pytest.mark.parametrize("name", VARIABLES)

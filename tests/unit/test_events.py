@@ -61,9 +61,10 @@ class TestState:
         assert Export.from_state(state).to_state() == state
 
     def test_what_starts_is_what_is_checked(self) -> None:
-        started = sample("start-report-output")["export"]
-        assert faults("check-report-input", {"export": started}) == []
-        assert sample("check-report-input") == {"export": started}
+        output = sample("start-report-output")
+        carried = {name: output[name] for name in ("export", "turn")}
+        assert faults("check-report-input", carried) == []
+        assert sample("check-report-input") == carried
 
     def test_the_completed_event_is_the_manifest_and_its_key(self) -> None:
         completed = sample("export-completed")

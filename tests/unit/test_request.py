@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pingone_reports.errors import InvalidRequest
 from pingone_reports.export import Execution
-from pingone_reports.request import ExportRequest
+from pingone_reports.request import ExportRequest, delivered
 from tests.unit.documents import faults, sample
 
 DEFAULTS: dict[str, Any] = {
@@ -20,6 +20,7 @@ DEFAULTS: dict[str, Any] = {
     "filter": "",
     "formats": ["csv", "json"],
     "correlationId": "5f2c1c1e-3a6f-4a57-9c39-0c1d6c8b7e21",
+    "idempotencyKey": None,
 }
 OVERRIDES: dict[str, Any] = {
     "environmentId": "11111111-2222-3333-4444-555555555555",
@@ -28,6 +29,7 @@ OVERRIDES: dict[str, Any] = {
     "filter": '(deviceType eq "SMS")',
     "formats": ["json"],
     "correlationId": "ticket/42:a+b=c@d._-",
+    "idempotencyKey": "event/42",
 }
 
 
@@ -124,6 +126,8 @@ class TestRefusals:
             ("correlationId", "a\r\nX-Injected: 1", "1 to 128 letters"),
             ("correlationId", "é", "1 to 128 letters"),
             ("correlationId", "c" * 129, "1 to 128 letters"),
+            ("idempotencyKey", "", "1 to 128 letters"),
+            ("idempotencyKey", "k" * 129, "1 to 128 letters"),
         ],
     )
     def test_a_wrong_value_is_told_its_field_and_what_is_allowed(
@@ -160,6 +164,7 @@ _RIGHT: dict[str, st.SearchStrategy[Any]] = {
     "filter": st.text(st.characters(exclude_categories=["Cc"]), max_size=20),
     "formats": st.sampled_from([["csv"], ["json"], ["csv", "json"], ["json", "csv"]]),
     "correlationId": st.from_regex(r"\A[A-Za-z0-9._:/+=@-]{1,128}\Z"),
+    "idempotencyKey": st.none() | st.from_regex(r"\A[A-Za-z0-9._:/+=@-]{1,128}\Z"),
 }
 _NEARLY_RIGHT: dict[str, st.SearchStrategy[Any]] = {
     "environmentId": st.uuids().map(lambda uuid: f"{uuid}\n".upper()),
@@ -169,6 +174,7 @@ _NEARLY_RIGHT: dict[str, st.SearchStrategy[Any]] = {
     "filter": st.text(max_size=20) | st.integers(1998, 2002).map("é".__mul__),
     "formats": st.lists(st.sampled_from(["csv", "json", "xml", "CSV"]), max_size=3),
     "correlationId": st.from_regex(r"\A[A-Za-z0-9._:/+=@ -]{0,130}\n?\Z"),
+    "idempotencyKey": st.from_regex(r"\A[A-Za-z0-9._:/+=@ -]{0,130}\n?\Z"),
 }
 _FIELDS = {name: _RIGHT[name] | _NEARLY_RIGHT[name] | _JSON for name in DEFAULTS}
 _REQUESTS = st.fixed_dictionaries(
@@ -183,6 +189,18 @@ def accepted(document: object) -> bool:
     except InvalidRequest:
         return False
     return True
+
+
+class TestDelivery:
+    def test_a_request_that_was_delivered_is_taken_out(self) -> None:
+        assert delivered({"deliveryId": "4711", "request": {"formats": ["csv"]}}) == (
+            {"formats": ["csv"]},
+            "4711",
+        )
+
+    @pytest.mark.parametrize("document", [{}, [], None, {"request": {}}, {"formats": ["csv"]}])
+    def test_anything_else_stays_as_it_is(self, document: object) -> None:
+        assert delivered(document) == (document, None)
 
 
 def test_any_name_of_an_execution_makes_a_correlation_id() -> None:

@@ -1,8 +1,11 @@
 """A report is started once it is accepted, checked until it is ready, and no secret is carried."""
 
 import json
+import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -17,13 +20,16 @@ from pingone_reports.errors import (
     ReportFailed,
     ReportRejected,
 )
-from pingone_reports.export import Export
+from pingone_reports.export import Execution, Export
+from pingone_reports.pacing import Pacer
 from pingone_reports.pingone import PingOne
-from pingone_reports.start import start_report
+from pingone_reports.request import ExportRequest
+from pingone_reports.start import Queued, start_report
 from tests.unit.asking import REQUEST, execution, export_of, play, secrets_in
 from tests.unit.documents import faults
 from tests.unit.test_config import VARIABLES
 from tests.unit.test_pingone_simulator import ManualClock
+from tests.unit.turns import FakeCalendar, FakeOnce
 
 
 @pytest.fixture
@@ -43,11 +49,47 @@ class ManualClockOfNow(ManualClock):
         return self._zero + timedelta(seconds=seconds)
 
 
+class Keys:
+    """Idempotency keys, in memory."""
+
+    def __init__(self) -> None:
+        self._holders: dict[str, str] = {}
+
+    def holder(self, idempotency_key: str, execution_arn: str) -> str:
+        return self._holders.setdefault(idempotency_key, execution_arn)
+
+
+class World:
+    """What starts share."""
+
+    def __init__(self) -> None:
+        self.keys = Keys()
+        self.once = FakeOnce()
+        self.pacer = Pacer(FakeCalendar(), time.time)
+
+
 def start(
-    pingone: PingOne, polling_limit: int = 1800, started_at: datetime | None = None
+    pingone: PingOne,
+    polling_limit: int = 1800,
+    since: datetime | None = None,
+    request: ExportRequest = REQUEST,
+    by: Execution | None = None,
+    turn: dict[str, int] | None = None,
+    world: World | None = None,
 ) -> dict[str, Any]:
     config = Config.from_environment(VARIABLES | {"POLLING_LIMIT_SECONDS": str(polling_limit)})
-    return start_report(REQUEST, execution(started_at), pingone, config)
+    queued = Queued.from_state(
+        {"since": (since or datetime.now(UTC)).isoformat(), "turn": turn},
+    )
+    world = world or World()
+    return start_report(
+        request, by or execution(), queued, pingone, world.keys, world.once, world.pacer, config
+    )
+
+
+def check(export: Export, pingone: PingOne) -> dict[str, Any]:
+    """Alone, so in turn at any time."""
+    return check_report(export, None, pingone, World().pacer)
 
 
 def measured(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, float]]:
@@ -97,7 +139,8 @@ class TestStart:
     ) -> None:
         play(simulator, Fault("create", Answer(429, retry_after=retry_after)))
         started = start(pingone)
-        assert started == {"status": "NOT_STARTED", "waitSeconds": wait, "export": None}
+        assert (started["status"], started["waitSeconds"]) == ("NOT_STARTED", wait)
+        assert started["export"] is None
         assert faults("start-report-output", started) == []
 
     def test_when_pingone_is_busy_for_too_long_it_is_given_up(
@@ -105,7 +148,7 @@ class TestStart:
     ) -> None:
         play(simulator, Fault("create", Answer(429, retry_after=17), times=None))
         with pytest.raises(DeadlineExceeded):
-            start(pingone, 30, started_at=datetime.now(UTC) - timedelta(seconds=25))
+            start(pingone, since=datetime.now(UTC) - timedelta(hours=2))
 
     @pytest.mark.parametrize(
         ("status", "kind"),
@@ -117,6 +160,58 @@ class TestStart:
         play(simulator, Fault("create", Answer(status)))
         with pytest.raises(kind):
             start(pingone)
+
+    def test_a_repeated_start_gets_what_the_first_one_made(
+        self, pingone: PingOne, simulator: PingOneSimulator
+    ) -> None:
+        world = World()
+        first = start(pingone, world=world)
+        assert start(pingone, world=world) == first
+        assert len([r for r in simulator.requests if r.path.endswith("dataExplorations")]) == 1
+
+    def test_what_is_not_started_is_started_by_the_next_try(
+        self, pingone: PingOne, simulator: PingOneSimulator, clock: ManualClock
+    ) -> None:
+        play(simulator, Fault("create", Answer(429, retry_after=17)))
+        world = World()
+        first = start(pingone, world=world)
+        clock.now += 17
+        again = start(pingone, world=world, turn=first["turn"])
+        assert (first["status"], again["status"]) == ("NOT_STARTED", "IN_PROGRESS")
+
+    def test_whose_turn_has_not_come_does_not_call(
+        self, pingone: PingOne, simulator: PingOneSimulator
+    ) -> None:
+        world = World()
+        start(pingone, world=world)
+        asked = len(simulator.requests)
+        waiting = start(pingone, world=world, by=replace(execution(), arn="arn:other"))
+        assert waiting["status"] == "NOT_STARTED"
+        assert waiting["waitSeconds"] >= 15
+        assert waiting["turn"]
+        assert faults("start-report-output", waiting) == []
+        assert len(simulator.requests) == asked
+
+
+class TestIdempotencyKey:
+    keyed = replace(REQUEST, idempotency_key="nightly")
+
+    def test_the_second_execution_with_it_is_a_duplicate(
+        self, pingone: PingOne, simulator: PingOneSimulator
+    ) -> None:
+        world = World()
+        start(pingone, request=self.keyed, world=world)
+        asked = len(simulator.requests)
+        other = replace(execution(), arn="arn:other")
+        duplicate = start(pingone, request=self.keyed, by=other, world=world)
+        assert (duplicate["status"], duplicate["duplicateOf"]) == ("DUPLICATE", execution().arn)
+        assert faults("start-report-output", duplicate) == []
+        assert len(simulator.requests) == asked
+
+    def test_its_holder_goes_on(self, pingone: PingOne) -> None:
+        world = World()
+        first = start(pingone, request=self.keyed, world=world)
+        assert start(pingone, request=self.keyed, world=world) == first
 
 
 class TestCheck:
@@ -130,29 +225,29 @@ class TestCheck:
     def test_an_unfinished_report_is_in_progress(
         self, pingone: PingOne, exploration_id: str
     ) -> None:
-        checked = check_report(export_of(exploration_id), pingone)
-        assert checked == {"status": "IN_PROGRESS", "waitSeconds": 5}
+        checked = check(export_of(exploration_id), pingone)
+        assert checked == {"status": "IN_PROGRESS", "waitSeconds": 5, "turn": ANY}
         assert faults("check-report-output", checked) == []
 
     def test_the_older_it_is_the_longer_is_the_wait(
         self, pingone: PingOne, exploration_id: str
     ) -> None:
-        checked = check_report(export_of(exploration_id, age=100), pingone)
+        checked = check(export_of(exploration_id, age=100), pingone)
         assert 20 <= checked["waitSeconds"] <= 23
 
     def test_the_pause_that_pingone_asks_for_wins(
         self, pingone: PingOne, simulator: PingOneSimulator, exploration_id: str
     ) -> None:
         play(simulator, Fault("read", Answer(429, retry_after=42)))
-        checked = check_report(export_of(exploration_id), pingone)
-        assert checked == {"status": "IN_PROGRESS", "waitSeconds": 42}
+        checked = check(export_of(exploration_id), pingone)
+        assert checked == {"status": "IN_PROGRESS", "waitSeconds": 42, "turn": ANY}
 
     def test_a_finished_report_is_a_success_and_nothing_more(
         self, pingone: PingOne, clock: ManualClock, exploration_id: str
     ) -> None:
         clock.now += 1
-        checked = check_report(export_of(exploration_id), pingone)
-        assert checked == {"status": "SUCCESS", "waitSeconds": 5}
+        checked = check(export_of(exploration_id), pingone)
+        assert checked == {"status": "SUCCESS", "waitSeconds": 5, "turn": ANY}
         assert faults("check-report-output", checked) == []
 
     def test_every_question_is_a_poll_whatever_the_answer(
@@ -186,20 +281,20 @@ class TestCheck:
     ) -> None:
         started = start(pingone)
         clock.now += 6
-        checked = check_report(Export.from_state(started["export"]), pingone)
+        checked = check(Export.from_state(started["export"]), pingone)
         kinds = {secret.kind for secret in simulator.issued_secrets}
         assert {"client secret", "access token", "zip password", "link signature"} <= kinds
         assert secrets_in(json.dumps([started, checked]), simulator) == []
 
     def test_after_the_deadline_it_is_given_up(self, pingone: PingOne, exploration_id: str) -> None:
         with pytest.raises(DeadlineExceeded):
-            check_report(export_of(exploration_id, seconds_left=0), pingone)
+            check(export_of(exploration_id, seconds_left=0), pingone)
 
     def test_but_a_report_that_is_ready_by_then_is_a_success(
         self, pingone: PingOne, clock: ManualClock, exploration_id: str
     ) -> None:
         clock.now += 1
-        checked = check_report(export_of(exploration_id, seconds_left=0), pingone)
+        checked = check(export_of(exploration_id, seconds_left=0), pingone)
         assert checked["status"] == "SUCCESS"
 
     def test_a_failed_report_is_a_failure(
@@ -209,11 +304,11 @@ class TestCheck:
         created = pingone.create_exploration(REQUEST)
         clock.now += 6
         with pytest.raises(ReportFailed, match="'FAILED'"):
-            check_report(export_of(created["id"]), pingone)
+            check(export_of(created["id"]), pingone)
 
     def test_one_that_is_gone_has_expired(
         self, pingone: PingOne, clock: ManualClock, exploration_id: str
     ) -> None:
         clock.now += 1800
         with pytest.raises(ReportExpired):
-            check_report(export_of(exploration_id), pingone)
+            check(export_of(exploration_id), pingone)

@@ -6,6 +6,7 @@ call is due. Whoever's turn has not come is told when it will, and calls then.
 """
 
 import math
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
@@ -22,7 +23,7 @@ _SLACK_SECONDS = 4
 _SECONDS_TO_CALL = 1
 
 # A create books no further ahead, so that reports which are being generated get their turns
-# long before PingOne forgets them; it comes back when half of the queue has gone.
+# long before PingOne forgets them; it comes back when half of the queue has gone, or all of it.
 _CREATE_AHEAD_SECONDS = 300
 
 
@@ -105,7 +106,9 @@ class Pacer:
             earliest + (1_000_000 if ahead is None else ahead) * 1000,
         )
         if not booked:
-            return None, _seconds(begins - now - _CREATE_AHEAD_SECONDS * 500)
+            # At random, so that those who wait do not all come at once.
+            share = random.uniform(0, 0.5)  # noqa: S311 -- no secret
+            return None, _seconds(begins - now - int(_CREATE_AHEAD_SECONDS * 1000 * share))
         return Turn(begins, begins + length), _seconds(begins - now)
 
 

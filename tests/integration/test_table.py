@@ -1,0 +1,179 @@
+"""Turns, keys and starts in a real table, for many who ask at once."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from local.cloud import LocalCloud
+from pingone_reports.bookings import Bookings
+from pingone_reports.claims import Claims
+from pingone_reports.errors import StartInProgress, TableUnavailable
+from pingone_reports.reattach import Once
+from pingone_reports.table import EXPIRY, KEY, Table
+from tests.unit.turns import FakeCalendar
+
+_NOW = 1_772_330_400_000
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[LocalCloud]:
+    with LocalCloud(log_name="test-table") as cloud:
+        cloud.client("dynamodb").create_table(
+            TableName="coordination",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": KEY, "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": KEY, "KeyType": "HASH"}],
+        )
+        yield cloud
+
+
+@pytest.fixture
+def table(cloud: LocalCloud) -> Table:
+    return Table(cloud.client("dynamodb"), "coordination")
+
+
+@pytest.fixture
+def missing_table(cloud: LocalCloud) -> Table:
+    return Table(cloud.client("dynamodb"), "missing")
+
+
+class TestTurns:
+    def test_all_who_ask_at_once_get_turns_of_their_own(self, table: Table) -> None:
+        environment, bookings = str(uuid4()), Bookings(table)
+        with ThreadPoolExecutor(16) as pool:
+            booked = list(
+                pool.map(
+                    lambda _: bookings.book(environment, _NOW, 19_000, 0, _NOW + 10**7), range(48)
+                )
+            )
+        assert sorted(booked) == [(_NOW + number * 19_000, True) for number in range(48)]
+
+    def test_they_are_booked_as_in_memory(self, table: Table) -> None:
+        environment, real, fake = str(uuid4()), Bookings(table), FakeCalendar()
+        for earliest, own_end, ahead in (
+            (0, 0, 300),
+            (3, 0, 300),  # behind the first
+            (60, 0, 300),  # free again
+            (70, 79, 300),  # in a turn that is the last
+            (71, 79, 300),  # in one that is not any more
+            (72, 0, 20),  # too far ahead
+            (200, 0, 0),
+        ):
+            asked = (environment, _NOW + earliest * 1000, 19_000, _NOW + own_end * 1000)
+            latest = _NOW + (earliest + ahead) * 1000
+            assert real.book(*asked, latest) == fake.book(*asked, latest)
+
+    def test_without_a_table_there_is_a_typed_error(self, missing_table: Table) -> None:
+        with pytest.raises(TableUnavailable, match="ResourceNotFound"):
+            Bookings(missing_table).book(str(uuid4()), _NOW, 19_000, 0, _NOW)
+
+
+@dataclass
+class States:
+    """Step Functions, as far as it is asked how executions are."""
+
+    status: dict[str, str] = field(default_factory=dict)
+
+    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803 -- boto3's
+        return {"status": self.status.get(executionArn, "RUNNING")}
+
+
+class TestClaims:
+    def test_of_all_who_ask_at_once_one_gets_the_key(self, table: Table) -> None:
+        key, claims = str(uuid4()), Claims(table, States())
+        with ThreadPoolExecutor(16) as pool:
+            holders = list(pool.map(lambda n: claims.holder(key, f"arn:{n}"), range(16)))
+        assert len(set(holders)) == 1
+        assert claims.holder(key, holders[0]) == holders[0]
+
+    @pytest.mark.parametrize("status", ["RUNNING", "SUCCEEDED", "PENDING_REDRIVE"])
+    def test_a_key_stays_with_an_execution_that_has_an_export_or_may(
+        self, table: Table, status: str
+    ) -> None:
+        key, claims = str(uuid4()), Claims(table, States({"arn:first": status}))
+        claims.holder(key, "arn:first")
+        assert claims.holder(key, "arn:second") == "arn:first"
+
+    @pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED"])
+    def test_a_key_goes_over_from_one_that_ended_without(self, table: Table, status: str) -> None:
+        key, claims = str(uuid4()), Claims(table, States({"arn:first": status}))
+        claims.holder(key, "arn:first")
+        with ThreadPoolExecutor(8) as pool:
+            later = list(pool.map(lambda n: claims.holder(key, f"arn:{n}"), range(8)))
+        assert len(set(later)) == 1
+        assert later[0] != "arn:first"
+
+    def test_a_key_is_free_again_when_its_time_is_over(self, table: Table) -> None:
+        """DynamoDB may take days to delete what has expired."""
+        key, claims = str(uuid4()), Claims(table, States())
+        claims.holder(key, "arn:first")
+        values = {"then": int(time.time()) - 60}
+        table.update(f"claim#{key}", f"SET {EXPIRY} = :then", f"{EXPIRY} > :then", values)
+        assert claims.holder(key, "arn:second") == "arn:second"
+
+
+class Invocation:
+    """A Lambda context with so many milliseconds left."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self._left
+
+
+class CutOff(BaseException):
+    """What no function survives."""
+
+
+class TestOnce:
+    def test_a_repeated_start_gets_the_first_ones_result(self, table: Table) -> None:
+        arn = f"arn:{uuid4()}"
+        results = iter([{"export": {"id": 1}}, {"export": {"id": 2}}])
+        for _ in range(2):
+            # Another container: nothing of the first one's memory.
+            once = Once(table, 1800).within(Invocation(80_000))
+            assert once.run(arn, lambda: next(results)) == {"export": {"id": 1}}
+
+    def test_executions_do_not_share_it(self, table: Table) -> None:
+        once = Once(table, 1800).within(Invocation(80_000))
+        assert [once.run(f"arn:{uuid4()}", lambda n=n: {"n": n})["n"] for n in (1, 2)] == [1, 2]  # type: ignore[misc]
+
+    def test_what_raises_is_not_kept(self, table: Table) -> None:
+        arn, once = f"arn:{uuid4()}", Once(table, 1800).within(Invocation(80_000))
+
+        def fail() -> dict[str, Any]:
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            once.run(arn, fail)
+        assert once.run(arn, lambda: {"made": True}) == {"made": True}
+
+    @pytest.mark.parametrize(("left", "free"), [(80_000, False), (0, True)])
+    def test_one_that_was_cut_off_gives_its_place_free_when_its_time_is_over(
+        self, table: Table, left: int, free: bool
+    ) -> None:
+        arn = f"arn:{uuid4()}"
+
+        def die() -> dict[str, Any]:
+            raise CutOff
+
+        with pytest.raises(CutOff):
+            Once(table, 1800).within(Invocation(left)).run(arn, die)
+        time.sleep(0.01)
+        again = Once(table, 1800).within(Invocation(80_000))
+        if free:
+            assert again.run(arn, lambda: {"made": True}) == {"made": True}
+        else:
+            with pytest.raises(StartInProgress):
+                again.run(arn, lambda: {"made": True})
+
+    def test_without_a_table_there_is_a_typed_error(self, missing_table: Table) -> None:
+        once = Once(missing_table, 1800).within(Invocation(80_000))
+        with pytest.raises(TableUnavailable):
+            once.run("arn:1", lambda: {"made": True})
