@@ -1,35 +1,102 @@
-"""Many exports requested at one moment: how long PingOne's limits make them take, and what they do.
+"""Many exports requested at one moment: do all succeed, and how near to PingOne's limits.
 
-The whole stack carries 50 of one environment. 500 over 100 environments are more processes than a
-small machine holds: then threads run the functions' own code in the state machine's order, against
-the simulator and the table of the local cloud, and read the links but no files.
+50 of one environment run on the whole stack. 500 over 100 environments are more functions than a
+small machine runs at once: there, threads run the functions' own start, check and turn to fetch in
+the state machine's order, against the simulator and a table of the local cloud; the links are read
+and no file is downloaded.
 """
 
+import json
+import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
-from rich.table import Table
+import requests
+from rich.table import Table as Grid
 
 from local.cloud import LocalCloud
 from local.display import console
-from local.pingone_simulator import PingOneSimulator, RecordedRequest, Scenario
+from local.pingone_simulator import PingOneSimulator, Scenario
 from local.stack import deployed, simulated_pingone, simulator_parameters
+from pingone_reports.bookings import Bookings
+from pingone_reports.check import check_report
+from pingone_reports.claims import Claims
+from pingone_reports.config import Config
+from pingone_reports.credentials import AccessTokens
+from pingone_reports.errors import ExportError, RateLimited
+from pingone_reports.exploration import IN_PROGRESS
+from pingone_reports.export import Execution, Export
+from pingone_reports.links import FreshLinks
+from pingone_reports.pacing import Pacer, Turn
+from pingone_reports.pingone import PingOne
+from pingone_reports.reattach import Once
+from pingone_reports.request import ExportRequest
+from pingone_reports.start import NOT_STARTED, Queued, start_report
+from pingone_reports.table import KEY, Table
 
-_CALLS_AN_EXPORT = 3
-_SECONDS_BETWEEN_CALLS = 5
-_CALLS_A_MINUTE = 600
+CALLS_AN_EXPORT = 3
+SECONDS_BETWEEN_CALLS = 5
+CALLS_A_MINUTE = 600
+# Of the functions that start exports, on this machine.
+_CONCURRENCY = 8
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a run did. Seconds are PingOne's, from the first call to the last."""
+
+    exports: int
+    environments: int
+    ended: Counter[str]
+    calls: int
+    refused: int
+    elapsed: float
+
+    @property
+    def bound(self) -> float:
+        """The seconds between the first and the last of these exports' calls, at the limits."""
+        calls = self.exports * CALLS_AN_EXPORT
+        an_environment = (math.ceil(calls / self.environments) - 1) * SECONDS_BETWEEN_CALLS
+        return max(an_environment, (math.ceil(calls / CALLS_A_MINUTE) - 1) * 60)
 
 
 def main() -> int:
-    rows = [_whole_stack(exports=int(sys.argv[1]), environments=1, time_scale=float(sys.argv[2]))]
-    return 0
+    """Run both loads; returns the exit status."""
+    grid = Grid(
+        "", "exports", "environments", "succeeded", "calls", "429s", "bound", "took", "ratio"
+    )
+    status = 0
+    for name, load in (
+        ("whole stack", whole_stack(exports=50, environments=1, time_scale=0.2)),
+        ("functions' code", functions_code(exports=500, environments=100, time_scale=0.5)),
+    ):
+        grid.add_row(
+            name,
+            *(f"{n}" for n in (load.exports, load.environments, load.ended["SUCCEEDED"])),
+            *(f"{n}" for n in (load.calls, load.refused)),
+            *(f"{seconds:.0f} s" for seconds in (load.bound, load.elapsed)),
+            f"{load.elapsed / load.bound:.2f}",
+        )
+        if load.ended["SUCCEEDED"] < load.exports:
+            console.print(dict(load.ended))
+            status = 1
+    console.print(grid)
+    return status
 
 
-def _whole_stack(exports: int, environments: int, time_scale: float) -> None:
-    ids = [str(uuid4()) for _ in range(environments)]
+def _ids(environments: int) -> list[str]:
+    return [str(uuid4()) for _ in range(environments)]
+
+
+def whole_stack(exports: int, environments: int, time_scale: float) -> Load:
+    """Exports of a deployed stack."""
+    ids = _ids(environments)
     with (
         LocalCloud(wait_scale=time_scale, log_name="load") as cloud,
         simulated_pingone(cloud, Scenario(rows=50), time_scale=time_scale) as pingone,
@@ -37,21 +104,144 @@ def _whole_stack(exports: int, environments: int, time_scale: float) -> None:
         stack = deployed(
             cloud, pingone.client_id, pingone.client_secret, simulator_parameters(pingone)
         )
-        started = [
-            stack.start_export(
-                {"environmentId": ids[number % environments], "reportName": f"r{number}"}
+        functions = cloud.client("lambda")
+        for function in functions.list_functions()["Functions"]:
+            functions.put_function_concurrency(
+                FunctionName=function["FunctionName"], ReservedConcurrentExecutions=_CONCURRENCY
             )
+        started = [
+            stack.start_export({"environmentId": ids[number % environments]})
             for number in range(exports)
         ]
-        ended = Counter()
-        for arn in started:
-            d = stack.wait_for(arn, timeout_seconds=3000)
-            ended[d["status"], d.get("error")] += 1
-        calls = [c for c in pingone.requests if "dataExplorations" in c.path]
-        good = [c for c in calls if c.status and c.status < 400]
-        print(
-            ended, len(calls), Counter(c.status for c in calls), good[-1].seconds - good[0].seconds
+        ended = [stack.wait_for(arn, timeout_seconds=3600) for arn in started]
+        return _load(
+            exports,
+            environments,
+            Counter(str(description.get("error", "SUCCEEDED")) for description in ended),
+            pingone,
         )
+
+
+def functions_code(exports: int, environments: int, time_scale: float) -> Load:
+    """Exports of the functions' own code in threads of this process."""
+    ids = _ids(environments)
+    with (
+        LocalCloud(log_name="load") as cloud,
+        simulated_pingone(cloud, Scenario(rows=50), time_scale=time_scale) as pingone,
+        requests.Session() as session,
+    ):
+        cloud.client("dynamodb").create_table(
+            TableName="coordination",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": KEY, "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": KEY, "KeyType": "HASH"}],
+        )
+        run = _Run(cloud, pingone, session, time_scale)
+        with ThreadPoolExecutor(exports) as pool:
+            ended = Counter(pool.map(run.export, [ids[n % environments] for n in range(exports)]))
+        return _load(exports, environments, ended, pingone)
+
+
+class _Run:
+    """The state machine's order of the functions' code, without their retries."""
+
+    def __init__(
+        self,
+        cloud: LocalCloud,
+        pingone: PingOneSimulator,
+        session: requests.Session,
+        time_scale: float,
+    ) -> None:
+        secret = {"clientId": pingone.client_id, "clientSecret": pingone.client_secret}
+        tokens = AccessTokens(session, pingone.token_url(str(uuid4())), lambda: json.dumps(secret))
+        tokens.renew()
+        table = Table(cloud.client("dynamodb"), "coordination")
+        self._pingone = PingOne(session, pingone.api_url, tokens)
+        self._claims = Claims(table, cloud.client("stepfunctions"))
+        self._once = Once(table, 1800).within(self)
+        self._pacer = Pacer(Bookings(table), lambda: time.time() / time_scale)
+        self._time_scale = time_scale
+        self._config = Config(
+            api_url=pingone.api_url,
+            token_url="",
+            secret_arn="",
+            table=table.name,
+            bucket="",
+            key_prefix="",
+            compression="none",
+            polling_limit_seconds=1800,
+            max_report_bytes=10**9,
+            request_defaults={},
+        )
+
+    def get_remaining_time_in_millis(self) -> int:
+        """As Lambda's context tells it when a function begins."""
+        return 80_000
+
+    def export(self, environment_id: str) -> str:
+        """SUCCEEDED, or the name of the error."""
+        try:
+            self._export(environment_id)
+        except ExportError as error:
+            return type(error).__name__
+        return "SUCCEEDED"
+
+    def _export(self, environment_id: str) -> None:
+        now, name = datetime.now(UTC), str(uuid4())
+        execution = Execution(arn=f"arn:{name}", name=name, started_at=now)
+        request = ExportRequest.parse(
+            {
+                "environmentId": environment_id,
+                "reportName": "devices",
+                "fields": [],
+                "filter": "",
+                "formats": ["csv"],
+                "correlationId": name,
+            },
+            {},
+        )
+        state: dict[str, Any] = {"status": NOT_STARTED, "turn": None}
+        while True:
+            turn = Turn.from_state(state["turn"])
+            if state["status"] == NOT_STARTED:
+                state = start_report(
+                    request,
+                    execution,
+                    Queued(now, turn),
+                    self._pingone,
+                    self._claims,
+                    self._once,
+                    self._pacer,
+                    self._config,
+                )
+                export = state["export"] and Export.from_state(state["export"])
+            elif state["status"] == IN_PROGRESS:
+                state = check_report(export, turn, self._pingone, self._pacer)
+            else:
+                try:
+                    self._pacer.require_turn_to_fetch(environment_id, turn)
+                except RateLimited:
+                    state = check_report(export, turn, self._pingone, self._pacer)
+                else:
+                    FreshLinks(self._pingone, export, lambda: 900, self._sleep)
+                    return
+            self._sleep(state["waitSeconds"])
+
+    def _sleep(self, seconds: float) -> None:
+        time.sleep(seconds * self._time_scale)
+
+
+def _load(exports: int, environments: int, ended: Counter[str], pingone: PingOneSimulator) -> Load:
+    calls = [call for call in pingone.requests if "dataExplorations" in call.path]
+    answered = [call.seconds for call in calls if call.status in (200, 201)]
+    return Load(
+        exports=exports,
+        environments=environments,
+        ended=ended,
+        calls=len(calls),
+        refused=sum(call.status == 429 for call in calls),
+        elapsed=max(answered) - min(answered),
+    )
 
 
 if __name__ == "__main__":

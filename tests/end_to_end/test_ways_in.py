@@ -43,14 +43,40 @@ def test_an_event_starts_the_export_it_asks_for(exporter: Exporter, stack: Stack
             entry | {"EventBusName": stack.outputs["EventBusName"], "Detail": json.dumps(detail)}
         ]
     )
-    ended = exporter.end_of(_execution(stack, lambda given: given == detail))
+    ended = exporter.end_of(_execution(stack, lambda given: given.get("request") == detail))
 
     assert ended.description["status"] == "SUCCEEDED"
     assert json.loads(ended.file("json"))
 
 
+def test_an_event_that_is_delivered_twice_exports_once(
+    exporter: Exporter, stack: Stack, pingone: PingOneSimulator
+) -> None:
+    detail = {"environmentId": exporter.environment_id, "formats": ["csv"]}
+    stack.cloud.client("events").put_events(
+        Entries=[
+            {
+                "EventBusName": stack.outputs["EventBusName"],
+                "Source": "my.application",
+                "DetailType": "PingOne Report Export Requested",
+                "Detail": json.dumps(detail),
+            }
+        ]
+    )
+    first = _execution(stack, lambda given: given.get("request") == detail)
+    delivered = json.loads(stack.describe(first)["input"])
+
+    again = stack.wait_for(stack.start_export(delivered))
+
+    assert json.loads(again["output"]) == {"duplicateOf": first}
+    assert exporter.end_of(first).description["status"] == "SUCCEEDED"
+    calls = pingone.requests_of(exporter.environment_id)
+    assert sum(call.method == "POST" for call in calls) == 1
+
+
 def test_the_schedule_starts_an_export(exporter: Exporter, stack: Stack) -> None:
-    ended = exporter.end_of(_execution(stack, lambda given: given == {}))
+    scheduled = {"deliveryId": "schedule-2026-03-01T02:00:00Z", "request": {}}
+    ended = exporter.end_of(_execution(stack, lambda given: given == scheduled))
 
     assert ended.description["status"] == "SUCCEEDED"
     assert ended.event["detail"]["environmentId"] == ENVIRONMENT_ID

@@ -247,7 +247,9 @@ class TestErrors:
 
     def test_a_start_is_tried_until_one_that_was_cut_off_gives_its_place_free(self) -> None:
         [rule] = [
-            rule for rule in STATES["StartReport"]["Retry"] if "StartInProgress" in rule["ErrorEquals"]
+            rule
+            for rule in STATES["StartReport"]["Retry"]
+            if "StartInProgress" in rule["ErrorEquals"]
         ]
         delays = [
             min(rule["IntervalSeconds"] * rule["BackoffRate"] ** number, rule["MaxDelaySeconds"])

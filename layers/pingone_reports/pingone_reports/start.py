@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, Self
 
-from pingone_reports.claims import Claims
 from pingone_reports.config import Config
 from pingone_reports.errors import DeadlineExceeded, RateLimited
 from pingone_reports.exploration import IN_PROGRESS, Exploration
@@ -24,6 +23,13 @@ DUPLICATE = "DUPLICATE"
 # How long an export may stand in line before PingOne accepts it: with half an hour to generate the
 # report and the tries of the fetch, within the state machine's own timeout.
 _MAX_QUEUE = timedelta(hours=2)
+
+
+class Claims(Protocol):
+    """Who holds an idempotency key; see claims.Claims."""
+
+    def holder(self, idempotency_key: str, execution_arn: str) -> str:
+        """The ARN of the execution that has this key: the given one, unless another is first."""
 
 
 class Once(Protocol):
@@ -99,7 +105,9 @@ def start_report(
     wait = seconds_until_next_call(datetime.now(UTC), export.requested_at, export.deadline)
     # Even a report that is ready at once is checked first: the links come with the check's answer
     # only, and PingOne wants five seconds between two calls.
-    return _answer(IN_PROGRESS, wait, export=started["export"], turn=Turn.from_state(started["turn"]))
+    return _answer(
+        IN_PROGRESS, wait, export=started["export"], turn=Turn.from_state(started["turn"])
+    )
 
 
 class _Later(Exception):

@@ -1,7 +1,7 @@
 """The stack's DynamoDB table: items that are written on a condition, and forgotten in time."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -52,7 +52,9 @@ class Table:
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code == "ConditionalCheckFailedException":
-                raise ConditionFailed(_item(error.response.get("Item", {}))) from None  # type: ignore[typeddict-item]
+                # botocore's type of an error knows nothing of what an operation adds to it.
+                answer = cast("dict[str, Any]", error.response)
+                raise ConditionFailed(_item(answer.get("Item", {}))) from None
             raise TableUnavailable(f"DynamoDB did not take an item ({code}).") from None
         except BotoCoreError as error:
             raise TableUnavailable(
