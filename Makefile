@@ -27,7 +27,7 @@ NO_SECRET_LINES := "(contentS|s)ha256":|!(Ref|If|Equals)\b|GetSecretValue|ATotal
 NO_SECRETS := ^(canary.*|local|none|word|correct-horse|pezeekamil|qwertzuiop|access_token|Bearer|TokenUrl|its client secret$\
 	|https://auth\.pingone\.eu/.*|arn:aws:secretsmanager:.*|report=devices/.*)$$
 
-.PHONY: help demo export test check scan audit unit integration end-to-end benchmark dashboard build format \
+.PHONY: help demo export load test check scan audit unit integration end-to-end benchmark dashboard build format \
 	lock clean
 
 help: ## Show this list
@@ -38,6 +38,9 @@ demo: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Export a simulated r
 
 export: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Export a report of a real PingOne environment into ./out
 	@$(DEV)/python -m local.export
+
+load: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Request many exports at once, and compare with PingOne's limits
+	@$(DEV)/python -m local.load
 
 test: check unit integration end-to-end ## Everything that must pass
 

@@ -165,7 +165,7 @@ class TestGraph:
         }
         assert ends == {"PublishCompleted", "AlreadyRequested", "ExportFailed"}
         assert STATES["PublishCompleted"]["End"] is True
-        assert STATES["AlreadyRequested"]["Type"] == "Succeed"
+        assert STATES["AlreadyRequested"]["Type"] == "Pass"
         assert STATES["ExportFailed"]["Type"] == "Fail"
 
     def test_no_failure_leads_back_to_success(self) -> None:
