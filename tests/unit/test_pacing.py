@@ -105,6 +105,7 @@ class TestAmongOthers:
         with pytest.raises(RateLimited) as raised:
             line.pacer.require_turn_to_fetch(ENVIRONMENT_ID, turn)
         assert raised.value.retry_after > 0
+        assert line.calendar.bookings == 2
 
     def test_other_environments_do_not_matter(self, line: Line) -> None:
         line.create()

@@ -25,6 +25,7 @@ _SECONDS_TO_CALL = 1
 # A create books no further ahead, so that reports which are being generated get their turns
 # long before PingOne forgets them; it comes back when half of the queue has gone, or all of it.
 _CREATE_AHEAD_SECONDS = 300
+_NO_LIMIT_SECONDS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,11 @@ class Pacer:
 
     def turn_to_create(self, environment_id: str, held: Turn | None) -> tuple[Turn | None, int]:
         """As `turn`, for the whole export; no turn when the queue is long: come back then."""
-        return self._turn(environment_id, held, CALLS_FROM_CREATE, 0, _CREATE_AHEAD_SECONDS)
+        turn, wait = self._turn(environment_id, held, CALLS_FROM_CREATE, 0, _CREATE_AHEAD_SECONDS)
+        if not turn:
+            # At random, so that those who wait do not all come at once.
+            wait -= int(random.uniform(0, _CREATE_AHEAD_SECONDS / 2))  # noqa: S311 -- no secret
+        return turn, wait
 
     def turn(
         self, environment_id: str, held: Turn | None, calls: int, after: int = 0
@@ -80,36 +85,30 @@ class Pacer:
 
         That is after `after` seconds in the turn that it holds, if that lasts, or in a new one.
         """
-        turn, wait = self._turn(environment_id, held, calls, after, None)
+        turn, wait = self._turn(environment_id, held, calls, after, _NO_LIMIT_SECONDS)
         assert turn is not None
         return turn, wait
 
     def require_turn_to_fetch(self, environment_id: str, held: Turn | None) -> None:
         """Raises RateLimited unless the fetch may call now: CheckReport waits for less money."""
-        _, wait = self.turn(environment_id, held, CALLS_FROM_FETCH)
-        if wait:
+        turn, wait = self._turn(environment_id, held, CALLS_FROM_FETCH, 0, 0)
+        if not turn or wait:
             raise RateLimited("The environment is another export's for the moment.", wait)
 
     def _turn(
-        self, environment_id: str, held: Turn | None, calls: int, after: int, ahead: int | None
+        self, environment_id: str, held: Turn | None, calls: int, after: int, ahead: int
     ) -> tuple[Turn | None, int]:
+        """No turn, and the seconds until all turns are over, if that is too far ahead."""
         now = int(self._clock() * 1000)
         earliest = now + after * 1000
         if held and (earliest < held.begins or held.allows_call(earliest)):
             return held, _seconds(max(held.begins, earliest) - now)
         length = (calls * MIN_SECONDS_BETWEEN_CALLS + _SLACK_SECONDS) * 1000
+        own_end = held.ends if held else 0
         begins, booked = self._calendar.book(
-            environment_id,
-            earliest,
-            length,
-            held.ends if held else 0,
-            earliest + (1_000_000 if ahead is None else ahead) * 1000,
+            environment_id, earliest, length, own_end, earliest + ahead * 1000
         )
-        if not booked:
-            # At random, so that those who wait do not all come at once.
-            share = random.uniform(0, 0.5)  # noqa: S311 -- no secret
-            return None, _seconds(begins - now - int(_CREATE_AHEAD_SECONDS * 1000 * share))
-        return Turn(begins, begins + length), _seconds(begins - now)
+        return Turn(begins, begins + length) if booked else None, _seconds(begins - now)
 
 
 def _seconds(milliseconds: int) -> int:
