@@ -49,3 +49,8 @@ def test_check_does_not_import_start() -> None:
 def test_fetch_imports_only_what_it_uses() -> None:
     assert imported_by("fetch_report") >= USED_BY_FETCH_ALONE
     assert imported_by("fetch_report") & UNUSED_BY_ALL == set()
+
+
+@pytest.mark.parametrize("function", ["start_report", "check_report", "fetch_report"])
+def test_what_remembers_starts_is_imported_by_the_start_that_needs_it(function: str) -> None:
+    assert "aws_lambda_powertools.utilities.idempotency" not in imported_by(function)
