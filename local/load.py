@@ -32,6 +32,7 @@ from pingone_reports.credentials import AccessTokens
 from pingone_reports.errors import ExportError, RateLimited
 from pingone_reports.exploration import IN_PROGRESS
 from pingone_reports.export import Execution, Export
+from pingone_reports.link_hosts import LinkHosts
 from pingone_reports.links import FreshLinks
 from pingone_reports.pacing import Pacer, Turn
 from pingone_reports.pingone import PingOne
@@ -160,12 +161,14 @@ class _Run:
         self._claims = Claims(table, cloud.client("stepfunctions"))
         self._once = Once(table, 1800).within(self)
         self._pacer = Pacer(Bookings(table), lambda: time.time() / time_scale)
+        self._hosts = LinkHosts([pingone.link_host])
         self._time_scale = time_scale
         self._config = Config(
             api_url=pingone.api_url,
             token_url="",
             secret_arn="",
             table=table.name,
+            link_hosts=[pingone.link_host],
             bucket="",
             key_prefix="",
             compression="none",
@@ -223,7 +226,7 @@ class _Run:
                 except RateLimited:
                     state = check_report(export, turn, self._pingone, self._pacer)
                 else:
-                    FreshLinks(self._pingone, export, lambda: 900, self._sleep)
+                    FreshLinks(self._pingone, export, self._hosts, lambda: 900, self._sleep)
                     return
             self._sleep(state["waitSeconds"])
 

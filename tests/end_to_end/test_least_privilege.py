@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from local.cloud import ACCOUNT_ID, REGION
-from local.pingone_simulator import PingOneSimulator, Scenario
+from local.pingone_simulator import Answer, Fault, PingOneSimulator, Scenario
 from local.pingone_simulator.zip_damage import flipped_bit
 from local.stack import Stack
 from tests.end_to_end.conftest import Ended, Exporter
@@ -34,7 +34,7 @@ _CASES = [
 _NOT_SHOWN = {
     "PublishEvents": "the local cloud does not know events:source",
     "EncryptState": "the local cloud does not know kms:EncryptionContext",
-    "DecryptCredentials": "the local Secrets Manager does not call KMS",
+    "DecryptSecretAndTable": "neither Secrets Manager nor DynamoDB calls KMS locally",
     "EncryptExports": "the local S3 does not call KMS",
     "EncryptUndelivered": "the local SQS does not call KMS",
 }
@@ -127,6 +127,17 @@ def _unfinished_export(bench: Bench, _role: str) -> str:
     return ", ".join(left)
 
 
+def _rejected_export(bench: Bench, _role: str) -> str:
+    ended = bench.export(Scenario(faults=(Fault("create", Answer(400), times=None),)))
+    return "" if ended.error == "ReportRejected" else f"{ended.error}: {ended.message}"
+
+
+def _repeated_request(bench: Bench, _role: str) -> str:
+    key = {"idempotencyKey": uuid4().hex, "environmentId": str(uuid4()), "formats": ["csv"]}
+    ends = [bench.stack.wait_for(bench.stack.start_export(key)) for _ in range(2)]
+    return str(ends[1].get("error", ""))
+
+
 def _call(service: str, call: Callable[[Any, Bench, str], Any]) -> Callable[[Bench, str], str]:
     def made(bench: Bench, role: str) -> str:
         try:
@@ -195,6 +206,15 @@ _SHOWN_BY: dict[tuple[str, str], tuple[Callable[[Bench, str], str], str]] = {
     ("StartExport", "states:StartExecution"): (
         _call("stepfunctions", _start_execution),
         "AccessDenied",
+    ),
+    ("StartOnce", "dynamodb:UpdateItem"): (_export, "TableUnavailable"),
+    ("StartOnce", "dynamodb:PutItem"): (_export, "TableUnavailable"),
+    ("StartOnce", "dynamodb:DeleteItem"): (_rejected_export, "TableUnavailable"),
+    ("SeeWhoHasTheKey", "states:DescribeExecution"): (_repeated_request, "TableUnavailable"),
+    ("TakeTurns", "dynamodb:UpdateItem"): (_export, "TableUnavailable"),
+    ("RecordFailures", "cloudwatch:PutMetricData"): (
+        _simulate(lambda *_: "*", "cloudwatch:PutMetricData"),
+        "implicitDeny",
     ),
     ("KeepUndelivered", "sqs:SendMessage"): (
         _call(

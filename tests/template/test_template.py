@@ -13,7 +13,8 @@ from local.paths import ROOT
 from pingone_reports.config import Config
 from pingone_reports.observability import NAMESPACE
 from pingone_reports.request import delivered
-from pingone_reports.table import EXPIRY, KEY
+from pingone_reports.table import EXPIRY
+from pingone_reports.table import KEY as TABLE_KEY
 
 Resource = dict[str, Any]
 
@@ -312,6 +313,7 @@ class TestEncryption:
             ("AWS::Logs::LogGroup", {"KmsKeyId": KEY}),
             ("AWS::SecretsManager::Secret", {"KmsKeyId": KEY}),
             ("AWS::SQS::Queue", {"KmsMasterKeyId": KEY}),
+            ("AWS::SNS::Topic", {"KmsMasterKeyId": KEY}),
             ("AWS::Events::EventBus", {"KmsKeyIdentifier": KEY}),
         ],
     )
@@ -352,6 +354,10 @@ class TestEncryption:
             "AWS::SQS::QueuePolicy",
             "AWS::S3::BucketPolicy",
             "AWS::IAM::Role",
+            "AWS::IAM::Policy",
+            "AWS::SNS::Subscription",
+            "AWS::CloudWatch::Alarm",
+            "AWS::CloudWatch::Dashboard",
         }
         for name, resource in RESOURCES.items():
             if resource["Type"] not in others:
@@ -372,7 +378,7 @@ class TestEncryption:
             if condition == "HasKmsKey" and without == {"Ref": "AWS::NoValue"}
         }
         assert {name: sorted(as_list(use["Action"])) for name, use in uses.items()} == {
-            "DecryptCredentials": ["kms:Decrypt"],
+            "DecryptSecretAndTable": ["kms:Decrypt"],
             "EncryptExports": ["kms:Decrypt", "kms:GenerateDataKey"],
             "EncryptState": ["kms:Decrypt", "kms:GenerateDataKey"],
             "EncryptUndelivered": ["kms:Decrypt", "kms:GenerateDataKey"],
@@ -389,16 +395,16 @@ class TestEncryption:
         ]
         assert {str(statement["Principal"]["Service"]) for statement in by_service} == {
             "events.amazonaws.com",
+            "cloudwatch.amazonaws.com",
             "{'Fn::Sub': 'logs.${AWS::Region}.${AWS::URLSuffix}'}",
         }
         for statement in by_service:
             bound = "${AWS::AccountId}" in json.dumps(statement.get("Condition", {}))
             assert bound or statement["Action"] == "kms:DescribeKey"
 
-
     def test_the_executions_that_a_start_may_look_at_are_the_stacks_own(self) -> None:
         [statement] = [s for s in statements(ROLES["StartReportRole"]) if "states:" in str(s)]
-        name = RESOURCES["ExportReport"]["Properties"]["Name"]["Fn::Sub"]
+        name = RESOURCES["ExportReport"]["Properties"]["StateMachineName"]["Fn::Sub"]
         assert statement["Resource"]["Fn::Sub"].endswith(f":execution:{name}:*")
 
     def test_the_functions_only_write_single_items_of_the_table(self) -> None:
@@ -475,7 +481,7 @@ class TestWiring:
     def test_the_table_forgets_and_costs_nothing_idle(self) -> None:
         table = RESOURCES["CoordinationTable"]["Properties"]
         assert table["BillingMode"] == "PAY_PER_REQUEST"
-        assert table["KeySchema"] == [{"AttributeName": KEY, "KeyType": "HASH"}]
+        assert table["KeySchema"] == [{"AttributeName": TABLE_KEY, "KeyType": "HASH"}]
         assert table["TimeToLiveSpecification"] == {"AttributeName": EXPIRY, "Enabled": True}
 
     def test_what_is_delivered_twice_brings_the_same_id(self) -> None:

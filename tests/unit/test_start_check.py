@@ -258,8 +258,8 @@ class TestCheck:
         capsys: pytest.CaptureFixture[str],
     ) -> None:
         play(simulator, Fault("read", Answer(429)))
-        check_report(export_of(exploration_id), pingone)
-        check_report(export_of(exploration_id), pingone)
+        check(export_of(exploration_id), pingone)
+        check(export_of(exploration_id), pingone)
         assert measured(capsys) == [("Polls", 1), ("Polls", 1)]
 
     def test_how_long_it_was_generated_is_told_when_it_is_ready(
@@ -270,7 +270,7 @@ class TestCheck:
         capsys: pytest.CaptureFixture[str],
     ) -> None:
         clock.now += 1
-        check_report(export_of(exploration_id, age=100), pingone)
+        check(export_of(exploration_id, age=100), pingone)
         poll, (name, seconds) = measured(capsys)
         assert poll == ("Polls", 1)
         assert name == "SecondsGenerating"

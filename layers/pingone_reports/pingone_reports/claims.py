@@ -50,7 +50,11 @@ class Claims:
 
     def _status(self, execution_arn: str) -> str:
         try:
-            return str(self._states.describe_execution(executionArn=execution_arn)["status"])
+            # Its input and output would need the key that they may be encrypted with.
+            described = self._states.describe_execution(
+                executionArn=execution_arn, includedData="METADATA_ONLY"
+            )
+            return str(described["status"])
         except (ClientError, BotoCoreError) as error:
             code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
             raise TableUnavailable(
