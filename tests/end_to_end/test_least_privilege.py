@@ -209,7 +209,7 @@ _SHOWN_BY: dict[tuple[str, str], tuple[Callable[[Bench, str], str], str]] = {
     ),
     ("StartOnce", "dynamodb:UpdateItem"): (_export, "TableUnavailable"),
     ("StartOnce", "dynamodb:PutItem"): (_export, "TableUnavailable"),
-    ("StartOnce", "dynamodb:DeleteItem"): (_rejected_export, "TableUnavailable"),
+    ("StartOnce", "dynamodb:DeleteItem"): (_rejected_export, "StartInProgress"),
     ("SeeWhoHasTheKey", "states:DescribeExecution"): (_repeated_request, "TableUnavailable"),
     ("TakeTurns", "dynamodb:UpdateItem"): (_export, "TableUnavailable"),
     ("RecordFailures", "cloudwatch:PutMetricData"): (
