@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import BoundedSemaphore
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -39,6 +40,18 @@ class Bucket:
     def upload(self, key: str, content_type: str) -> "Upload":
         """An object to be written piece by piece and then committed."""
         return Upload(self, key, content_type)
+
+    def download(self, key: str, path: Path) -> None:
+        """Copy an object into a file."""
+        with _storage_errors("GetObject"):
+            self.s3.download_file(self.name, key, str(path))
+
+    def upload_file(self, path: Path, key: str) -> None:
+        """Copy a file into an object, in place of what is there."""
+        with self.upload(key, "application/octet-stream") as upload, path.open("rb") as file:
+            while chunk := file.read(PART_BYTES):
+                upload.write(chunk)
+            upload.commit()
 
     def read_json(self, key: str) -> dict[str, Any] | None:
         """The JSON object at a key, or None."""

@@ -1,0 +1,16 @@
+"""TabulateReport: write a published report as Parquet, for Athena; return what was written."""
+
+from typing import Any
+
+from pingone_reports import services
+from pingone_reports.observability import logger, only_typed_errors
+from pingone_reports.tabulate import tabulate_report
+
+
+@only_typed_errors
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    logger.clear_state()
+    logger.append_keys(
+        manifest_key=event["manifestKey"], correlation_id=event.get("correlationId", "")
+    )
+    return tabulate_report(event["manifestKey"], services.bucket())

@@ -1,0 +1,124 @@
+"""A report as Parquet: every value the text that it was, every column under its own name.
+
+DuckDB does the work in bounded memory. Athena's own text readers end a record at every newline,
+also at a quoted one.
+"""
+
+import csv
+import gzip
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TextIO, cast
+
+import duckdb
+
+from pingone_reports.errors import InvalidReport
+
+Cell = str | int
+
+_LINE_BYTES = 16_000_000
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "threads": 1,  # keeps the order of rows, and so makes the same file again
+    "memory_limit": "1GB",
+    "autoinstall_known_extensions": False,  # what is needed is built in
+}
+
+
+def report_to_parquet(
+    report: Path, format_name: str, constants: Mapping[str, Cell], parquet: Path
+) -> int:
+    """Write a CSV or JSON report, plain or `.gz`, with `constants` as further columns.
+
+    A value that the report leaves empty is ''; NULL is left for columns that it does not have.
+    Returns the number of rows, to be compared with what the report should have: DuckDB passes over
+    a last row whose quote is open. Raises InvalidReport. A JSON file that is one object around its
+    list is held in memory.
+    """
+    with duckdb.connect(config=_SETTINGS) as database:
+        try:
+            if format_name == "csv":
+                values, source = _csv_table(report)
+            else:
+                values, source = _json_table(report, database)
+            values = [*_literals(constants), *values]
+            return _write(database, f"SELECT {', '.join(values)} FROM {source}", parquet)  # noqa: S608
+        except (duckdb.Error, ValueError, csv.Error) as error:
+            # DuckDB's messages quote the report.
+            raise InvalidReport(
+                f"The {format_name} file is no table ({type(error).__name__})."
+            ) from None
+
+
+def row_to_parquet(row: Mapping[str, Cell], parquet: Path) -> None:
+    """Write a file of one row."""
+    with duckdb.connect(config=_SETTINGS) as database:
+        _write(database, f"SELECT {', '.join(_literals(row))}", parquet)
+
+
+def _write(database: duckdb.DuckDBPyConnection, query: str, parquet: Path) -> int:
+    database.execute(f"COPY ({query}) TO {_text(str(parquet))} (FORMAT parquet, COMPRESSION zstd)")
+    return int(cast("tuple[int]", database.fetchone())[0])
+
+
+def _csv_table(report: Path) -> tuple[list[str], str]:
+    with _open_text(report) as text:
+        names = next(csv.reader(text), None)
+    if not names:
+        raise ValueError("There is no header.")
+    columns = ", ".join(f"{_text(name)}: 'VARCHAR'" for name in names)
+    values = [f"coalesce({_name(name)}, '') AS {_name(name)}" for name in names]
+    return values, (
+        f"read_csv({_text(str(report))}, columns = {{{columns}}}, header = true, "
+        """auto_detect = false, delim = ',', quote = '"', escape = '"', strict_mode = true, """
+        f"parallel = false, max_line_size = {_LINE_BYTES}, buffer_size = {2 * _LINE_BYTES})"
+    )
+
+
+def _json_table(report: Path, database: duckdb.DuckDBPyConnection) -> tuple[list[str], str]:
+    source = (
+        f"read_json_objects({_text(str(_as_list(report)))}, maximum_object_size = {_LINE_BYTES})"
+    )
+    database.execute(f"SELECT DISTINCT unnest(json_keys(json)) AS name FROM {source} ORDER BY name")  # noqa: S608
+    names = [str(name) for (name,) in database.fetchall()]
+    return [f"coalesce(json ->> {_text(name)}, '') AS {_name(name)}" for name in names], source
+
+
+def _as_list(report: Path) -> Path:
+    """The report, or a copy of its outermost list of objects if it is one object around that."""
+    with _open_text(report) as text:
+        first_line = next((line for line in text if line.strip()), "")
+        another_line = next((line for line in text if line.strip()), "")
+    if not first_line.lstrip().startswith("{") or another_line.startswith("{"):
+        return report
+    with _open_text(report) as text:
+        values = [json.load(text)]
+    while values:
+        for value in values:
+            if isinstance(value, list) and all(isinstance(item, dict) for item in value):
+                copy = report.with_suffix(".list")
+                copy.write_text(json.dumps(value), encoding="utf-8")
+                return copy
+        values = [inner for value in values if isinstance(value, dict) for inner in value.values()]
+    return report
+
+
+def _open_text(path: Path) -> TextIO:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _literals(cells: Mapping[str, Cell]) -> list[str]:
+    return [
+        f"{_text(cell) if isinstance(cell, str) else f'{cell}::BIGINT'} AS {_name(name)}"
+        for name, cell in cells.items()
+    ]
+
+
+def _name(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,61 @@
+"""TabulateReport: write a published report as Parquet, into the tables that Athena queries."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from pingone_reports.bucket import Bucket
+from pingone_reports.errors import InvalidReport, InvalidRequest
+from pingone_reports.parquet import Cell, report_to_parquet, row_to_parquet
+
+_MANIFEST_KEY = re.compile(
+    r"(?P<prefix>(?:.+/)?)report=.+/date=(?P<date>[^/]+)/(?P<id>[^/]+)/[^/]+"
+)
+
+
+def tabulate_report(manifest_key: str, bucket: Bucket) -> dict[str, Any]:
+    """Write the rows of an export, and then the row about it: only then do the views show it.
+
+    The same manifest writes the same objects again. Returns what was written. Raises
+    InvalidRequest, InvalidReport and what the bucket raises.
+    """
+    at = _MANIFEST_KEY.fullmatch(manifest_key)
+    manifest = bucket.read_json(manifest_key) if at else None
+    if not at or not manifest:
+        raise InvalidRequest("The field 'manifestKey' must be the key of a published manifest.")
+    # CSV is read in less memory.
+    file = min(manifest["files"], key=lambda file: str(file["format"]))
+    export: dict[str, Cell] = {
+        "report": manifest["reportName"],
+        "environment": manifest["environmentId"],
+        "export_id": at["id"],
+        "exported_at": manifest["createdAt"],
+    }
+    devices_key = f"{at['prefix']}tables/devices/date={at['date']}/{at['id']}.parquet"
+    exports_key = f"{at['prefix']}tables/exports/{at['date']}-{at['id']}.parquet"
+    with TemporaryDirectory() as folder:
+        report = Path(folder) / Path(file["key"]).name
+        parquet = Path(folder) / "parquet"
+        bucket.download(file["key"], report)
+        rows = report_to_parquet(report, file["format"], export, parquet)
+        if rows != file["records"]:
+            raise InvalidReport(f"The file has {rows} rows, its manifest {file['records']}.")
+        bucket.upload_file(parquet, devices_key)
+        row_to_parquet(export | {"date": at["date"]} | _about(manifest, file), parquet)
+        bucket.upload_file(parquet, exports_key)
+    return {"rows": rows, "keys": [devices_key, exports_key]}
+
+
+def _about(manifest: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Cell]:
+    return {
+        "filter": manifest["filter"],
+        "fields": ",".join(manifest["fields"]),
+        "records": file["records"],
+        "data_not_before": manifest["dataNotBefore"],
+        "data_not_after": manifest["dataNotAfter"],
+        "published_at": manifest["publishedAt"],
+        "correlation_id": manifest["correlationId"],
+        "execution_arn": manifest["executionArn"],
+    }
