@@ -24,8 +24,8 @@ from local.paths import WORK, program_of
 REGION = "us-east-1"
 # Only these: some of the others listen on fixed ports.
 _SERVICES = (
-    "cloudformation,dynamodb,events,iam,kms,lambda,logs,monitoring,s3,scheduler,secretsmanager,sns,"
-    "sqs,states,sts"
+    "athena,cloudformation,dynamodb,events,glue,iam,kms,lambda,logs,monitoring,s3,scheduler,"
+    "secretsmanager,sns,sqs,states,sts"
 )
 # Under IAM enforcement, ministack takes an account id as the access key of its administrator.
 ACCOUNT_ID = "123456789012"

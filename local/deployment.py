@@ -14,7 +14,7 @@ from local.paths import SAM_BUILD, WORK, program_of, python_of
 # Runs a function as Lambda does: AWS's own runtime client, which reports an error under the name of
 # its class; the emulator's Python worker reports every error under one name.
 _BOOTSTRAP = """#!/bin/sh
-export PYTHONPATH="$PWD:{layer}"
+export PYTHONPATH="$PWD:{layers}"
 exec "{python}" -P "{runner}" {wait_scale} "$_HANDLER"
 """
 
@@ -57,18 +57,23 @@ def _localized(build: Path, copy: Path, wait_scale: float) -> Path:
     shutil.rmtree(copy, ignore_errors=True)
     copy.mkdir(parents=True)
     template = read_template(build / "template.yaml")
-    layer = build / "PingOneReportsLayer" / "python"
-    # The emulator's buses have no policy.
-    del template["Resources"]["ReportsBusPolicy"]
+    shared_layers = template["Globals"]["Function"]["Layers"]
+    # The emulator's buses have no policy, and it has no saved queries: they do nothing by themselves.
+    template["Resources"] = {
+        name: resource
+        for name, resource in template["Resources"].items()
+        if resource["Type"] not in ("AWS::Events::EventBusPolicy", "AWS::Athena::NamedQuery")
+    }
     for name, resource in template["Resources"].items():
         properties = resource.get("Properties", {})
         match resource["Type"]:
             case "AWS::Serverless::Function":
                 shutil.copytree(build / name, copy / name)
+                layers = [*shared_layers, *properties.get("Layers", [])]
                 bootstrap = copy / name / "bootstrap"
                 bootstrap.write_text(
                     _BOOTSTRAP.format(
-                        layer=layer,
+                        layers=":".join(str(build / layer["Ref"] / "python") for layer in layers),
                         python=python_of("runtime"),
                         runner=Path(__file__).with_name("run_function.py"),
                         wait_scale=wait_scale,

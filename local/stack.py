@@ -61,6 +61,17 @@ class Stack:
             time.sleep(0.2)
         return description
 
+    def wait_for_tables(self, execution_arn: str, timeout_seconds: float = 60) -> None:
+        """Return when the tables for Athena have this export."""
+        deadline, name = time.monotonic() + timeout_seconds, execution_arn.rpartition(":")[2]
+        while not any(
+            "tables/exports/" in item["Key"] and item["Key"].endswith(f"{name}.parquet")
+            for item in self.objects()
+        ):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"Not in the tables after {timeout_seconds} s: {execution_arn}")
+            time.sleep(0.1)
+
     def receive_events(self, wait_seconds: int = 0) -> list[dict[str, Any]]:
         """Events of the application that its subscriber's queue has now, and forgets."""
         sqs = self.cloud.client("sqs")

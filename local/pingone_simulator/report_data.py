@@ -11,11 +11,23 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
+from local.pingone_simulator.days import rows_of_day
+
 JsonShape = Literal["array", "object", "lines"]
 """PingOne does not document the shape: a list, `{"entries": [...]}`, or one object a line."""
 
 DEFAULT_FIELDS = ("userId", "username", "phone", "deviceStatus", "deviceId")
 """The fields of the documentation's sample."""
+
+ALL_FIELDS = (
+    *("userId", "username", "givenName", "familyName", "email", "phone", "mfaEnabled"),
+    *("userCreatedAt", "userUpdatedAt", "deviceId", "deviceType", "deviceStatus"),
+    *("deviceNickname", "deviceOrder", "deviceName", "deviceCreatedAt", "deviceUpdatedAt"),
+    *("lastDeviceTrxTime", "deviceBlocked", "blockedAt", "deviceLocked", "lockExpiration"),
+    *("manufacturer", "modelName", "osType", "osVersion"),
+    *("fidoBackupEligibility", "fidoBackupState", "fidoUserVerification"),
+)
+"""Every field that is known by name."""
 
 BLOCK_ROWS = 4096
 
@@ -101,8 +113,17 @@ _VALUES: dict[str, Callable[[random.Random], str]] = {
 class DevicesReport:
     """The rows of a report, in blocks of text small enough to stream."""
 
-    def __init__(self, rows: int, fields: Sequence[str] = DEFAULT_FIELDS, *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        rows: int,
+        fields: Sequence[str] = DEFAULT_FIELDS,
+        *,
+        seed: int = 0,
+        day: int | None = None,
+    ) -> None:
+        """On a `day`, the first block's rows are as days.py tells."""
         self._rows = rows
+        self._day = day
         self._fields = tuple(fields)
         # A pool a column, reused by every block: fast, and longer than what deflate looks back at,
         # so the file compresses like a real one.
@@ -150,7 +171,20 @@ class DevicesReport:
                         f"{quote}{row:08x}{tail}{quote}" for row, tail in enumerate(column, start)
                     ]
                 columns.append(column)
-            yield zip(*columns, strict=True)
+            rows = zip(*columns, strict=True)
+            yield rows if self._day is None or start else self._on_day(self._day, rows, encode)
+
+    def _on_day(
+        self, day: int, rows: Iterator[tuple[str, ...]], encode: Callable[[str], str]
+    ) -> Iterator[tuple[str, ...]]:
+        happening = rows_of_day(day)
+        for number, row in enumerate(rows):
+            values = happening.get(number, {})
+            if values is not None:
+                yield tuple(
+                    encode(values[field]) if field in values else value
+                    for field, value in zip(self._fields, row, strict=True)
+                )
 
 
 def _as_csv(value: str) -> str:

@@ -39,6 +39,7 @@ def make_report_files(
             scenario.rows,
             tuple(fields),
             scenario.seed,
+            scenario.day,
             scenario.csv_line_end,
             scenario.json_shape,
         )
@@ -82,10 +83,11 @@ def report_content(
     rows: int,
     fields: tuple[str, ...],
     seed: int,
+    day: int | None,
     csv_line_end: str,
     json_shape: JsonShape,
 ) -> bytes:
     """What is zipped."""
-    report = DevicesReport(rows, fields, seed=seed)
+    report = DevicesReport(rows, fields, seed=seed, day=day)
     blocks = report.csv_blocks(csv_line_end) if format_ == "csv" else report.json_blocks(json_shape)
     return b"".join(block.encode() for block in blocks)

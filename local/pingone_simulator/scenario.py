@@ -27,6 +27,8 @@ class Scenario:
 
     rows: int = 1000
     seed: int = 0
+    day: int | None = None
+    """Which of the days of days.py it is, if any."""
     csv_line_end: Literal["\r\n", "\n"] = "\r\n"
     json_shape: JsonShape = "array"
 

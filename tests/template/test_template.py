@@ -258,9 +258,9 @@ class TestPermissions:
                 assert statement["Condition"]["StringEquals"] == {"cloudwatch:namespace": NAMESPACE}
                 continue
             for pattern in resource_patterns(statement["Resource"]):
-                # A star stands for exports below the prefix, or for executions, and nothing else.
-                named = pattern.replace("/${Prefix}report=*", "").removesuffix("-export-report:*")
-                assert "*" not in named
+                # A star stands for exports or tables below the prefix, or for executions, and nothing else.
+                named = re.sub(r"/\$\{Prefix\}(report=|tables/)\*", "", pattern)
+                assert "*" not in named.removesuffix("-export-report:*")
 
     @pytest.mark.parametrize("name", ROLES)
     def test_every_role_is_for_one_service(self, name: str) -> None:
@@ -268,15 +268,24 @@ class TestPermissions:
         assert statement["Action"] == "sts:AssumeRole"
         assert re.fullmatch(r"[a-z]+\.amazonaws\.com", statement["Principal"]["Service"])
 
-    def test_only_the_fetch_may_touch_the_bucket(self) -> None:
+    def test_who_may_touch_what_in_the_bucket(self) -> None:
         touching = {
-            name
+            (name, action, resource_pattern.partition("${Prefix}")[2])
             for name, role in ROLES.items()
             for statement in statements(role)
             for action in as_list(statement["Action"])
+            for resource_pattern in resource_patterns(statement["Resource"])
             if action.startswith("s3:")
         }
-        assert touching == {"FetchReportRole"}
+        assert touching == {
+            ("FetchReportRole", "s3:PutObject", "report=*"),
+            ("FetchReportRole", "s3:AbortMultipartUpload", "report=*"),
+            ("FetchReportRole", "s3:GetObject", "report=*/manifest.json"),
+            ("FetchReportRole", "s3:ListBucket", ""),
+            ("TabulateReportRole", "s3:GetObject", "report=*"),
+            ("TabulateReportRole", "s3:PutObject", "tables/*"),
+            ("TabulateReportRole", "s3:AbortMultipartUpload", "tables/*"),
+        }
 
     @pytest.mark.parametrize("name", ROLES)
     def test_every_role_has_the_boundary(self, name: str) -> None:
@@ -457,7 +466,8 @@ class TestWiring:
     def test_every_function_ends_before_the_task_that_calls_it(self) -> None:
         states = self.definition()["States"]
         for name, function in FUNCTIONS.items():
-            assert function["Properties"]["Timeout"] < states[name]["TimeoutSeconds"]
+            if name != "TabulateReport":  # an event calls it
+                assert function["Properties"]["Timeout"] < states[name]["TimeoutSeconds"]
 
     def test_the_state_machine_gets_exactly_the_substitutions_that_it_has(self) -> None:
         text = (ROOT / RESOURCES["ExportReport"]["Properties"]["DefinitionS3Location"]).read_text()
@@ -497,6 +507,12 @@ class TestWiring:
         time = scheduled.replace("<aws.scheduler.scheduled-time>", "2026-03-01T02:00:00Z")
         assert delivered(json.loads(time)) == ({}, "schedule-2026-03-01T02:00:00Z")
 
+    def test_what_cannot_be_tabulated_is_kept(self) -> None:
+        queue = {"Fn::GetAtt": ["UntabulatedExports", "Arn"]}
+        (rule_target,) = RESOURCES["ExportCompletedRule"]["Properties"]["Targets"]
+        dead_letters = FUNCTIONS["TabulateReport"]["Properties"]["DeadLetterQueue"]
+        assert rule_target["DeadLetterConfig"]["Arn"] == dead_letters["TargetArn"] == queue
+
     def test_the_bucket_survives_the_stack_and_is_private(self) -> None:
         bucket = RESOURCES["ReportsBucket"]
         assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
@@ -528,6 +544,9 @@ class TestWiring:
             "EventBusName",
             "UndeliveredRequestsUrl",
             "AlarmTopicArn",
+            "DatabaseName",
+            "WorkGroupName",
+            "UntabulatedExportsUrl",
         }
         assert all(output["Description"].endswith(".") for output in TEMPLATE["Outputs"].values())
 

@@ -8,6 +8,7 @@ import csv
 import gzip
 import json
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import TextIO, cast
 
@@ -15,7 +16,7 @@ import duckdb
 
 from pingone_reports.errors import InvalidReport
 
-Cell = str | int
+Cell = str | int | date
 
 _LINE_BYTES = 16_000_000
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
@@ -110,10 +111,17 @@ def _open_text(path: Path) -> TextIO:
 
 
 def _literals(cells: Mapping[str, Cell]) -> list[str]:
-    return [
-        f"{_text(cell) if isinstance(cell, str) else f'{cell}::BIGINT'} AS {_name(name)}"
-        for name, cell in cells.items()
-    ]
+    return [f"{_literal(cell)} AS {_name(name)}" for name, cell in cells.items()]
+
+
+def _literal(cell: Cell) -> str:
+    match cell:
+        case str():
+            return _text(cell)
+        case int():
+            return f"{cell}::BIGINT"
+        case date():
+            return f"DATE '{cell}'"
 
 
 def _name(name: str) -> str:

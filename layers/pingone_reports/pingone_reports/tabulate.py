@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,7 +12,7 @@ from pingone_reports.errors import InvalidReport, InvalidRequest
 from pingone_reports.parquet import Cell, report_to_parquet, row_to_parquet
 
 _MANIFEST_KEY = re.compile(
-    r"(?P<prefix>(?:.+/)?)report=.+/date=(?P<date>[^/]+)/(?P<id>[^/]+)/[^/]+"
+    r"(?P<prefix>(?:.+/)?)report=.+/date=(?P<date>\d{4}-\d\d-\d\d)/(?P<id>[^/]+)/[^/]+"
 )
 
 
@@ -43,7 +44,9 @@ def tabulate_report(manifest_key: str, bucket: Bucket) -> dict[str, Any]:
         if rows != file["records"]:
             raise InvalidReport(f"The file has {rows} rows, its manifest {file['records']}.")
         bucket.upload_file(parquet, devices_key)
-        row_to_parquet(export | {"date": at["date"]} | _about(manifest, file), parquet)
+        row_to_parquet(
+            export | {"date": date.fromisoformat(at["date"])} | _about(manifest, file), parquet
+        )
         bucket.upload_file(parquet, exports_key)
     return {"rows": rows, "keys": [devices_key, exports_key]}
 
