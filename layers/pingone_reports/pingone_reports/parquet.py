@@ -21,7 +21,7 @@ Cell = str | int | date
 _LINE_BYTES = 16_000_000
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1,  # keeps the order of rows, and so makes the same file again
-    "memory_limit": "1GB",
+    "memory_limit": "600MB",
     "autoinstall_known_extensions": False,  # what is needed is built in
 }
 
@@ -67,32 +67,36 @@ def _csv_table(report: Path) -> tuple[list[str], str]:
         names = next(csv.reader(text), None)
     if not names:
         raise ValueError("There is no header.")
-    columns = ", ".join(f"{_text(name)}: 'VARCHAR'" for name in names)
-    values = [f"coalesce({_name(name)}, '') AS {_name(name)}" for name in names]
-    return values, (
-        f"read_csv({_text(str(report))}, columns = {{{columns}}}, header = true, "
+    return _texts(names), (
+        f"read_csv({_text(str(report))}, columns = {_types(names)}, header = true, "
         """auto_detect = false, delim = ',', quote = '"', escape = '"', strict_mode = true, """
         f"parallel = false, max_line_size = {_LINE_BYTES}, buffer_size = {2 * _LINE_BYTES})"
     )
 
 
 def _json_table(report: Path, database: duckdb.DuckDBPyConnection) -> tuple[list[str], str]:
-    source = (
-        f"read_json_objects({_text(str(_as_list(report)))}, maximum_object_size = {_LINE_BYTES})"
+    of_file = f"{_text(str(_as_list(report)))}, maximum_object_size = {_LINE_BYTES}"
+    database.execute(
+        "SELECT DISTINCT unnest(json_keys(json)) AS name "  # noqa: S608
+        f"FROM read_json_objects({of_file}) ORDER BY name"
     )
-    database.execute(f"SELECT DISTINCT unnest(json_keys(json)) AS name FROM {source} ORDER BY name")  # noqa: S608
     names = [str(name) for (name,) in database.fetchall()]
-    return [f"coalesce(json ->> {_text(name)}, '') AS {_name(name)}" for name in names], source
+    if not names:
+        return [], f"read_json_objects({of_file})"
+    return _texts(names), f"read_json({of_file}, columns = {_types(names)})"
 
 
 def _as_list(report: Path) -> Path:
     """The report, or a copy of its outermost list of objects if it is one object around that."""
     with _open_text(report) as text:
-        first_line = next((line for line in text if line.strip()), "")
-        another_line = next((line for line in text if line.strip()), "")
-    if not first_line.lstrip().startswith("{") or another_line.startswith("{"):
-        return report
-    with _open_text(report) as text:
+        if not text.read(100).lstrip().startswith("{"):
+            return report
+        text.seek(0)
+        lines = (line for line in text if line.strip())
+        _, second = next(lines), next(lines, "")
+        if second.startswith("{"):
+            return report
+        text.seek(0)
         values = [json.load(text)]
     while values:
         for value in values:
@@ -102,6 +106,14 @@ def _as_list(report: Path) -> Path:
                 return copy
         values = [inner for value in values if isinstance(value, dict) for inner in value.values()]
     return report
+
+
+def _types(names: list[str]) -> str:
+    return "{" + ", ".join(f"{_text(name)}: 'VARCHAR'" for name in names) + "}"
+
+
+def _texts(names: list[str]) -> list[str]:
+    return [f"coalesce({_name(name)}, '') AS {_name(name)}" for name in names]
 
 
 def _open_text(path: Path) -> TextIO:
