@@ -27,8 +27,8 @@ NO_SECRET_LINES := "(contentS|s)ha256":|!(Ref|If|Equals)\b|GetSecretValue|ATotal
 NO_SECRETS := ^(canary.*|local|none|word|correct-horse|pezeekamil|qwertzuiop|access_token|Bearer|TokenUrl|its client secret$\
 	|https://auth\.pingone\.eu/.*|arn:aws:secretsmanager:.*|report=devices/.*)$$
 
-.PHONY: help demo export load test check scan audit unit integration end-to-end benchmark dashboard build format \
-	lock clean
+.PHONY: help demo export load test check scan audit unit integration end-to-end benchmark dashboard \
+	queries build format lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -84,6 +84,9 @@ benchmark: .venv/benchmark .venv/cloud .venv/runtime build ## Measure on this ma
 dashboard: .venv/benchmark .venv/runtime .venv/cloud build ## Draw the dashboard from two simulated weeks
 	@.venv/benchmark/bin/python -m local.dashboard
 
+queries: .venv/benchmark .venv/runtime .venv/cloud build ## Run the saved queries over a simulated week, into docs and README
+	@.venv/benchmark/bin/python -m local.queries
+
 build: $(BUILD) ## Build the application for this machine
 
 format: $(DEV_ENVIRONMENT) ## Format the code and mend what lint can
@@ -98,6 +101,7 @@ lock: $(UV) ## Lock the newest versions of all dependencies, with hashes
 	$(call compile,benchmark,3.13,local/requirements/benchmark.txt,-c local/requirements/dev.txt)
 	$(call compile,scan,3.13,local/requirements/scan.txt)
 	$(call compile,layer,3.13,layers/pingone_reports/requirements.txt,-c local/requirements/dev.txt)
+	$(call compile,duckdb,3.13,layers/duckdb/requirements.txt,-c local/requirements/dev.txt)
 
 clean: ## Remove everything that was made here
 	rm -rf .venv .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis

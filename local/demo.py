@@ -9,6 +9,7 @@ import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+from local.athena import Row, run_query, saved_queries
 from local.cloud import LocalCloud
 from local.display import (
     console,
@@ -17,14 +18,17 @@ from local.display import (
     show_first_records,
     show_json,
     show_objects,
+    show_rows,
     step,
 )
 from local.pingone_simulator import Scenario
-from local.pingone_simulator.report_data import DevicesReport
+from local.pingone_simulator.report_data import DEFAULT_FIELDS, DevicesReport
 from local.stack import Stack, deployed, simulated_pingone, simulator_parameters
 
 _SCENARIO = Scenario(rows=200_000)
+_FIELDS = (*DEFAULT_FIELDS, "mfaEnabled", "deviceType")
 _REQUEST = {"correlationId": "demo"}
+_QUESTION = "Factors in use"
 
 
 def main() -> int:
@@ -38,7 +42,7 @@ def main() -> int:
                     cloud,
                     pingone.client_id,
                     pingone.client_secret,
-                    simulator_parameters(pingone),
+                    simulator_parameters(pingone) | {"ReportFields": ",".join(_FIELDS)},
                 )
             return _export(stack, size.result())
 
@@ -53,7 +57,7 @@ def _export(stack: Stack, total_bytes: int) -> int:
     event = events[0]
     manifest = json.loads(stack.read(event["detail"]["manifestKey"]))
     files = {file["key"]: stack.read(file["key"]) for file in manifest["files"]}
-    show_objects(stack.objects())
+    show_objects(stack.objects(manifest["files"][0]["key"].rpartition("/")[0]))
     report = next(body for key, body in files.items() if key.endswith(".csv"))
     show_first_records(io.StringIO(report.decode(), newline=""))
     show_json("The manifest", manifest)
@@ -68,11 +72,21 @@ def _export(stack: Stack, total_bytes: int) -> int:
         if whole
         else "\n[red]✗ A file is not what the manifest says.[/]"
     )
+    show_rows(
+        f"{_QUESTION}: a saved query, on the local cloud's Athena (DuckDB)",
+        _answer(stack, ended["executionArn"]),
+    )
     return 0 if whole else 1
 
 
+def _answer(stack: Stack, execution_arn: str) -> list[Row]:
+    with step("Waiting for the tables of Athena, and asking it"):
+        stack.wait_for_tables(execution_arn)
+        return run_query(stack, saved_queries()[_QUESTION]["QueryString"])
+
+
 def _report_bytes() -> int:
-    report = DevicesReport(_SCENARIO.rows, seed=_SCENARIO.seed)
+    report = DevicesReport(_SCENARIO.rows, _FIELDS, seed=_SCENARIO.seed)
     blocks = (report.csv_blocks(_SCENARIO.csv_line_end), report.json_blocks(_SCENARIO.json_shape))
     return sum(len(block.encode()) for kind in blocks for block in kind)
 

@@ -3,7 +3,7 @@
 import csv
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -94,6 +94,15 @@ def show_first_records(text: TextIO, rows: int = 4) -> None:
     table = Table(*next(records), title="The first records", title_justify="left", show_edge=False)
     for _, record in zip(range(rows), records, strict=False):
         table.add_row(*(value.replace("\n", "⏎") for value in record))
+    console.print()
+    console.print(table)
+
+
+def show_rows(title: str, rows: Sequence[Mapping[str, str | None]]) -> None:
+    """What a query answered."""
+    table = Table(*rows[0], title=title, title_justify="left", show_edge=False)
+    for row in rows:
+        table.add_row(*row.values())
     console.print()
     console.print(table)
 

@@ -8,7 +8,7 @@ _FIRST_ROW = 16
 # A kind of change: what a row's fields are before its day and from then on; None: it is not there.
 _KINDS: dict[str, tuple[dict[str, str] | None, dict[str, str] | None]] = {
     "FIDO2 removed": ({"deviceType": "FIDO2"}, None),
-    "SMS added": (None, {"deviceType": "SMS"}),
+    "SMS added": (None, {"deviceType": "SMS", "phone": "+1.5550000000"}),
     "voice added": (None, {"deviceType": "VOICE"}),
     "added": (None, {"deviceType": "FIDO2"}),
     "MFA disabled": ({"mfaEnabled": "true"}, {"mfaEnabled": "false"}),
@@ -31,6 +31,9 @@ _TIMES = {
     "changed": (4, 3, 2, 5, 3, 2),
 }
 _SWAPPED = ("FIDO2 removed", "SMS added")
+_GIVEN_NAMES = ("ada", "bjorn", "chloe", "dilnoza", "emeka", "fatima", "grace", "hiro", "ines")
+_FAMILY_NAMES = ("adeyemi", "brandt", "cruz", "dvorak", "eriksen", "fontaine", "garcia", "hopper")
+_PEOPLE = tuple(f"{given}.{family}" for family in _FAMILY_NAMES for given in _GIVEN_NAMES)
 DAYS = 1 + len(_TIMES["added"])
 
 
@@ -52,8 +55,11 @@ def changes() -> list[Change]:
         for day, count in enumerate(times, 1)
         for number in range(count)
     ]
+    users: dict[tuple[object, ...], str] = {}
+    for day, kind, number in happening:
+        users.setdefault((day, kind in _SWAPPED or kind, number), _PEOPLE[len(users)])
     return [
-        Change(day, row, kind, f"{'factor' if kind in _SWAPPED else kind}-{day}-{number}")
+        Change(day, row, kind, users[day, kind in _SWAPPED or kind, number])
         for row, (day, kind, number) in enumerate(happening, _FIRST_ROW)
     ]
 
