@@ -42,7 +42,8 @@ def main() -> int:
                     cloud,
                     pingone.client_id,
                     pingone.client_secret,
-                    simulator_parameters(pingone) | {"ReportFields": ",".join(_FIELDS)},
+                    simulator_parameters(pingone)
+                    | {"ReportFields": ",".join(_FIELDS), "Analytics": "enabled"},
                 )
             return _export(stack, size.result())
 

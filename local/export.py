@@ -44,7 +44,6 @@ def main() -> int:
         return 2
     given = {name: settings.get(name) or "" for name in (*_REQUIRED, *_PARAMETERS)}
     parameters = {_PARAMETERS[name]: given[name] for name in _PARAMETERS if given[name]}
-    parameters["Analytics"] = "disabled"  # the report's own files are what is wanted
     # The functions take the rest of the environment along: not these.
     os.environ.pop("PINGONE_CLIENT_SECRET", None)
     with LocalCloud(log_name="export") as cloud:

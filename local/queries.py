@@ -44,7 +44,9 @@ def main() -> int:
     queries = saved_queries()
     with LocalCloud(log_name="queries") as cloud:
         with step("Deploying template.yaml with `sam deploy` to a local cloud"):
-            stack = deployed(cloud, "unused", "unused", {"EnvironmentId": ENVIRONMENT_ID})
+            stack = deployed(
+                cloud, "unused", "unused", {"EnvironmentId": ENVIRONMENT_ID, "Analytics": "enabled"}
+            )
         with step(f"Tabulating {DAYS} daily exports"):
             for day in range(DAYS):
                 _export(stack, day)

@@ -177,6 +177,7 @@ def deployed(
             "Architecture": architecture,
             "SecretArn": secret["ARN"],
             "ScheduleExpression": "",
+            "Analytics": "disabled",  # only who asks for it waits for its function
             **parameters,
         },
         name,

@@ -38,7 +38,6 @@ def stack(cloud: LocalCloud, pingone: PingOneSimulator) -> Stack:
     soon = datetime.now(UTC) + timedelta(seconds=20)
     parameters = simulator_parameters(pingone) | {
         "ScheduleExpression": f"at({soon:%Y-%m-%dT%H:%M:%S})",
-        "Analytics": "disabled",  # test_athena.py has a stack with it
     }
     return deployed(cloud, pingone.client_id, pingone.client_secret, parameters)
 

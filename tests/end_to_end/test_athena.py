@@ -21,7 +21,10 @@ _ROWS = 2000
 
 @pytest.fixture(scope="module")
 def athena_stack(cloud: LocalCloud, pingone: PingOneSimulator) -> Stack:
-    parameters = simulator_parameters(pingone) | {"ReportFields": ",".join(ALL_FIELDS)}
+    parameters = simulator_parameters(pingone) | {
+        "Analytics": "enabled",
+        "ReportFields": ",".join(ALL_FIELDS),
+    }
     return deployed(cloud, pingone.client_id, pingone.client_secret, parameters, "athena")
 
 

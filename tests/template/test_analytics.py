@@ -10,6 +10,7 @@ from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 
 from local.athena import saved_queries
+from local.paths import ROOT
 from local.pingone_simulator.report_data import ALL_FIELDS
 from tests.template.test_template import RESOURCES, resources_of
 
@@ -120,6 +121,13 @@ def test_a_saved_query_reads_columns_that_are_there(name: str) -> None:
 def test_ten_queries_are_saved() -> None:
     assert len(saved_queries()) == 10
     assert all(query["Description"].endswith(".") for query in saved_queries().values())
+
+
+def test_the_documentation_shows_the_queries_that_are_saved() -> None:
+    written = (ROOT / "docs" / "queries.md").read_text(encoding="utf-8")
+    for name, query in saved_queries().items():
+        shown = f"## {name}\n\n{query['Description']}\n\n```sql\n{query['QueryString']}```\n"
+        assert shown in written, "run `make queries`"
 
 
 def test_a_query_is_stopped_before_it_costs_much() -> None:
