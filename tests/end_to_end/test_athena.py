@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -128,6 +129,20 @@ def test_other_fields_are_no_change_and_a_missing_one_is_null(exporter: Exporter
     latest = run_query(exporter.stack, f"SELECT deviceid, phone FROM latest {where}")
     assert len(latest) > 50
     assert all(row["phone"] is None for row in latest)
+
+
+def test_the_partition_of_a_day_is_where_its_rows_are(exporter: Exporter) -> None:
+    ended = _tabulated(exporter, Scenario(rows=10))
+
+    glue = exporter.stack.cloud.client("glue")
+    database = exporter.stack.outputs["DatabaseName"]
+    table = glue.get_table(DatabaseName=database, Name="devices")["Table"]
+    location = table["Parameters"]["storage.location.template"]
+    [date] = re.findall(r"/date=([^/]+)/", ended.event["detail"]["manifestKey"])
+    day = location.replace("${date}", date).partition("://")[2].partition("/")[2]
+    keys = [item["Key"] for item in exporter.stack.objects(f"{day}/")]
+    assert f"{day}/{ended.description['name']}.parquet" in keys
+    assert location.startswith(table["StorageDescriptor"]["Location"])
 
 
 def test_an_event_that_comes_twice_writes_the_same_objects(exporter: Exporter) -> None:

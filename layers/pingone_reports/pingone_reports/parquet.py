@@ -36,7 +36,7 @@ def report_to_parquet(
     a last row whose quote is open. Raises InvalidReport. A JSON file that is one object around its
     list is held in memory.
     """
-    with duckdb.connect(config=_SETTINGS) as database:
+    with _database(parquet.parent) as database:
         try:
             if format_name == "csv":
                 values, source = _csv_table(report)
@@ -53,8 +53,12 @@ def report_to_parquet(
 
 def row_to_parquet(row: Mapping[str, Cell], parquet: Path) -> None:
     """Write a file of one row."""
-    with duckdb.connect(config=_SETTINGS) as database:
+    with _database(parquet.parent) as database:
         _write(database, f"SELECT {', '.join(_literals(row))}", parquet)
+
+
+def _database(folder: Path) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(config=_SETTINGS | {"temp_directory": str(folder)})
 
 
 def _write(database: duckdb.DuckDBPyConnection, query: str, parquet: Path) -> int:
