@@ -119,6 +119,19 @@ def test_only_exports_of_the_same_report_and_filter_are_compared(exporter: Expor
     assert run_query(exporter.stack, f"SELECT * FROM changes {where}") == []
 
 
+def test_an_export_without_device_ids_is_passed_over(exporter: Exporter) -> None:
+    _tabulated(exporter, Scenario(rows=100, day=0))
+    _tabulated(exporter, Scenario(rows=100, day=0), fields=["userId", "phone"])
+    _tabulated(exporter, Scenario(rows=100, day=1))
+
+    rows = run_query(
+        exporter.stack,
+        f"SELECT userid FROM changes WHERE environment = '{exporter.environment_id}'",
+    )
+    happened = {change.user for change in changes() if change.day == 1}
+    assert {row["userid"] for row in rows} == happened
+
+
 def test_other_fields_are_no_change_and_a_missing_one_is_null(exporter: Exporter) -> None:
     fields = ["deviceId", "userId", "deviceStatus", "somethingNew"]
     _tabulated(exporter, Scenario(rows=100, day=0))

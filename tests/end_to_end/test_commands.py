@@ -34,7 +34,14 @@ def test_the_demo_shows_an_export_and_leaves_nothing_running() -> None:
     done = _run("local.demo")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    for shown in ("FetchReport", "devices.csv", "userId", "PingOne Report Export Completed"):
+    for shown in (
+        "FetchReport",
+        "devices.csv",
+        "userId",
+        "PingOne Report Export Completed",
+        "Factors in use",
+        "FIDO2",
+    ):
         assert shown in done.stdout
     assert _processes() <= before
 
