@@ -58,7 +58,7 @@ def _localized(build: Path, copy: Path, wait_scale: float) -> Path:
     copy.mkdir(parents=True)
     template = read_template(build / "template.yaml")
     shared_layers = template["Globals"]["Function"]["Layers"]
-    # The emulator's buses have no policy, and it has no saved queries: they do nothing by themselves.
+    # The emulator's buses have no policy, and it does not know saved queries.
     template["Resources"] = {
         name: resource
         for name, resource in template["Resources"].items()

@@ -367,6 +367,11 @@ class TestEncryption:
             "AWS::SNS::Subscription",
             "AWS::CloudWatch::Alarm",
             "AWS::CloudWatch::Dashboard",
+            "AWS::Lambda::Permission",
+            "AWS::Glue::Database",
+            "AWS::Glue::Table",
+            "AWS::Athena::WorkGroup",  # its results lie in the bucket
+            "AWS::Athena::NamedQuery",
         }
         for name, resource in RESOURCES.items():
             if resource["Type"] not in others:
@@ -391,6 +396,7 @@ class TestEncryption:
             "EncryptExports": ["kms:Decrypt", "kms:GenerateDataKey"],
             "EncryptState": ["kms:Decrypt", "kms:GenerateDataKey"],
             "EncryptUndelivered": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "EncryptTables": ["kms:Decrypt", "kms:GenerateDataKey"],
         }
         for use in uses.values():
             assert use["Resource"] == {"Ref": "KmsKeyArn"}
@@ -524,7 +530,7 @@ class TestWiring:
 
     def test_exports_expire_whole_and_only_if_asked_to(self) -> None:
         rules = RESOURCES["ReportsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
-        assert rules[1:] == [
+        assert rules[1:2] == [
             only_if(
                 "ExportsExpire",
                 {
@@ -535,6 +541,7 @@ class TestWiring:
                 },
             )
         ]
+        assert [rule["Id"] for rule in rules[2:]] == ["ExpireQueryResults"]
 
     def test_the_outputs_are_what_a_user_needs_next(self) -> None:
         assert set(TEMPLATE["Outputs"]) == {
