@@ -61,6 +61,7 @@ def secured(cloud: LocalCloud, pingone: PingOneSimulator, key_arn: str) -> Stack
     """A stack that keeps everything under a key of its owner."""
     parameters = simulator_parameters(pingone) | {
         "KmsKeyArn": key_arn,
+        "Analytics": "enabled",
         "ScheduleExpression": "rate(1 day)",
     }
     return deployed(cloud, pingone.client_id, pingone.client_secret, parameters, "secured")

@@ -36,6 +36,7 @@ _NOT_SHOWN = {
     "EncryptState": "the local cloud does not know kms:EncryptionContext",
     "DecryptSecretAndTable": "neither Secrets Manager nor DynamoDB calls KMS locally",
     "EncryptExports": "the local S3 does not call KMS",
+    "EncryptTables": "neither S3 nor SQS calls KMS locally",
     "EncryptUndelivered": "the local SQS does not call KMS",
 }
 
@@ -138,6 +139,24 @@ def _repeated_request(bench: Bench, _role: str) -> str:
     return str(ends[1].get("error", ""))
 
 
+def _tabulate(bench: Bench, _role: str) -> str:
+    published = bench.export().event["detail"]
+    answer = bench.stack.cloud.client("lambda").invoke(
+        FunctionName=bench.names["TabulateReport"],
+        Payload=json.dumps({"manifestKey": published["manifestKey"]}),
+    )
+    return str(json.load(answer["Payload"])["errorType"]) if "FunctionError" in answer else ""
+
+
+def _send_to(output: str) -> Callable[[Bench, str], str]:
+    return _call(
+        "sqs",
+        lambda sqs, bench, _role: sqs.send_message(
+            QueueUrl=bench.stack.outputs[output], MessageBody="x"
+        ),
+    )
+
+
 def _call(service: str, call: Callable[[Any, Bench, str], Any]) -> Callable[[Bench, str], str]:
     def made(bench: Bench, role: str) -> str:
         try:
@@ -216,15 +235,17 @@ _SHOWN_BY: dict[tuple[str, str], tuple[Callable[[Bench, str], str], str]] = {
         _simulate(lambda *_: "*", "cloudwatch:PutMetricData"),
         "implicitDeny",
     ),
-    ("KeepUndelivered", "sqs:SendMessage"): (
-        _call(
-            "sqs",
-            lambda sqs, bench, _role: sqs.send_message(
-                QueueUrl=bench.stack.outputs["UndeliveredRequestsUrl"], MessageBody="x"
-            ),
+    ("KeepUndelivered", "sqs:SendMessage"): (_send_to("UndeliveredRequestsUrl"), "AccessDenied"),
+    ("ReadExports", "s3:GetObject"): (_tabulate, "StorageDenied"),
+    ("WriteTables", "s3:PutObject"): (_tabulate, "StorageDenied"),
+    ("WriteTables", "s3:AbortMultipartUpload"): (
+        _simulate(
+            lambda bench, role: f"{_bucket(bench, role)}/pingone/tables/x",
+            "s3:AbortMultipartUpload",
         ),
-        "AccessDenied",
+        "implicitDeny",
     ),
+    ("KeepFailed", "sqs:SendMessage"): (_send_to("UntabulatedExportsUrl"), "AccessDenied"),
 }
 
 
