@@ -62,6 +62,7 @@ def secured(cloud: LocalCloud, pingone: PingOneSimulator, key_arn: str) -> Stack
     parameters = simulator_parameters(pingone) | {
         "KmsKeyArn": key_arn,
         "Analytics": "enabled",
+        "DatabaseName": "secured_reports",
         "ScheduleExpression": "rate(1 day)",
     }
     return deployed(cloud, pingone.client_id, pingone.client_secret, parameters, "secured")

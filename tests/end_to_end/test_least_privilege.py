@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -32,6 +33,7 @@ _CASES = [
     for action in as_list(statement["Action"])
 ]
 _NOT_SHOWN = {
+    "RecordFailures": "the local cloud does not know cloudwatch:namespace",
     "PublishEvents": "the local cloud does not know events:source",
     "EncryptState": "the local cloud does not know kms:EncryptionContext",
     "DecryptSecretAndTable": "neither Secrets Manager nor DynamoDB calls KMS locally",
@@ -133,6 +135,30 @@ def _rejected_export(bench: Bench, _role: str) -> str:
     return "" if ended.error == "ReportRejected" else f"{ended.error}: {ended.message}"
 
 
+def _late_turn(bench: Bench, role: str) -> str:
+    """A call of the role's function by an export whose turn at PingOne has passed."""
+    now = datetime.now(UTC).isoformat()
+    started = _invoked(
+        bench,
+        "StartReport",
+        {
+            "request": {"environmentId": str(uuid4())},
+            "execution": {"arn": f"arn:{uuid4()}", "name": "late", "startedAt": now},
+            "queued": {"since": now, "turn": None},
+        },
+    )
+    late = {"export": started["export"], "turn": {"begins": 0, "ends": 0}}
+    error = _invoked(bench, role.removesuffix("Role"), late).get("errorType", "")
+    return error if error == "TableUnavailable" else ""
+
+
+def _invoked(bench: Bench, function: str, payload: dict[str, Any]) -> dict[str, Any]:
+    answer = bench.stack.cloud.client("lambda").invoke(
+        FunctionName=bench.names[function], Payload=json.dumps(payload)
+    )
+    return dict(json.load(answer["Payload"]))
+
+
 def _repeated_request(bench: Bench, _role: str) -> str:
     key = {"idempotencyKey": uuid4().hex, "environmentId": str(uuid4()), "formats": ["csv"]}
     ends = [bench.stack.wait_for(bench.stack.start_export(key)) for _ in range(2)]
@@ -141,11 +167,8 @@ def _repeated_request(bench: Bench, _role: str) -> str:
 
 def _tabulate(bench: Bench, _role: str) -> str:
     published = bench.export().event["detail"]
-    answer = bench.stack.cloud.client("lambda").invoke(
-        FunctionName=bench.names["TabulateReport"],
-        Payload=json.dumps({"manifestKey": published["manifestKey"]}),
-    )
-    return str(json.load(answer["Payload"])["errorType"]) if "FunctionError" in answer else ""
+    answer = _invoked(bench, "TabulateReport", {"manifestKey": published["manifestKey"]})
+    return str(answer.get("errorType", ""))
 
 
 def _send_to(output: str) -> Callable[[Bench, str], str]:
@@ -230,11 +253,7 @@ _SHOWN_BY: dict[tuple[str, str], tuple[Callable[[Bench, str], str], str]] = {
     ("StartOnce", "dynamodb:PutItem"): (_export, "TableUnavailable"),
     ("StartOnce", "dynamodb:DeleteItem"): (_rejected_export, "StartInProgress"),
     ("SeeWhoHasTheKey", "states:DescribeExecution"): (_repeated_request, "TableUnavailable"),
-    ("TakeTurns", "dynamodb:UpdateItem"): (_export, "TableUnavailable"),
-    ("RecordFailures", "cloudwatch:PutMetricData"): (
-        _simulate(lambda *_: "*", "cloudwatch:PutMetricData"),
-        "implicitDeny",
-    ),
+    ("TakeTurns", "dynamodb:UpdateItem"): (_late_turn, "TableUnavailable"),
     ("KeepUndelivered", "sqs:SendMessage"): (_send_to("UndeliveredRequestsUrl"), "AccessDenied"),
     ("ReadExports", "s3:GetObject"): (_tabulate, "StorageDenied"),
     ("WriteTables", "s3:PutObject"): (_tabulate, "StorageDenied"),

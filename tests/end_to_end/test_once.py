@@ -76,7 +76,7 @@ def test_a_start_that_is_tried_again_gets_the_first_ones_exploration(
     [name] = [
         function["FunctionName"]
         for function in functions.list_functions()["Functions"]
-        if "StartReport" in function["FunctionName"]
+        if function["FunctionName"].startswith("reports-StartReport")
     ]
     now = "2026-03-01T02:00:00.123Z"
     payload = {
