@@ -36,7 +36,7 @@ _NOT_SHOWN = {
     "RecordFailures": "the local cloud does not know cloudwatch:namespace",
     "PublishEvents": "the local cloud does not know events:source",
     "EncryptState": "the local cloud does not know kms:EncryptionContext",
-    "DecryptSecretAndTable": "neither Secrets Manager nor DynamoDB calls KMS locally",
+    "DecryptWithKey": "neither Secrets Manager nor DynamoDB calls KMS locally",
     "EncryptExports": "the local S3 does not call KMS",
     "EncryptTables": "neither S3 nor SQS calls KMS locally",
     "EncryptUndelivered": "the local SQS does not call KMS",

@@ -394,7 +394,7 @@ class TestEncryption:
             if condition == "HasKmsKey" and without == {"Ref": "AWS::NoValue"}
         }
         assert {name: sorted(as_list(use["Action"])) for name, use in uses.items()} == {
-            "DecryptSecretAndTable": ["kms:Decrypt"],
+            "DecryptWithKey": ["kms:Decrypt"],
             "EncryptExports": ["kms:Decrypt", "kms:GenerateDataKey"],
             "EncryptState": ["kms:Decrypt", "kms:GenerateDataKey"],
             "EncryptUndelivered": ["kms:Decrypt", "kms:GenerateDataKey"],
