@@ -79,7 +79,13 @@ class States:
 
     status: dict[str, str] = field(default_factory=dict)
 
-    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803 -- boto3's
+    def describe_execution(
+        self,
+        *,
+        executionArn: str,  # noqa: N803 -- boto3's
+        includedData: str,  # noqa: N803
+    ) -> dict[str, Any]:
+        assert includedData == "METADATA_ONLY"  # more may be encrypted
         return {"status": self.status.get(executionArn, "RUNNING")}
 
 
