@@ -23,7 +23,7 @@ from rich.table import Table as Grid
 from local.cloud import LocalCloud
 from local.display import console
 from local.pingone_simulator import PingOneSimulator, Scenario
-from local.stack import deployed, simulated_pingone, simulator_parameters
+from local.stack import create_table, deployed, simulated_pingone, simulator_parameters
 from pingone_reports.bookings import Bookings
 from pingone_reports.check import check_report
 from pingone_reports.claims import Claims
@@ -34,18 +34,18 @@ from pingone_reports.exploration import IN_PROGRESS
 from pingone_reports.export import Execution, Export
 from pingone_reports.link_hosts import LinkHosts
 from pingone_reports.links import FreshLinks
-from pingone_reports.pacing import Pacer, Turn
+from pingone_reports.pacing import CALLS_FROM_CREATE, Pacer, Turn
 from pingone_reports.pingone import PingOne
+from pingone_reports.polling import MIN_SECONDS_BETWEEN_CALLS
 from pingone_reports.reattach import Once
 from pingone_reports.request import ExportRequest
 from pingone_reports.start import NOT_STARTED, Queued, start_report
-from pingone_reports.table import KEY, Table
+from pingone_reports.table import Table
 
-CALLS_AN_EXPORT = 3
-SECONDS_BETWEEN_CALLS = 5
-CALLS_A_MINUTE = 600
+_CALLS_A_MINUTE = 600
 # Of the functions that start exports, on this machine.
 _CONCURRENCY = 8
+_TABLE = "coordination"
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ class Load:
     @property
     def bound(self) -> float:
         """The seconds between the first and the last of these exports' calls, at the limits."""
-        calls = self.exports * CALLS_AN_EXPORT
-        an_environment = (math.ceil(calls / self.environments) - 1) * SECONDS_BETWEEN_CALLS
-        return max(an_environment, (math.ceil(calls / CALLS_A_MINUTE) - 1) * 60)
+        calls = self.exports * CALLS_FROM_CREATE
+        an_environment = (math.ceil(calls / self.environments) - 1) * MIN_SECONDS_BETWEEN_CALLS
+        return max(an_environment, (math.ceil(calls / _CALLS_A_MINUTE) - 1) * 60)
 
 
 def main() -> int:
@@ -131,12 +131,7 @@ def functions_code(exports: int, environments: int, time_scale: float) -> Load:
         simulated_pingone(cloud, Scenario(rows=50), time_scale=time_scale) as pingone,
         requests.Session() as session,
     ):
-        cloud.client("dynamodb").create_table(
-            TableName="coordination",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": KEY, "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": KEY, "KeyType": "HASH"}],
-        )
+        create_table(cloud, _TABLE)
         run = _Run(cloud, pingone, session, time_scale)
         with ThreadPoolExecutor(exports) as pool:
             ended = Counter(pool.map(run.export, [ids[n % environments] for n in range(exports)]))
@@ -156,7 +151,7 @@ class _Run:
         secret = {"clientId": pingone.client_id, "clientSecret": pingone.client_secret}
         tokens = AccessTokens(session, pingone.token_url(str(uuid4())), lambda: json.dumps(secret))
         tokens.renew()
-        table = Table(cloud.client("dynamodb"), "coordination")
+        table = Table(cloud.client("dynamodb"), _TABLE)
         self._pingone = PingOne(session, pingone.api_url, tokens)
         self._claims = Claims(table, cloud.client("stepfunctions"))
         self._once = Once(table, 1800).within(self)

@@ -16,6 +16,7 @@ from local.pingone_simulator import (
     PingOneSimulator,
     Scenario,
 )
+from pingone_reports.table import KEY
 
 # The sample environment of PingOne's documentation.
 ENVIRONMENT_ID = "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"
@@ -123,6 +124,19 @@ class Stack:
         return list(answer.get("Uploads", []))
 
 
+def file_store(cloud: LocalCloud, bucket: str) -> FileStore:
+    """PingOne's file store, in a new bucket of the local cloud."""
+    cloud.client("s3").create_bucket(Bucket=bucket)
+    return FileStore(
+        cloud.endpoint_url,
+        bucket,
+        certificate=cloud.certificate,
+        ca_bundle=cloud.ca_bundle,
+        access_key_id=ACCOUNT_ID,
+        region=REGION,
+    )
+
+
 @contextmanager
 def simulated_pingone(
     cloud: LocalCloud,
@@ -131,19 +145,23 @@ def simulated_pingone(
     rate_limits: bool = True,
 ) -> Iterator[PingOneSimulator]:
     """A PingOne whose report files lie in the local cloud."""
-    cloud.client("s3").create_bucket(Bucket=_LINKS_BUCKET)
-    bucket = FileStore(
-        cloud.endpoint_url,
-        _LINKS_BUCKET,
-        certificate=cloud.certificate,
-        ca_bundle=cloud.ca_bundle,
-        access_key_id=ACCOUNT_ID,
-        region=REGION,
-    )
     with PingOneSimulator(
-        bucket, default_scenario=scenario, time_scale=time_scale, rate_limits=rate_limits
+        file_store(cloud, _LINKS_BUCKET),
+        default_scenario=scenario,
+        time_scale=time_scale,
+        rate_limits=rate_limits,
     ) as simulator:
         yield simulator
+
+
+def create_table(cloud: LocalCloud, name: str) -> None:
+    """A table as the stack has one, for code that runs outside of it."""
+    cloud.client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": KEY, "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": KEY, "KeyType": "HASH"}],
+    )
 
 
 def simulator_parameters(simulator: PingOneSimulator) -> dict[str, str]:

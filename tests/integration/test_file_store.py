@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 import requests
 
-from local.cloud import ACCOUNT_ID, REGION, LocalCloud
+from local.cloud import LocalCloud
 from local.pingone_simulator import (
     Answer,
     CutOff,
@@ -27,6 +27,7 @@ from local.pingone_simulator import (
 from local.pingone_simulator.faults import Effect, FaultPlan
 from local.pingone_simulator.report_files import replacement_of
 from local.pingone_simulator.request_log import RecordedDownload, RequestLog
+from local.stack import file_store
 
 BUCKET = "links"
 BODY = bytes(range(256)) * 4
@@ -74,11 +75,9 @@ class Download:
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[LocalCloud]:
-    with LocalCloud(log_name="test-file-store") as cloud:
-        cloud.client("s3").create_bucket(Bucket=BUCKET)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("REQUESTS_CA_BUNDLE", str(cloud.ca_bundle))
-            yield cloud
+    with LocalCloud(log_name="test-file-store") as cloud, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REQUESTS_CA_BUNDLE", str(cloud.ca_bundle))
+        yield cloud
 
 
 @pytest.fixture(scope="module")
@@ -93,14 +92,7 @@ def log() -> RequestLog:
 
 @pytest.fixture(scope="module")
 def store(cloud: LocalCloud, plans: dict[str, FaultPlan], log: RequestLog) -> Iterator[FileStore]:
-    store = FileStore(
-        cloud.endpoint_url,
-        BUCKET,
-        certificate=cloud.certificate,
-        ca_bundle=cloud.ca_bundle,
-        access_key_id=ACCOUNT_ID,
-        region=REGION,
-    )
+    store = file_store(cloud, BUCKET)
     with store.serve(lambda environment_id: plans.get(environment_id, FaultPlan()), log):
         yield store
 

@@ -10,11 +10,12 @@ from uuid import uuid4
 import pytest
 
 from local.cloud import LocalCloud
+from local.stack import create_table
 from pingone_reports.bookings import Bookings
 from pingone_reports.claims import Claims
 from pingone_reports.errors import StartInProgress, TableUnavailable
 from pingone_reports.reattach import Once
-from pingone_reports.table import EXPIRY, KEY, Table
+from pingone_reports.table import EXPIRY, Table
 from tests.unit.turns import FakeCalendar
 
 _NOW = 1_772_330_400_000
@@ -23,12 +24,7 @@ _NOW = 1_772_330_400_000
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[LocalCloud]:
     with LocalCloud(log_name="test-table") as cloud:
-        cloud.client("dynamodb").create_table(
-            TableName="coordination",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": KEY, "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": KEY, "KeyType": "HASH"}],
-        )
+        create_table(cloud, "coordination")
         yield cloud
 
 

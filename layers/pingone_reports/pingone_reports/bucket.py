@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from botocore.exceptions import BotoCoreError, ClientError
 from isal import isal_zlib
 
+from pingone_reports.aws_errors import AWS_ERRORS, code_of
 from pingone_reports.errors import StorageDenied, StorageUnavailable
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ class Bucket:
                 ContentType="application/json",
                 IfNoneMatch="*",
             )
-        except (ClientError, BotoCoreError) as error:
-            if _code(error) == "PreconditionFailed":
+        except AWS_ERRORS as error:
+            if code_of(error) == "PreconditionFailed":
                 return False
             raise _storage_error("PutObject", error) from None
         return True
@@ -140,7 +141,7 @@ class Upload:
         wait(self._parts)
         if self._upload_id:
             # What failed before matters more, and the bucket's lifecycle aborts it in a day.
-            with suppress(ClientError, BotoCoreError):
+            with suppress(*AWS_ERRORS):
                 self._bucket.s3.abort_multipart_upload(**self._target, UploadId=self._upload_id)
 
     def _take_pending(self) -> bytearray:
@@ -182,23 +183,17 @@ class Upload:
 def _storage_errors(operation: str) -> Iterator[None]:
     try:
         yield
-    except (ClientError, BotoCoreError) as error:
+    except AWS_ERRORS as error:
         raise _storage_error(operation, error) from None
 
 
 def _storage_error(
     operation: str, error: ClientError | BotoCoreError
 ) -> StorageDenied | StorageUnavailable:
-    code = _code(error)
+    code = code_of(error)
     if code in _DENIALS:
         return StorageDenied(
             f"S3 refused {operation} ({code}): check that the bucket exists, and what its policy "
             "and its key allow the function's role."
         )
     return StorageUnavailable(f"S3 could not do {operation} ({code}); try again later.")
-
-
-def _code(error: ClientError | BotoCoreError) -> str:
-    if isinstance(error, ClientError):
-        return str(error.response.get("Error", {}).get("Code", "unknown"))
-    return type(error).__name__

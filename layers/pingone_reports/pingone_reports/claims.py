@@ -3,8 +3,7 @@
 import time
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from pingone_reports.aws_errors import AWS_ERRORS, code_of
 from pingone_reports.errors import TableUnavailable
 from pingone_reports.table import EXPIRY, ConditionFailed, Table
 
@@ -55,8 +54,8 @@ class Claims:
                 executionArn=execution_arn, includedData="METADATA_ONLY"
             )
             return str(described["status"])
-        except (ClientError, BotoCoreError) as error:
-            code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
+        except AWS_ERRORS as error:
             raise TableUnavailable(
-                f"Step Functions does not tell how the execution that has the key is ({code})."
+                "Step Functions does not tell how the execution that has the key is "
+                f"({code_of(error)})."
             ) from None

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import boto3
 import requests
 from botocore.config import Config as BotoConfig
-from botocore.exceptions import BotoCoreError, ClientError
 
+from pingone_reports.aws_errors import AWS_ERRORS, code_of
 from pingone_reports.bookings import Bookings
 from pingone_reports.config import Config
 from pingone_reports.connections import new_session
@@ -53,8 +53,8 @@ def pingone() -> PingOne:
             return secrets.get_secret_value(SecretId=config().secret_arn)["SecretString"]
         except KeyError:
             raise InvalidSecret("The secret holds bytes: put the credentials in as JSON.") from None
-        except (ClientError, BotoCoreError) as error:
-            code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
+        except AWS_ERRORS as error:
+            code = code_of(error)
             if code in _LASTING_SECRET_ERRORS:
                 raise InvalidSecret(
                     f"The secret cannot be read ({code}): check its ARN and what its policy and "

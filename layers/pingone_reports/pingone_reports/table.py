@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pingone_reports.aws_errors import code_of
 from pingone_reports.errors import TableUnavailable
 
 KEY = "id"
@@ -50,7 +51,7 @@ class Table:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
-            code = error.response["Error"]["Code"]
+            code = code_of(error)
             if code == "ConditionalCheckFailedException":
                 # botocore's type of an error knows nothing of what an operation adds to it.
                 answer = cast("dict[str, Any]", error.response)
