@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
+import pytest
+
 from pingone_reports.exploration import Exploration
 from pingone_reports.export import Export
 from pingone_reports.manifest import LandedFile, completed_event, export_folder, manifest_of
@@ -86,6 +88,25 @@ class TestManifest:
         assert manifest["dataNotBefore"] == "2023-10-16T09:36:26.000Z"
         assert manifest["dataNotAfter"] == "2023-10-16T11:51:31.600Z"
         assert manifest["expiresAt"] == "2023-10-16T12:21:26.000Z"
+
+    @pytest.mark.parametrize(
+        ("changes_until", "included"),
+        [
+            ("2023-10-16T09:36:26+00:00", "certain"),
+            ("2023-10-16T09:36:27+00:00", "possible"),
+            (None, None),
+        ],
+    )
+    def test_it_says_whether_changes_are_included(
+        self, changes_until: str | None, included: str | None
+    ) -> None:
+        """Certain is what is older than a file that PingOne may have kept."""
+        time = changes_until and datetime.fromisoformat(changes_until)
+        export = replace(EXPORT, request=replace(EXPORT.request, changes_until=time or None))
+        manifest = manifest_of(export, EXPLORATION, "reports", FILES)
+        assert manifest["changesIncluded"] == included
+        assert manifest["changesUntil"] == (time and f"{time:%Y-%m-%dT%H:%M:%S}.000Z")
+        assert faults("manifest", manifest) == []
 
     def test_it_is_published_now(self) -> None:
         published = manifest_of(EXPORT, EXPLORATION, "reports", FILES)["publishedAt"]

@@ -1,7 +1,7 @@
 """A request is completed from the defaults, and a wrong one is told what is allowed."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ DEFAULTS: dict[str, Any] = {
     "formats": ["csv", "json"],
     "correlationId": "5f2c1c1e-3a6f-4a57-9c39-0c1d6c8b7e21",
     "idempotencyKey": None,
+    "changesUntil": None,
 }
 OVERRIDES: dict[str, Any] = {
     "environmentId": "11111111-2222-3333-4444-555555555555",
@@ -30,6 +31,7 @@ OVERRIDES: dict[str, Any] = {
     "formats": ["json"],
     "correlationId": "ticket/42:a+b=c@d._-",
     "idempotencyKey": "event/42",
+    "changesUntil": "2026-03-01T01:30:00+00:00",
 }
 
 
@@ -128,6 +130,11 @@ class TestRefusals:
             ("correlationId", "c" * 129, "1 to 128 letters"),
             ("idempotencyKey", "", "1 to 128 letters"),
             ("idempotencyKey", "k" * 129, "1 to 128 letters"),
+            ("changesUntil", "2026-03-01", "a zone"),
+            ("changesUntil", "2026-03-01T02:00:00", "a zone"),
+            ("changesUntil", "2026-02-30T02:00:00Z", "ISO 8601"),
+            ("changesUntil", "2999-01-01T00:00:00Z", "at most an hour from now"),
+            ("changesUntil", 1772330400, "ISO 8601"),
         ],
     )
     def test_a_wrong_value_is_told_its_field_and_what_is_allowed(
@@ -165,6 +172,10 @@ _RIGHT: dict[str, st.SearchStrategy[Any]] = {
     "formats": st.sampled_from([["csv"], ["json"], ["csv", "json"], ["json", "csv"]]),
     "correlationId": st.from_regex(r"\A[A-Za-z0-9._:/+=@-]{1,128}\Z"),
     "idempotencyKey": st.none() | st.from_regex(r"\A[A-Za-z0-9._:/+=@-]{1,128}\Z"),
+    "changesUntil": st.none()
+    | st.datetimes(datetime(2000, 1, 2), datetime(2026, 1, 1), timezones=st.timezones()).map(
+        lambda time: time.replace(microsecond=0).isoformat()
+    ),
 }
 _NEARLY_RIGHT: dict[str, st.SearchStrategy[Any]] = {
     "environmentId": st.uuids().map(lambda uuid: f"{uuid}\n".upper()),
@@ -175,6 +186,10 @@ _NEARLY_RIGHT: dict[str, st.SearchStrategy[Any]] = {
     "formats": st.lists(st.sampled_from(["csv", "json", "xml", "CSV"]), max_size=3),
     "correlationId": st.from_regex(r"\A[A-Za-z0-9._:/+=@ -]{0,130}\n?\Z"),
     "idempotencyKey": st.from_regex(r"\A[A-Za-z0-9._:/+=@ -]{0,130}\n?\Z"),
+    "changesUntil": st.from_regex(
+        r"\A20[012][0-5]-[01][0-9]-[0123][0-9][T ][0-9]{2}:[0-9]{2}"
+        r"(:[0-6][0-9])?[.1]?(Z|[+-]00:00)?\n?\Z"
+    ),
 }
 _FIELDS = {name: _RIGHT[name] | _NEARLY_RIGHT[name] | _JSON for name in DEFAULTS}
 _REQUESTS = st.fixed_dictionaries(
@@ -189,6 +204,23 @@ def accepted(document: object) -> bool:
     except InvalidRequest:
         return False
     return True
+
+
+class TestChangesUntil:
+    @pytest.mark.parametrize(
+        ("given", "meant"),
+        [
+            ("2026-03-01T02:00:00Z", datetime(2026, 3, 1, 2, tzinfo=UTC)),
+            ("2026-03-01T03:00:00.5+01:00", datetime(2026, 3, 1, 2, 0, 0, 500_000, UTC)),
+        ],
+    )
+    def test_it_is_a_time_in_any_zone(self, given: str, meant: datetime) -> None:
+        assert parse({"changesUntil": given}).changes_until == meant
+
+    @pytest.mark.parametrize(("minutes", "allowed"), [(59, True), (61, False)])
+    def test_it_may_be_an_hour_ahead(self, minutes: int, allowed: bool) -> None:
+        ahead = datetime.now(UTC) + timedelta(minutes=minutes)
+        assert accepted({"changesUntil": ahead.isoformat()}) == allowed
 
 
 class TestDelivery:

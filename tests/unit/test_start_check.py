@@ -65,7 +65,8 @@ class World:
     def __init__(self) -> None:
         self.keys = Keys()
         self.once = FakeOnce()
-        self.pacer = Pacer(FakeCalendar(), time.time)
+        self.calendar = FakeCalendar()
+        self.pacer = Pacer(self.calendar, time.time)
 
 
 def start(
@@ -191,6 +192,47 @@ class TestStart:
         assert waiting["turn"]
         assert faults("start-report-output", waiting) == []
         assert len(simulator.requests) == asked
+
+
+class TestChangesUntil:
+    def asking(self, ago: timedelta) -> ExportRequest:
+        """For what changed until so long ago."""
+        return replace(REQUEST, changes_until=datetime.now(UTC) - ago)
+
+    def test_it_waits_until_the_source_was_refreshed_and_books_nothing(
+        self, pingone: PingOne, simulator: PingOneSimulator
+    ) -> None:
+        world = World()
+        waiting = start(pingone, request=self.asking(timedelta(minutes=5)), world=world)
+        assert waiting["status"] == "NOT_STARTED"
+        assert 595 < waiting["waitSeconds"] <= 600
+        assert waiting["turn"] is None
+        assert faults("start-report-output", waiting) == []
+        assert simulator.requests == []
+        assert world.calendar.bookings == 0
+
+    def test_then_it_starts(self, pingone: PingOne) -> None:
+        request = self.asking(timedelta(minutes=15))
+        started = start(pingone, request=request)
+        assert started["status"] == "IN_PROGRESS"
+        assert Export.from_state(started["export"]).request == request
+
+    def test_the_wait_is_none_for_pingone_to_have_time(
+        self, pingone: PingOne, simulator: PingOneSimulator
+    ) -> None:
+        play(simulator, Fault("create", Answer(429, retry_after=17), times=None))
+        since = datetime.now(UTC) - timedelta(hours=2)
+        busy = start(pingone, since=since, request=self.asking(timedelta(minutes=16)))
+        assert busy["status"] == "NOT_STARTED"
+        with pytest.raises(DeadlineExceeded):
+            start(pingone, since=since, request=self.asking(timedelta(minutes=136)))
+
+    def test_a_duplicate_need_not_wait(self, pingone: PingOne) -> None:
+        world, request = World(), self.asking(timedelta(minutes=5))
+        keyed = replace(request, idempotency_key="event")
+        start(pingone, request=keyed, world=world)
+        other = replace(execution(), arn="arn:other")
+        assert start(pingone, request=keyed, by=other, world=world)["status"] == "DUPLICATE"
 
 
 class TestIdempotencyKey:

@@ -2,16 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from pingone_reports.exploration import Exploration
 from pingone_reports.export import Export
+from pingone_reports.freshness import changes_included, data_not_before
 from pingone_reports.pingone import DEVICES_REPORT_TEMPLATE_ID
-
-# "MFA reports", developer.pingidentity.com: the source database is refreshed every 15 minutes,
-# and a generated file is kept for two hours for explorations with the same settings.
-_OLDEST_DATA = timedelta(hours=2, minutes=15)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +52,7 @@ def manifest_of(
     export: Export, exploration: Exploration, bucket: str, files: Sequence[LandedFile]
 ) -> dict[str, Any]:
     """The manifest document; see events/export-completed.schema.json."""
+    changes_until = export.request.changes_until
     return {
         "reportName": export.request.report_name,
         "environmentId": export.request.environment_id,
@@ -64,8 +62,10 @@ def manifest_of(
         "explorationId": exploration.id,
         "createdAt": _utc(exploration.created_at),
         "expiresAt": _utc(exploration.expires_at),
-        "dataNotBefore": _utc(exploration.created_at - _OLDEST_DATA),
+        "dataNotBefore": _utc(data_not_before(exploration.created_at)),
         "dataNotAfter": _utc(exploration.updated_at),
+        "changesUntil": changes_until and _utc(changes_until),
+        "changesIncluded": changes_included(changes_until, exploration.created_at),
         "bucket": bucket,
         "files": [file.to_document() for file in files],
         "correlationId": export.request.correlation_id,

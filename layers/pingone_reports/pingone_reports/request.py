@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from pingone_reports.errors import InvalidRequest
@@ -21,14 +23,22 @@ _FIELDS = (
     "formats",
     "correlationId",
     "idempotencyKey",
+    "changesUntil",
 )
+# Python takes more than that for a time.
+_TIME = (
+    r"2[0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+# An export that waits for what has not happened yet; more is an error in a time, or a schedule's.
+_MOST_AHEAD = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportRequest:
     """One report to export. No `fields` mean all that PingOne has; an empty `filter` means none.
 
-    All requests with the same `idempotency_key` are one.
+    All requests with the same `idempotency_key` are one. What changed until `changes_until` (aware)
+    can be in the report.
     """
 
     environment_id: str
@@ -38,6 +48,7 @@ class ExportRequest:
     formats: tuple[str, ...]
     correlation_id: str
     idempotency_key: str | None = None
+    changes_until: datetime | None = None
 
     @classmethod
     def parse(cls, document: object, defaults: Mapping[str, Any]) -> Self:
@@ -71,6 +82,18 @@ class ExportRequest:
                 return tuple(value)
             raise InvalidRequest(f"The field {name!r} must be {allowed}.")
 
+        def time(name: str) -> datetime:
+            value, moment = values[name], None
+            if isinstance(value, str) and re.fullmatch(_TIME, value):
+                with suppress(ValueError):
+                    moment = datetime.fromisoformat(value).astimezone(UTC)
+            if moment and moment <= datetime.now(UTC) + _MOST_AHEAD:
+                return moment
+            raise InvalidRequest(
+                f"The field {name!r} must be an ISO 8601 time with seconds and a zone, such as "
+                "'2026-03-01T02:00:00Z', at most an hour from now."
+            )
+
         return cls(
             environment_id=text("environmentId", _UUID, "the UUID of a PingOne environment"),
             report_name=text(
@@ -102,6 +125,7 @@ class ExportRequest:
                 if values["idempotencyKey"] is None
                 else text("idempotencyKey", _ID, _ID_ALLOWED)
             ),
+            changes_until=None if values["changesUntil"] is None else time("changesUntil"),
         )
 
     def to_document(self) -> dict[str, Any]:
@@ -114,6 +138,7 @@ class ExportRequest:
             "formats": list(self.formats),
             "correlationId": self.correlation_id,
             "idempotencyKey": self.idempotency_key,
+            "changesUntil": self.changes_until and self.changes_until.isoformat(),
         }
 
 

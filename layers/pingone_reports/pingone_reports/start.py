@@ -10,18 +10,20 @@ from pingone_reports.config import Config
 from pingone_reports.errors import DeadlineExceeded, RateLimited
 from pingone_reports.exploration import IN_PROGRESS, Exploration
 from pingone_reports.export import Execution, Export
+from pingone_reports.freshness import includes_from
 from pingone_reports.pacing import Pacer, Turn
 from pingone_reports.pingone import PingOne
 from pingone_reports.polling import MIN_SECONDS_BETWEEN_CALLS, seconds_until_next_call
 from pingone_reports.request import ExportRequest
 
-# PingOne was too busy to accept the report: the state machine starts again after the wait.
+# Too early for the report, or PingOne was too busy: the state machine starts again after the wait.
 NOT_STARTED = "NOT_STARTED"
 # Another execution has the export that this request asks for.
 DUPLICATE = "DUPLICATE"
 
-# How long an export may stand in line before PingOne accepts it: with half an hour to generate the
-# report and the tries of the fetch, within the state machine's own timeout.
+# How long an export may stand in line before PingOne accepts it: with the wait for changes before
+# it, half an hour to generate the report and the tries of the fetch, within the state machine's
+# own timeout.
 _MAX_QUEUE = timedelta(hours=2)
 
 
@@ -71,6 +73,13 @@ def start_report(
         holder = claims.holder(request.idempotency_key, execution.arn)
         if holder != execution.arn:
             return _answer(DUPLICATE, 0, duplicate_of=holder)
+    since = queued.since
+    if request.changes_until:
+        earliest = includes_from(request.changes_until)
+        too_early = (earliest - datetime.now(UTC)).total_seconds()
+        if too_early > 0:
+            return _answer(NOT_STARTED, math.ceil(too_early))
+        since = max(since, earliest)
 
     def create() -> dict[str, Any]:
         turn, wait = pacer.turn_to_create(request.environment_id, queued.turn)
@@ -95,7 +104,7 @@ def start_report(
     try:
         started = once.run(execution.arn, create)
     except _Later as later:
-        if datetime.now(UTC) + timedelta(seconds=later.wait) > queued.since + _MAX_QUEUE:
+        if datetime.now(UTC) + timedelta(seconds=later.wait) > since + _MAX_QUEUE:
             raise DeadlineExceeded(
                 "PingOne had no time for this report for two hours: ask for fewer reports of one "
                 "environment at a time."

@@ -1,0 +1,42 @@
+"""An export says how fresh it is, and waits for changes that it is asked to have."""
+
+from datetime import UTC, datetime, timedelta
+
+from local.pingone_simulator import PingOneSimulator, Scenario
+from local.stack import Stack, states_entered
+from tests.end_to_end.conftest import Exporter
+
+
+def test_changes_are_waited_for_in_the_state_machine(
+    exporter: Exporter, pingone: PingOneSimulator, stack: Stack
+) -> None:
+    refreshed = datetime.now(UTC) + timedelta(seconds=8)
+    changes_until = refreshed - timedelta(minutes=15)
+
+    ended = exporter.run(Scenario(rows=20), changesUntil=changes_until.isoformat())
+
+    created, *_ = pingone.requests_of(exporter.environment_id)
+    assert (created.method, created.status) == ("POST", 201)
+    assert created.time >= refreshed
+    states = [name for _, name in states_entered(stack.history(ended.description["executionArn"]))]
+    assert states[:4] == ["StartReport", "WaitForPingOne", "IsReportReady", "StartReport"]
+    assert datetime.fromisoformat(ended.manifest["changesUntil"]) == changes_until.replace(
+        microsecond=changes_until.microsecond // 1000 * 1000
+    )
+    assert ended.manifest["changesIncluded"] == "possible"
+
+
+def test_older_changes_are_certain_to_be_there(exporter: Exporter) -> None:
+    changes_until = datetime.now(UTC) - timedelta(hours=2, minutes=16)
+
+    ended = exporter.run(Scenario(rows=20), changesUntil=changes_until.isoformat())
+
+    assert ended.manifest["changesIncluded"] == "certain"
+
+
+def test_without_a_zone_a_time_is_refused(exporter: Exporter, pingone: PingOneSimulator) -> None:
+    ended = exporter.run(Scenario(rows=20), changesUntil="2026-03-01T02:00:00")
+
+    assert ended.error == "InvalidRequest"
+    assert "'changesUntil'" in ended.message
+    assert pingone.requests_of(exporter.environment_id) == []
