@@ -56,6 +56,7 @@ def test_its_defaults_are_a_whole_request_but_for_the_correlation_id() -> None:
         **defaults,
         "correlationId": "mine",
         "idempotencyKey": None,
+        "changesUntil": None,
     }
 
 
