@@ -21,6 +21,7 @@ _MEANINGS = {
     "CheckReport": "asks PingOne whether it is ready",
     "FetchReport": "downloads, decrypts, verifies and uploads it",
     "PublishCompleted": "tells the event bus",
+    "DiscardReport": "takes away what a failed export left",
     "PublishFailed": "tells the event bus that it failed",
 }
 

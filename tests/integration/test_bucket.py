@@ -14,8 +14,11 @@ from botocore.config import Config
 from local.cloud import LocalCloud
 from pingone_reports import bucket as bucket_module
 from pingone_reports.bucket import Bucket
+from pingone_reports.discard import discard_report
 from pingone_reports.errors import ExportError, StorageDenied, StorageUnavailable
-from tests.unit.asking import told
+from pingone_reports.manifest import export_folder
+from tests.unit.asking import export_of, told
+from tests.unit.documents import faults
 
 NAME = "reports"
 KEY = "pingone/report=devices/devices.csv"
@@ -24,6 +27,7 @@ PART_BYTES = 5 * 1024 * 1024
 # Six of them are the first to fill a part.
 CHUNK_BYTES = 1_000_003
 CONTENT_TYPE = "text/csv; charset=utf-8"
+EXPORT = export_of("discarded")
 
 
 @pytest.fixture(scope="module")
@@ -191,13 +195,21 @@ def use(bucket: Bucket, how: str) -> None:
             bucket.read_json("a/manifest.json")
         case "create":
             bucket.create_json("a/manifest.json", {})
+        case "list":
+            bucket.keys("a/")
+        case "delete":
+            bucket.delete("a/devices.csv")
+        case "abort uploads":
+            bucket.abort_uploads("a/")
         case _:
             with bucket.upload(KEY, CONTENT_TYPE) as upload:
                 upload.write(content(1 if how == "put" else PART_BYTES))
                 upload.commit()
 
 
-USES = pytest.mark.parametrize("how", ["read", "create", "put", "put in parts"])
+USES = pytest.mark.parametrize(
+    "how", ["read", "create", "list", "delete", "abort uploads", "put", "put in parts"]
+)
 
 
 class TestErrors:
@@ -246,3 +258,39 @@ class TestErrors:
         with pytest.raises(ExportError, match="UploadPart"):
             send_and_lose_the_upload()
         assert keys(s3) == unfinished(s3) == []
+
+
+class TestDiscard:
+    @pytest.fixture
+    def left(self, bucket: Bucket, s3: Any) -> Iterator[str]:
+        """The folder of an export that was cut off, beside another one that is being written."""
+        folder = export_folder(EXPORT, "pingone")
+        uploads = [f"{folder}devices.csv", f"{folder}devices.json", "pingone/another/devices.csv"]
+        s3.put_object(Bucket=NAME, Key="pingone/another/devices.csv", Body=b"another")
+        s3.put_object(Bucket=NAME, Key=f"{folder}devices.csv", Body=b"whole")
+        for key in uploads:
+            s3.create_multipart_upload(Bucket=NAME, Key=key)
+        yield folder
+        bucket.abort_uploads("")
+
+    def test_uploads_and_files_of_the_export_alone_are_removed(
+        self, bucket: Bucket, s3: Any, left: str
+    ) -> None:
+        discarded = discard_report(EXPORT, bucket, "pingone")
+        assert discarded == {
+            "aborted": [f"{left}devices.csv", f"{left}devices.json"],
+            "deleted": [f"{left}devices.csv"],
+        }
+        assert faults("discard-report-output", discarded) == []
+        assert keys(s3) == unfinished(s3) == ["pingone/another/devices.csv"]
+        assert discard_report(EXPORT, bucket, "pingone") == {"aborted": [], "deleted": []}
+
+    def test_what_is_published_stays(self, bucket: Bucket, s3: Any, left: str) -> None:
+        bucket.create_json(f"{left}manifest.json", {})
+        assert discard_report(EXPORT, bucket, "pingone")["deleted"] == []
+        assert keys(s3) == [
+            "pingone/another/devices.csv",
+            f"{left}devices.csv",
+            f"{left}manifest.json",
+        ]
+        assert unfinished(s3) == ["pingone/another/devices.csv"]

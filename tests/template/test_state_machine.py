@@ -15,7 +15,12 @@ from pingone_reports import errors
 
 SUBSTITUTIONS = {
     name: f"arn:aws:lambda:eu-central-1:123456789012:function:{name}"
-    for name in ("StartReportFunctionArn", "CheckReportFunctionArn", "FetchReportFunctionArn")
+    for name in (
+        "StartReportFunctionArn",
+        "CheckReportFunctionArn",
+        "FetchReportFunctionArn",
+        "DiscardReportFunctionArn",
+    )
 } | {"EventBusName": "reports-reports", "StackName": "reports"}
 
 Definition = dict[str, Any]
@@ -32,7 +37,9 @@ STATES: dict[str, dict[str, Any]] = MACHINE["States"]
 TASKS = sorted(name for name, state in STATES.items() if state["Type"] == "Task")
 PUBLISHING = {name for name in TASKS if not STATES[name]["Resource"].endswith(":lambda:invoke")}
 # What happens to an export that failed, in order.
-FAILING = ["PublishFailed", "RecordFailed", "ExportFailed"]
+FAILING = ["DiscardReport", "PublishFailed", "RecordFailed", "ExportFailed"]
+# Where a failure has nothing to discard: before a fetch, and after its manifest.
+NOTHING_TO_DISCARD = {"StartReport", "PublishCompleted"}
 
 
 def targets(state: dict[str, Any]) -> Iterator[str]:
@@ -169,7 +176,7 @@ class TestGraph:
         assert STATES["ExportFailed"]["Type"] == "Fail"
 
     def test_no_failure_leads_back_to_success(self) -> None:
-        after_failure = definition() | {"StartAt": "PublishFailed"}
+        after_failure = definition() | {"StartAt": FAILING[0]}
         assert set(STATES) - unreachable(after_failure) == set(FAILING)
 
     def test_every_call_of_pingone_comes_after_a_wait(self) -> None:
@@ -182,6 +189,16 @@ class TestGraph:
 class TestLimits:
     def test_the_execution_has_a_timeout_beyond_pingones_half_hour(self) -> None:
         assert MACHINE["TimeoutSeconds"] > 1800
+
+    def test_the_line_before_pingone_begins_with_the_execution_and_never_anew(self) -> None:
+        """What the retries of a start do not bound, because each 429 between them ends them."""
+        since = STATES["StartReport"]["Arguments"]["Payload"]["queued"]["since"]
+        assert set(re.findall(r"\$states\.context\.Execution\.\w+|\$\w+", since)) == {
+            "$exists",
+            "$states.context.Execution.RedriveTime",
+            "$states.context.Execution.StartTime",
+        }
+        assert MACHINE["TimeoutSeconds"] > 7200
 
     @pytest.mark.parametrize("name", TASKS)
     def test_every_task_has_a_timeout(self, name: str) -> None:
@@ -204,7 +221,11 @@ class TestLimits:
     @pytest.mark.parametrize("name", TASKS)
     def test_every_catch_leads_to_the_failure(self, name: str) -> None:
         """Nothing that goes wrong there keeps the export's own error from being shown."""
-        expected = FAILING[FAILING.index(name) + 1] if name in FAILING else FAILING[0]
+        if name in FAILING:
+            expected = FAILING[FAILING.index(name) + 1]
+            assert not any("Assign" in rule for rule in STATES[name]["Catch"])
+        else:
+            expected = FAILING[name in NOTHING_TO_DISCARD]
         waiting = {"CheckReport"} if name == "FetchReport" else set()
         assert {rule["Next"] for rule in STATES[name]["Catch"]} == {expected} | waiting
         assert STATES[name]["Catch"][-1]["Next"] == expected
@@ -265,11 +286,16 @@ class TestErrors:
         fetching = {"DownloadInterrupted", "DownloadChanged", "StorageUnavailable"}
         worth = {e.__name__ for e in vars(errors).values() if "; worth a" in (e.__doc__ or "")}
         assert worth == always | starting | fetching
-        only = {"StartReport": starting, "FetchReport": fetching}
+        raised = {
+            "StartReport": always | starting,
+            "CheckReport": always,
+            "FetchReport": always | fetching,
+            "DiscardReport": {"StorageUnavailable"},
+        }
         not_retried = {
             (name, error)
             for name in set(TASKS) - PUBLISHING
-            for error in always | only.get(name, set())
+            for error in raised[name]
             if error not in error_names(STATES[name])
         }
         assert not_retried == set()

@@ -42,6 +42,11 @@ def test_start_and_check_import_nothing_of_a_fetch(function: str) -> None:
     assert imported_by(function) & (UNUSED_BY_ALL | USED_BY_FETCH_ALONE) == set()
 
 
+def test_discard_imports_the_bucket_alone() -> None:
+    in_bucket = {"isal", "pingone_reports.bucket"}
+    assert imported_by("discard_report") & (UNUSED_BY_ALL | USED_BY_FETCH_ALONE) <= in_bucket
+
+
 def test_check_does_not_import_start() -> None:
     assert "pingone_reports.start" not in imported_by("check_report")
 

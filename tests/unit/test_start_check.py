@@ -151,6 +151,32 @@ class TestStart:
         with pytest.raises(DeadlineExceeded):
             start(pingone, since=datetime.now(UTC) - timedelta(hours=2))
 
+    def test_failures_in_between_do_not_begin_that_time_anew(
+        self, pingone: PingOne, simulator: PingOneSimulator, clock: ManualClock
+    ) -> None:
+        """The state machine retries each failure, and counts its retries anew after each 429."""
+        busy, down = Fault("create", Answer(429), times=None), Fault("create", Answer(503), skip=1)
+        play(simulator, down, busy)
+        since = datetime.now(UTC) - timedelta(hours=2) + timedelta(seconds=6)
+        assert start(pingone, since=since)["status"] == "NOT_STARTED"
+        clock.now += 5
+        with pytest.raises(PingOneUnavailable):
+            start(pingone, since=since)
+        clock.now += 5
+        with pytest.raises(DeadlineExceeded):  # for ten seconds have passed
+            start(pingone, since=since - timedelta(seconds=10))
+
+    def test_nor_does_a_turn_that_does_not_come(
+        self, pingone: PingOne, simulator: PingOneSimulator
+    ) -> None:
+        world = World()
+        start(pingone, world=world)
+        asked = len(simulator.requests)
+        other, long_ago = replace(execution(), arn="arn:other"), timedelta(hours=2)
+        with pytest.raises(DeadlineExceeded):
+            start(pingone, world=world, by=other, since=datetime.now(UTC) - long_ago)
+        assert len(simulator.requests) == asked
+
     @pytest.mark.parametrize(
         ("status", "kind"),
         [(400, ReportRejected), (404, ReportRejected), (503, PingOneUnavailable)],

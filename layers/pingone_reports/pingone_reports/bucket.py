@@ -79,6 +79,30 @@ class Bucket:
             raise _storage_error("PutObject", error) from None
         return True
 
+    def keys(self, folder: str) -> list[str]:
+        """The objects of a folder, of a thousand at most."""
+        with _storage_errors("ListObjectsV2"):
+            listed = self.s3.list_objects_v2(Bucket=self.name, Prefix=folder)
+        return [item["Key"] for item in listed.get("Contents", [])]
+
+    def delete(self, key: str) -> None:
+        """Make an object invisible; a versioned bucket keeps it as a former version."""
+        with _storage_errors("DeleteObject"):
+            self.s3.delete_object(Bucket=self.name, Key=key)
+
+    def abort_uploads(self, folder: str) -> list[str]:
+        """Abort the folder's unfinished uploads, of a thousand at most; returns their keys."""
+        with _storage_errors("ListMultipartUploads"):
+            listed = self.s3.list_multipart_uploads(Bucket=self.name, Prefix=folder)
+        uploads = listed.get("Uploads", [])
+        for upload in uploads:
+            # Gone already is as good.
+            with _storage_errors("AbortMultipartUpload"), suppress(self.s3.exceptions.NoSuchUpload):
+                self.s3.abort_multipart_upload(
+                    Bucket=self.name, Key=upload["Key"], UploadId=upload["UploadId"]
+                )
+        return [upload["Key"] for upload in uploads]
+
 
 class Upload:
     """One object of any size in constant memory. Leaving it without `commit` leaves no object.

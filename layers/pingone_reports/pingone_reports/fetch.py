@@ -19,7 +19,13 @@ from pingone_reports.export import Export
 from pingone_reports.gzip_framing import gzipped
 from pingone_reports.link_hosts import LinkHosts
 from pingone_reports.links import FreshLinks
-from pingone_reports.manifest import LandedFile, completed_event, export_folder, manifest_of
+from pingone_reports.manifest import (
+    MANIFEST,
+    LandedFile,
+    completed_event,
+    export_folder,
+    manifest_of,
+)
 from pingone_reports.observability import measure
 from pingone_reports.pingone import PingOne
 from pingone_reports.records import record_counter
@@ -46,9 +52,11 @@ def fetch_report(
     """
     began = time.monotonic()
     folder = export_folder(export, config.key_prefix)
-    manifest_key = f"{folder}manifest.json"
+    manifest_key = f"{folder}{MANIFEST}"
     if published := bucket.read_json(manifest_key):
         return completed_event(published, manifest_key)
+    # Of a try before this one that was cut off; if it runs on, it cannot finish any more.
+    bucket.abort_uploads(folder)
     links = FreshLinks(pingone, export, LinkHosts(config.link_hosts), seconds_left)
     stop = threading.Event()
     with ExitStack() as stack:

@@ -10,6 +10,8 @@ from pingone_reports.export import Export
 from pingone_reports.freshness import changes_included, data_not_before
 from pingone_reports.pingone import DEVICES_REPORT_TEMPLATE_ID
 
+MANIFEST = "manifest.json"
+
 
 @dataclass(frozen=True, kw_only=True)
 class LandedFile:

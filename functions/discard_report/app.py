@@ -1,0 +1,15 @@
+"""DiscardReport: take away what a failed export left in the bucket; return what that was."""
+
+from typing import Any
+
+from pingone_reports import services
+from pingone_reports.discard import discard_report
+from pingone_reports.export import Export
+from pingone_reports.observability import log_as_export, only_typed_errors
+
+
+@only_typed_errors
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    export = Export.from_state(event["export"])
+    log_as_export(export)
+    return discard_report(export, services.bucket(), services.config().key_prefix)
