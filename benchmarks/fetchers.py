@@ -20,6 +20,7 @@ from pingone_reports.credentials import AccessTokens
 from pingone_reports.export import Execution, Export
 from pingone_reports.fetch import fetch_report
 from pingone_reports.pingone import PingOne
+from pingone_reports.previous import PreviousExports
 from pingone_reports.records import record_counter
 from pingone_reports.request import ExportRequest
 
@@ -68,6 +69,19 @@ class _FinishedReport(PingOne):
         }
 
 
+class _NoPreviousExports(PreviousExports):
+    """Two calls of DynamoDB less, and no table to make."""
+
+    def __init__(self) -> None:
+        pass
+
+    def of(self, _export: Export) -> None:
+        pass
+
+    def remember(self, _export: Export, _manifest: Mapping[str, Any], _manifest_key: str) -> None:
+        pass
+
+
 def fetch_ours(links: dict[str, str], folder: str, compression: str) -> Callable[[], Landed]:
     """FetchReport's own function."""
     now = datetime.now(UTC)
@@ -91,7 +105,9 @@ def fetch_ours(links: dict[str, str], folder: str, compression: str) -> Callable
     pingone = _FinishedReport(session, links)
 
     def run() -> Landed:
-        detail = fetch_report(export, pingone, session, bucket, config, lambda: 900)
+        detail = fetch_report(
+            export, pingone, session, bucket, _NoPreviousExports(), config, lambda: 900
+        )
         bucket.s3.delete_object(Bucket=LANDING_BUCKET, Key=detail["manifestKey"])
         return [dict(file) | {"sha256": file["contentSha256"]} for file in detail["files"]]
 

@@ -40,3 +40,20 @@ def test_without_a_zone_a_time_is_refused(exporter: Exporter, pingone: PingOneSi
     assert ended.error == "InvalidRequest"
     assert "'changesUntil'" in ended.message
     assert pingone.requests_of(exporter.environment_id) == []
+
+
+def test_an_export_says_whether_its_content_is_that_of_the_one_before(exporter: Exporter) -> None:
+    reports = [Scenario(rows=20), None, Scenario(rows=21), Scenario(rows=21, csv_line_end="\n")]
+
+    manifests = [exporter.run(report).manifest for report in reports]
+
+    assert [manifest["unchanged"] for manifest in manifests] == [False, True, False, False]
+
+
+def test_only_exports_of_the_same_report_are_compared(exporter: Exporter) -> None:
+    first = exporter.run(Scenario(rows=20), fields=["userId"])
+    other = exporter.run(fields=["userId"], reportName="other")
+    csv_alone = exporter.run(fields=["userId"], formats=["csv"])
+
+    assert [end.manifest["unchanged"] for end in (first, other, csv_alone)] == [False, False, True]
+    assert first.manifest["columns"] == ["userId"]

@@ -268,6 +268,7 @@ _SHOWN_BY: dict[tuple[str, str], tuple[Callable[[Bench, str], str], str]] = {
     ("StartOnce", "dynamodb:DeleteItem"): (_rejected_export, "StartInProgress"),
     ("SeeWhoHasTheKey", "states:DescribeExecution"): (_repeated_request, "TableUnavailable"),
     ("TakeTurns", "dynamodb:UpdateItem"): (_late_turn, "TableUnavailable"),
+    ("SeePreviousExport", "dynamodb:GetItem"): (_export, "TableUnavailable"),
     ("KeepUndelivered", "sqs:SendMessage"): (_send_to("UndeliveredRequestsUrl"), "AccessDenied"),
     ("ReadExports", "s3:GetObject"): (_tabulate, "StorageDenied"),
     ("WriteTables", "s3:PutObject"): (_tabulate, "StorageDenied"),

@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -12,15 +13,18 @@ import pytest
 
 from local.cloud import LocalCloud
 from local.pingone_simulator import PingOneSimulator, Scenario
-from local.stack import ENVIRONMENT_ID, simulated_pingone
+from local.stack import ENVIRONMENT_ID, create_table, simulated_pingone
 from pingone_reports.bucket import Bucket
 from pingone_reports.config import Config
 from pingone_reports.connections import new_session
 from pingone_reports.credentials import AccessTokens
 from pingone_reports.errors import DownloadInterrupted
+from pingone_reports.export import Export
 from pingone_reports.fetch import fetch_report
 from pingone_reports.pingone import PingOne
+from pingone_reports.previous import PreviousExports
 from pingone_reports.request import ExportRequest
+from pingone_reports.table import Table
 from tests.unit.asking import export_of, secret_of
 
 # Several parts for each format.
@@ -39,6 +43,7 @@ _REQUEST = {
 def cloud() -> Iterator[LocalCloud]:
     with LocalCloud(log_name="test-fetch") as cloud:
         cloud.client("s3").create_bucket(Bucket="reports")
+        create_table(cloud, "coordination")
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("REQUESTS_CA_BUNDLE", str(cloud.ca_bundle))
             yield cloud
@@ -88,28 +93,54 @@ def test_gzip_lands_the_same_content_in_less(
         assert packed[name]["records"] == plain[name]["records"] == _SCENARIO.rows
 
 
+def test_a_second_try_is_told_what_the_first_one_published(
+    cloud: LocalCloud, simulator: PingOneSimulator
+) -> None:
+    with _pingone(simulator) as pingone:
+        export = _accepted(pingone)
+    first, again = (_fetch(cloud, simulator, "none", lambda: 900, export) for _ in range(2))
+
+    assert again == first
+    assert first["unchanged"] is False
+
+
+@contextmanager
+def _pingone(simulator: PingOneSimulator) -> Iterator[PingOne]:
+    with new_session() as session:
+        tokens = AccessTokens(
+            session, simulator.token_url(ENVIRONMENT_ID), lambda: secret_of(simulator)
+        )
+        yield PingOne(session, simulator.api_url, tokens)
+
+
+def _accepted(pingone: PingOne) -> Export:
+    """A report that is ready; there is no other export of it."""
+    created = pingone.create_exploration(ExportRequest.parse(_REQUEST, {}))
+    export = export_of(created["id"])
+    while pingone.read_exploration(ENVIRONMENT_ID, created["id"], "")["status"] != "SUCCESS":
+        time.sleep(0.1)
+    return replace(
+        export,
+        execution=replace(export.execution, name=created["id"]),
+        request=replace(export.request, filter=created["id"]),
+    )
+
+
 def _fetch(
     cloud: LocalCloud,
     simulator: PingOneSimulator,
     compression: str,
     seconds_left: Callable[[], float],
+    export: Export | None = None,
 ) -> dict[str, Any]:
-    """Fetch a new report of the simulator into the bucket, in an execution of its own."""
-    with new_session() as session:
-        tokens = AccessTokens(
-            session, simulator.token_url(ENVIRONMENT_ID), lambda: secret_of(simulator)
-        )
-        pingone = PingOne(session, simulator.api_url, tokens)
-        created = pingone.create_exploration(ExportRequest.parse(_REQUEST, {}))
-        export = export_of(created["id"])
-        export = replace(export, execution=replace(export.execution, name=created["id"]))
-        while pingone.read_exploration(ENVIRONMENT_ID, created["id"], "")["status"] != "SUCCESS":
-            time.sleep(0.1)
+    """Fetch a report of the simulator into the bucket."""
+    with new_session() as session, _pingone(simulator) as pingone:
         return fetch_report(
-            export,
+            export or _accepted(pingone),
             pingone,
             session,
             Bucket(cloud.client("s3"), "reports"),
+            PreviousExports(Table(cloud.client("dynamodb"), "coordination")),
             Config(
                 api_url=simulator.api_url,
                 token_url=simulator.token_url(ENVIRONMENT_ID),

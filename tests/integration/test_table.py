@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
@@ -14,8 +14,11 @@ from local.stack import create_table
 from pingone_reports.bookings import Bookings
 from pingone_reports.claims import Claims
 from pingone_reports.errors import StartInProgress, TableUnavailable
+from pingone_reports.export import Export
+from pingone_reports.previous import Previous, PreviousExports
 from pingone_reports.reattach import Once
 from pingone_reports.table import EXPIRY, Table
+from tests.unit.asking import export_of
 from tests.unit.turns import FakeCalendar
 
 _NOW = 1_772_330_400_000
@@ -83,6 +86,50 @@ class States:
     ) -> dict[str, Any]:
         assert includedData == "METADATA_ONLY"  # more may be encrypted
         return {"status": self.status.get(executionArn, "RUNNING")}
+
+
+class TestPreviousExports:
+    def export(self, **request: Any) -> Export:
+        export = export_of("")
+        return replace(export, request=replace(export.request, **request))
+
+    def manifest(self, created_at: str, records: int = 7) -> dict[str, Any]:
+        files = [
+            {"format": name, "contentSha256": name, "records": records} for name in ("csv", "json")
+        ]
+        return {"createdAt": created_at, "columns": ["userId"], "files": files}
+
+    def test_a_first_export_has_none(self, table: Table) -> None:
+        assert PreviousExports(table).of(self.export(report_name=str(uuid4()))) is None
+
+    def test_the_newest_is_remembered_whatever_is_published_last(self, table: Table) -> None:
+        previous, export = PreviousExports(table), self.export(report_name=str(uuid4()))
+        for day, records in ((2, 20), (3, 30), (1, 10)):
+            manifest = self.manifest(f"2026-03-0{day}T02:00:00.000Z", records)
+            previous.remember(export, manifest, "manifest.json")
+        assert previous.of(export) == Previous(
+            records=30, content_sha256={"csv": "csv", "json": "json"}, columns=["userId"]
+        )
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"report_name": "other"},
+            {"environment_id": str(uuid4())},
+            {"filter": "x" * 2000},
+            {"fields": ("userId",)},
+        ],
+    )
+    def test_only_of_the_same_report(self, table: Table, other: dict[str, Any]) -> None:
+        previous, name = PreviousExports(table), str(uuid4())
+        export = self.export(report_name=name)
+        previous.remember(export, self.manifest("2026-03-01T02:00:00.000Z"), "manifest.json")
+        assert previous.of(self.export(**{"report_name": name} | other)) is None
+        assert previous.of(self.export(report_name=name, correlation_id="other"))
+
+    def test_without_a_table_there_is_a_typed_error(self, missing_table: Table) -> None:
+        with pytest.raises(TableUnavailable, match="ResourceNotFound"):
+            PreviousExports(missing_table).of(self.export())
 
 
 class TestClaims:

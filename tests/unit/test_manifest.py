@@ -21,6 +21,7 @@ FILES = [
         content_bytes=1,
         content_sha256="0" * 64,
         records=0,
+        columns=("userId", "username"),
     ),
     LandedFile(
         format="json",
@@ -68,22 +69,23 @@ class TestFolder:
 
 class TestManifest:
     def test_it_keeps_to_its_schema(self) -> None:
-        manifest = manifest_of(EXPORT, EXPLORATION, "reports", FILES)
+        manifest = manifest_of(EXPORT, EXPLORATION, "reports", FILES, unchanged=False)
         assert faults("manifest", manifest) == []
         assert faults("export-completed", completed_event(manifest, "a/manifest.json")) == []
 
     def test_it_says_what_was_asked_and_what_landed(self) -> None:
-        manifest = manifest_of(EXPORT, EXPLORATION, "reports", FILES)
+        manifest = manifest_of(EXPORT, EXPLORATION, "reports", FILES, unchanged=False)
         assert manifest["fields"] == list(EXPORT.request.fields)
         assert manifest["filter"] == EXPORT.request.filter
         assert manifest["correlationId"] == "nightly-2026-03-01"
         assert manifest["executionArn"] == EXPORT.execution.arn
         assert manifest["bucket"] == "reports"
         assert [file["key"] for file in manifest["files"]] == ["a/devices.csv", "a/devices.json.gz"]
+        assert manifest["columns"] == ["userId", "username"]
 
     def test_it_says_how_fresh_the_data_can_be(self) -> None:
         """A cached file is two hours old, and the database 15 minutes behind."""
-        manifest = manifest_of(EXPORT, EXPLORATION, "reports", FILES)
+        manifest = manifest_of(EXPORT, EXPLORATION, "reports", FILES, unchanged=False)
         assert manifest["createdAt"] == "2023-10-16T11:51:26.000Z"
         assert manifest["dataNotBefore"] == "2023-10-16T09:36:26.000Z"
         assert manifest["dataNotAfter"] == "2023-10-16T11:51:31.600Z"
@@ -103,12 +105,14 @@ class TestManifest:
         """Certain is what is older than a file that PingOne may have kept."""
         time = changes_until and datetime.fromisoformat(changes_until)
         export = replace(EXPORT, request=replace(EXPORT.request, changes_until=time or None))
-        manifest = manifest_of(export, EXPLORATION, "reports", FILES)
+        manifest = manifest_of(export, EXPLORATION, "reports", FILES, unchanged=False)
         assert manifest["changesIncluded"] == included
         assert manifest["changesUntil"] == (time and f"{time:%Y-%m-%dT%H:%M:%S}.000Z")
         assert faults("manifest", manifest) == []
 
     def test_it_is_published_now(self) -> None:
-        published = manifest_of(EXPORT, EXPLORATION, "reports", FILES)["publishedAt"]
+        published = manifest_of(EXPORT, EXPLORATION, "reports", FILES, unchanged=False)[
+            "publishedAt"
+        ]
         age = datetime.now(UTC) - datetime.fromisoformat(published)
         assert timedelta(seconds=-1) < age < timedelta(seconds=10)

@@ -17,6 +17,7 @@ from pingone_reports.encrypted_zip import EncryptedZip
 from pingone_reports.errors import DownloadInterrupted
 from pingone_reports.export import Export
 from pingone_reports.gzip_framing import gzipped
+from pingone_reports.inspection import CsvInspector
 from pingone_reports.link_hosts import LinkHosts
 from pingone_reports.links import FreshLinks
 from pingone_reports.manifest import (
@@ -28,6 +29,7 @@ from pingone_reports.manifest import (
 )
 from pingone_reports.observability import measure
 from pingone_reports.pingone import PingOne
+from pingone_reports.previous import PreviousExports
 from pingone_reports.records import record_counter
 from pingone_reports.remote_file import RemoteFile
 
@@ -41,23 +43,55 @@ def fetch_report(
     pingone: PingOne,
     session: requests.Session,
     bucket: Bucket,
+    previous_exports: PreviousExports,
     config: Config,
     seconds_left: Callable[[], float],
 ) -> dict[str, Any]:
     """Publish the report's files and then its manifest; returns the completed event's detail.
 
     A second try of an execution that has published already publishes nothing again. Raises the
-    errors of the download, the zip and the bucket; then no file is visible that has no manifest,
-    but for the moment between the files' commit and the manifest's.
+    errors of the download, the zip, the bucket and the table; then no file is visible that has no
+    manifest, but for the moment between the files' commit and the manifest's.
     """
     began = time.monotonic()
     folder = export_folder(export, config.key_prefix)
     manifest_key = f"{folder}{MANIFEST}"
-    if published := bucket.read_json(manifest_key):
-        return completed_event(published, manifest_key)
+    manifest = bucket.read_json(manifest_key)
+    if not manifest:
+        previous = previous_exports.of(export)
+        links = FreshLinks(pingone, export, LinkHosts(config.link_hosts), seconds_left)
+        landed = _land(export, folder, links, session, bucket, config, seconds_left)
+        unchanged = previous is not None and previous.has_content_of(landed)
+        manifest = manifest_of(export, links.exploration, bucket.name, landed, unchanged=unchanged)
+        if bucket.create_json(manifest_key, manifest):
+            measure(
+                export,
+                {
+                    "ExportsCompleted": 1,
+                    "Bytes": sum(file.bytes for file in landed),
+                    # Each format holds all of them.
+                    "Records": max(file.records for file in landed),
+                    "SecondsFetching": time.monotonic() - began,
+                },
+            )
+        else:
+            manifest = bucket.read_json(manifest_key) or manifest
+    previous_exports.remember(export, manifest, manifest_key)
+    return completed_event(manifest, manifest_key)
+
+
+def _land(
+    export: Export,
+    folder: str,
+    links: FreshLinks,
+    session: requests.Session,
+    bucket: Bucket,
+    config: Config,
+    seconds_left: Callable[[], float],
+) -> list[LandedFile]:
+    """Download the report's files into a folder: all of them or none."""
     # Of a try before this one that was cut off; if it runs on, it cannot finish any more.
     bucket.abort_uploads(folder)
-    links = FreshLinks(pingone, export, LinkHosts(config.link_hosts), seconds_left)
     stop = threading.Event()
     with ExitStack() as stack:
         formats = export.request.formats
@@ -85,22 +119,7 @@ def fetch_report(
             file.result()
         for upload in uploads.values():
             upload.commit()
-    landed = [file.result() for file in files]
-    manifest = manifest_of(export, links.exploration, bucket.name, landed)
-    if bucket.create_json(manifest_key, manifest):
-        measure(
-            export,
-            {
-                "ExportsCompleted": 1,
-                "Bytes": sum(file.bytes for file in landed),
-                # Each format holds all of them.
-                "Records": max(file.records for file in landed),
-                "SecondsFetching": time.monotonic() - began,
-            },
-        )
-    else:
-        manifest = bucket.read_json(manifest_key) or manifest
-    return completed_event(manifest, manifest_key)
+    return [file.result() for file in files]
 
 
 @dataclass(frozen=True)
@@ -118,6 +137,7 @@ class _Download:
     def run(self, upload: Upload) -> LandedFile:
         content, records = _Measure(), record_counter(self.format)
         landed = _Measure() if self.gzip else content
+        inspector = CsvInspector(count_repeated_ids=False) if self.format == "csv" else None
         with RemoteFile(self.session, self, self.seconds_left) as remote:
             zipped = EncryptedZip(
                 remote, self.links.zip_password, f".{self.format}", self.max_bytes
@@ -127,6 +147,8 @@ class _Download:
                     raise DownloadInterrupted("The export's other file failed.")
                 content.update(piece.plain)
                 records.update(piece.plain)
+                if inspector:
+                    inspector.update(piece.plain)
                 if self.gzip:
                     landed.update(piece.deflated)
                 upload.write(piece.deflated if self.gzip else piece.plain)
@@ -139,6 +161,8 @@ class _Download:
             content_bytes=content.bytes,
             content_sha256=content.sha256.hexdigest(),
             records=records.finish(),
+            repeated_ids=inspector.finish() if inspector else 0,
+            columns=inspector.columns if inspector else (),
         )
 
     def current(self) -> str:

@@ -17,7 +17,9 @@ MANIFEST = "manifest.json"
 class LandedFile:
     """A file in the bucket: its size in bytes, its SHA-256 in hex, and the records in it.
 
-    The content's size and hash are those of what the file unpacks to, if it is compressed.
+    The content's size and hash are those of what the file unpacks to, if it is compressed. Columns
+    are those of a CSV file's header; repeated ids are the device ids in it that came before, if
+    they were counted.
     """
 
     format: str
@@ -27,6 +29,8 @@ class LandedFile:
     content_bytes: int
     content_sha256: str
     records: int
+    columns: tuple[str, ...] = ()
+    repeated_ids: int = 0
 
     def to_document(self) -> dict[str, Any]:
         """Its entry in the manifest."""
@@ -51,7 +55,12 @@ def export_folder(export: Export, key_prefix: str) -> str:
 
 
 def manifest_of(
-    export: Export, exploration: Exploration, bucket: str, files: Sequence[LandedFile]
+    export: Export,
+    exploration: Exploration,
+    bucket: str,
+    files: Sequence[LandedFile],
+    *,
+    unchanged: bool,
 ) -> dict[str, Any]:
     """The manifest document; see events/export-completed.schema.json."""
     changes_until = export.request.changes_until
@@ -70,6 +79,8 @@ def manifest_of(
         "changesIncluded": changes_included(changes_until, exploration.created_at),
         "bucket": bucket,
         "files": [file.to_document() for file in files],
+        "columns": next((list(file.columns) for file in files if file.columns), []),
+        "unchanged": unchanged,
         "correlationId": export.request.correlation_id,
         "executionArn": export.execution.arn,
         "publishedAt": _utc(datetime.now(UTC)),

@@ -21,6 +21,7 @@ from pingone_reports.table import Table
 if TYPE_CHECKING:
     from pingone_reports.bucket import Bucket
     from pingone_reports.claims import Claims
+    from pingone_reports.previous import PreviousExports
     from pingone_reports.reattach import Once
 
 _LASTING_SECRET_ERRORS = {
@@ -85,8 +86,16 @@ def clock() -> float:
 
 @cache
 def table() -> Table:
-    """The table of turns, idempotency keys and starts."""
+    """The table of turns, idempotency keys, starts and previous exports."""
     return Table(boto3.client("dynamodb"), config().table)
+
+
+@cache
+def previous_exports() -> "PreviousExports":
+    """What the newest export of each report landed."""
+    from pingone_reports.previous import PreviousExports
+
+    return PreviousExports(table())
 
 
 @cache

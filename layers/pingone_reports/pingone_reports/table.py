@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pingone_reports.aws_errors import code_of
+from pingone_reports.aws_errors import AWS_ERRORS, code_of
 from pingone_reports.errors import TableUnavailable
 
 KEY = "id"
@@ -62,6 +62,16 @@ class Table:
                 f"DynamoDB cannot be reached ({type(error).__name__})."
             ) from None
         return _item(answer["Attributes"])
+
+    def get(self, key: str) -> Item | None:
+        """An item as it is now, if there is one. Raises TableUnavailable."""
+        try:
+            answer = self.client.get_item(
+                TableName=self.name, Key={KEY: {"S": key}}, ConsistentRead=True
+            )
+        except AWS_ERRORS as error:
+            raise TableUnavailable(f"DynamoDB did not give an item ({code_of(error)}).") from None
+        return _item(answer["Item"]) if "Item" in answer else None
 
 
 def _item(attributes: Mapping[str, Mapping[str, str]]) -> Item:

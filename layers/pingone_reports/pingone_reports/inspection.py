@@ -1,0 +1,106 @@
+"""Looking into a CSV report while it streams by: its columns, and device ids that come again."""
+
+import csv
+import io
+from array import array
+
+# A first row that is longer is no header.
+_MOST_HEADER_BYTES = 65_536
+
+_DEVICE_ID = "deviceid"
+# What ends a value or a row, as bytes that are in no device id.
+_HIDDEN = bytes.maketrans(b",\n\r", b"\0\1\2")
+
+
+def loose(name: str) -> str:
+    """A name without what is spelling only: PingOne does not document how its header spells."""
+    return "".join(filter(str.isalnum, name)).casefold()
+
+
+class CsvInspector:
+    """Reads the header of an RFC 4180 CSV and, where wanted, counts the device ids that repeat.
+
+    Where not, all that follows the header costs nothing.
+    """
+
+    def __init__(self, *, count_repeated_ids: bool) -> None:
+        self.columns: tuple[str, ...] = ()
+        self._count_repeated_ids = count_repeated_ids
+        self._head: bytes | None = b""
+        self._ids: _RepeatedIds | None = None
+
+    def update(self, chunk: bytes) -> None:
+        """Take the next bytes of the file."""
+        if self._head is not None:
+            self._head += chunk
+            end = _end_of_row(self._head)
+            if not end and len(self._head) <= _MOST_HEADER_BYTES:
+                return
+            chunk = self._head[end:]
+            self._read_header(end)
+        if self._ids:
+            self._ids.update(chunk)
+
+    def finish(self) -> int:
+        """The number of device ids that repeat an earlier one, if they were counted."""
+        if self._head is not None:
+            self._read_header(len(self._head))
+        return self._ids.finish() if self._ids else 0
+
+    def _read_header(self, end: int) -> None:
+        text = (self._head or b"")[:end].decode("utf-8-sig", errors="replace")
+        self._head = None
+        self.columns = tuple(next(csv.reader(io.StringIO(text, newline="")), ()))
+        names = [loose(name) for name in self.columns]
+        if self._count_repeated_ids and _DEVICE_ID in names:
+            self._ids = _RepeatedIds(names.index(_DEVICE_ID))
+
+
+class _RepeatedIds:
+    """Counts repeated values of one column: a hash of 8 bytes a record is kept, and no id.
+
+    Two of ten million ids have the same hash once in 370,000 reports.
+    """
+
+    def __init__(self, column: int) -> None:
+        self._column = column
+        self._hashes = [array("q") for _ in range(256)]
+        self._rest = b""
+        self._quoted = False
+
+    def update(self, chunk: bytes) -> None:
+        if self._quoted or b'"' in chunk:
+            chunk = self._without_quotes(chunk)
+        lines = (self._rest + chunk).replace(b"\r\n", b"\n").split(b"\n")
+        self._rest = lines.pop()
+        self._keep(lines)
+
+    def finish(self) -> int:
+        self._keep([self._rest])
+        return sum(len(hashes) - len(set(hashes)) for hashes in self._hashes)
+
+    def _without_quotes(self, chunk: bytes) -> bytes:
+        """The chunk with commas and newlines of its structure alone."""
+        if self._quoted:
+            chunk = b'"' + chunk
+        runs = chunk.split(b'"')
+        self._quoted = len(runs) % 2 == 0
+        runs[1::2] = [run.translate(_HIDDEN) for run in runs[1::2]]
+        return b"".join(runs)
+
+    def _keep(self, lines: list[bytes]) -> None:
+        column, append = self._column, [hashes.append for hashes in self._hashes]
+        for line in lines:
+            values = line.split(b",", column + 1)
+            # A user without a device has no id; nor has the nothing behind the last newline.
+            if len(values) > column and (device_id := values[column]):
+                hashed = hash(device_id)
+                append[hashed & 255](hashed)
+
+
+def _end_of_row(data: bytes) -> int:
+    """Where the first row ends, behind its newline; 0 if it does not yet."""
+    at = data.find(b"\n")
+    while at >= 0 and data.count(b'"', 0, at) % 2:
+        at = data.find(b"\n", at + 1)
+    return at + 1
