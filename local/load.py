@@ -169,6 +169,8 @@ class _Run:
             compression="none",
             polling_limit_seconds=1800,
             max_report_bytes=10**9,
+            max_record_drop_percent=50,
+            count_repeated_ids=False,
             request_defaults={},
         )
 

@@ -120,10 +120,15 @@ class DevicesReport:
         *,
         seed: int = 0,
         day: int | None = None,
+        repeated: int = 0,
     ) -> None:
-        """On a `day`, the first block's rows are as days.py tells."""
+        """On a `day`, the first block's rows are as days.py tells.
+
+        So many rows of the last block are `repeated` at its end, in place of others.
+        """
         self._rows = rows
         self._day = day
+        self._repeated = repeated
         self._fields = tuple(fields)
         # A pool a column, reused by every block: fast, and longer than what deflate looks back at,
         # so the file compresses like a real one.
@@ -170,6 +175,8 @@ class DevicesReport:
                     column = [
                         f"{quote}{row:08x}{tail}{quote}" for row, tail in enumerate(column, start)
                     ]
+                if start + count == self._rows and self._repeated:
+                    column = column[: -self._repeated] + column[: self._repeated]
                 columns.append(column)
             rows = zip(*columns, strict=True)
             yield rows if self._day is None or start else self._on_day(self._day, rows, encode)

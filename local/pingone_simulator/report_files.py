@@ -36,10 +36,11 @@ def make_report_files(
         key = f"{name}.{format_}.zip"
         data = report_content(
             format_,
-            scenario.rows,
-            tuple(fields),
+            scenario.rows if format_ == "csv" or scenario.json_rows is None else scenario.json_rows,
+            scenario.columns or tuple(fields),
             scenario.seed,
             scenario.day,
+            scenario.repeated_rows,
             scenario.csv_line_end,
             scenario.json_shape,
         )
@@ -84,10 +85,11 @@ def report_content(
     fields: tuple[str, ...],
     seed: int,
     day: int | None,
+    repeated_rows: int,
     csv_line_end: str,
     json_shape: JsonShape,
 ) -> bytes:
     """What is zipped."""
-    report = DevicesReport(rows, fields, seed=seed, day=day)
+    report = DevicesReport(rows, fields, seed=seed, day=day, repeated=repeated_rows)
     blocks = report.csv_blocks(csv_line_end) if format_ == "csv" else report.json_blocks(json_shape)
     return b"".join(block.encode() for block in blocks)

@@ -29,6 +29,12 @@ class Scenario:
     seed: int = 0
     day: int | None = None
     """Which of the days of days.py it is, if any."""
+    columns: tuple[str, ...] = ()
+    """In place of the fields that were asked for."""
+    repeated_rows: int = 0
+    """The last rows, of at most one block, which are the first ones again."""
+    json_rows: int | None = None
+    """If the JSON file has another number of rows."""
     csv_line_end: Literal["\r\n", "\n"] = "\r\n"
     json_shape: JsonShape = "array"
 

@@ -129,6 +129,11 @@ def _unfinished_export(bench: Bench, _role: str) -> str:
     return "" if ended.error == "CorruptZip" else f"{ended.error}: {ended.message}"
 
 
+def _quarantined_export(bench: Bench, _role: str) -> str:
+    ended = bench.export(Scenario(rows=0))
+    return "" if ended.error == "QualityGateFailed" else f"{ended.error}: {ended.message}"
+
+
 def _rejected_export(bench: Bench, _role: str) -> str:
     ended = bench.export(Scenario(faults=(Fault("create", Answer(400), times=None),)))
     return "" if ended.error == "ReportRejected" else f"{ended.error}: {ended.message}"
@@ -240,6 +245,14 @@ _SHOWN_BY: dict[tuple[str, str], tuple[Callable[[Bench, str], str], str]] = {
     ("ReadCredentials", "secretsmanager:GetSecretValue"): (_export, "InvalidSecret"),
     ("WriteExports", "s3:PutObject"): (_export, "StorageDenied"),
     ("WriteExports", "s3:AbortMultipartUpload"): (_unfinished_export, "StorageDenied"),
+    ("QuarantineExports", "s3:PutObject"): (_quarantined_export, "StorageDenied"),
+    ("QuarantineExports", "s3:AbortMultipartUpload"): (
+        _simulate(
+            lambda bench, role: f"{_bucket(bench, role)}/pingone/quarantine/report=x",
+            "s3:AbortMultipartUpload",
+        ),
+        "implicitDeny",
+    ),
     ("ReadManifest", "s3:GetObject"): (_export, "StorageDenied"),
     ("TellMissingFromForbidden", "s3:ListBucket"): (
         _simulate(_bucket, "s3:ListBucket"),

@@ -57,12 +57,17 @@ def test_the_files_asked_for_land(exporter: Exporter, formats: list[str]) -> Non
         pytest.param(Scenario(rows=_ROWS, zip64=True), id="zip64"),
         pytest.param(Scenario(rows=_ROWS, json_shape="object"), id="JSON object with a list"),
         pytest.param(Scenario(rows=_ROWS, json_shape="lines"), id="JSON, an object a line"),
-        pytest.param(Scenario(rows=0), id="no records"),
         pytest.param(Scenario(rows=150_000), id="many parts"),
     ],
 )
 def test_every_kind_of_zip_lands(exporter: Exporter, scenario: Scenario) -> None:
     _assert_landed(exporter.run(scenario), ["csv", "json"])
+
+
+def test_a_filter_may_find_nothing(exporter: Exporter) -> None:
+    ended = exporter.run(Scenario(rows=0), filter='(deviceStatus eq "BLOCKED")')
+
+    _assert_landed(ended, ["csv", "json"])
 
 
 def test_links_that_arrive_expired_are_asked_for_again(

@@ -122,7 +122,7 @@ def _accepted(pingone: PingOne) -> Export:
     return replace(
         export,
         execution=replace(export.execution, name=created["id"]),
-        request=replace(export.request, filter=created["id"]),
+        request=replace(export.request, fields=(), filter=created["id"]),
     )
 
 
@@ -152,6 +152,8 @@ def _fetch(
                 compression=compression,
                 polling_limit_seconds=1800,
                 max_report_bytes=10**9,
+                max_record_drop_percent=50,
+                count_repeated_ids=False,
                 request_defaults={},
             ),
             seconds_left,

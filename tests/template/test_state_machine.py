@@ -256,7 +256,8 @@ class TestErrors:
         lasting = {
             "InvalidRequest", "InvalidConfiguration", "InvalidSecret", "Unauthorized",
             "AccessDenied", "ReportRejected", "ReportFailed", "ReportExpired", "DeadlineExceeded",
-            "WrongPassword", "UntrustedCertificate", "UnexpectedError", "ExportError",
+            "WrongPassword", "UntrustedCertificate", "QualityGateFailed", "UnexpectedError",
+            "ExportError",
         }  # fmt: skip
         retried = {error for rule in STATES[name]["Retry"] for error in rule["ErrorEquals"]}
         assert not retried & lasting

@@ -261,7 +261,7 @@ class TestPermissions:
                 continue
             for pattern in resource_patterns(statement["Resource"]):
                 # A star stands for exports or tables below the prefix, or for executions alone.
-                named = re.sub(r"/\$\{Prefix\}(report=|tables/)\*", "", pattern)
+                named = re.sub(r"/\$\{Prefix\}(quarantine/)?(report=|tables/)\*", "", pattern)
                 assert "*" not in named.removesuffix("-export-report:*")
 
     @pytest.mark.parametrize("name", ROLES)
@@ -282,6 +282,8 @@ class TestPermissions:
         assert touching == {
             ("FetchReportRole", "s3:PutObject", "report=*"),
             ("FetchReportRole", "s3:AbortMultipartUpload", "report=*"),
+            ("FetchReportRole", "s3:PutObject", "quarantine/report=*"),
+            ("FetchReportRole", "s3:AbortMultipartUpload", "quarantine/report=*"),
             ("FetchReportRole", "s3:GetObject", "report=*/manifest.json"),
             ("FetchReportRole", "s3:ListBucket", ""),
             ("FetchReportRole", "s3:ListBucketMultipartUploads", ""),
@@ -548,7 +550,7 @@ class TestWiring:
                 },
             )
         ]
-        assert [rule["Id"] for rule in rules[2:]] == ["ExpireQueryResults"]
+        assert [rule["Id"] for rule in rules[2:]] == ["ExpireQuarantine", "ExpireQueryResults"]
 
     def test_the_outputs_are_what_a_user_needs_next(self) -> None:
         assert set(TEMPLATE["Outputs"]) == {

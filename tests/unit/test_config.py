@@ -20,6 +20,8 @@ VARIABLES = {
     "COMPRESSION": "gzip",
     "POLLING_LIMIT_SECONDS": "1800",
     "MAX_REPORT_MEGABYTES": "20000",
+    "MAX_RECORD_DROP_PERCENT": "50",
+    "QUALITY_GATE": "thorough",
     "REPORT_NAME": "devices",
     "REPORT_FIELDS": "userId,username",
     "REPORT_FILTER": '(mfaEnabled eq "true")',
@@ -39,12 +41,15 @@ def test_every_variable_is_read() -> None:
         compression="gzip",
         polling_limit_seconds=1800,
         max_report_bytes=20_000_000_000,
+        max_record_drop_percent=50,
+        count_repeated_ids=True,
         request_defaults={
             "environmentId": VARIABLES["PINGONE_ENVIRONMENT_ID"],
             "reportName": "devices",
             "fields": ["userId", "username"],
             "filter": '(mfaEnabled eq "true")',
             "formats": ["csv", "json"],
+            "skipQualityGate": False,
         },
     )
 
@@ -60,6 +65,12 @@ def test_its_defaults_are_a_whole_request_but_for_the_correlation_id() -> None:
     }
 
 
+def test_without_a_gate_a_request_skips_it() -> None:
+    config = Config.from_environment(VARIABLES | {"QUALITY_GATE": "disabled"})
+    assert config.request_defaults["skipQualityGate"] is True
+    assert not config.count_repeated_ids
+
+
 @pytest.mark.parametrize("name", VARIABLES)
 def test_a_missing_variable_is_named(name: str) -> None:
     variables = {other: value for other, value in VARIABLES.items() if other != name}
@@ -67,7 +78,9 @@ def test_a_missing_variable_is_named(name: str) -> None:
         Config.from_environment(variables)
 
 
-@pytest.mark.parametrize("name", ["POLLING_LIMIT_SECONDS", "MAX_REPORT_MEGABYTES"])
+@pytest.mark.parametrize(
+    "name", ["POLLING_LIMIT_SECONDS", "MAX_REPORT_MEGABYTES", "MAX_RECORD_DROP_PERCENT"]
+)
 @pytest.mark.parametrize("value", ["", "half an hour", "-1", "1.5"])
 def test_what_is_no_whole_number_is_named(name: str, value: str) -> None:
     with pytest.raises(InvalidConfiguration, match=re.escape(f"{name} is no whole number")):

@@ -7,7 +7,14 @@ import pytest
 
 from pingone_reports.exploration import Exploration
 from pingone_reports.export import Export
-from pingone_reports.manifest import LandedFile, completed_event, export_folder, manifest_of
+from pingone_reports.manifest import (
+    LandedFile,
+    completed_event,
+    export_folder,
+    manifest_of,
+    quarantine_folder,
+    quarantine_of,
+)
 from tests.unit.documents import faults, polling_answer, sample
 
 EXPORT = Export.from_state(sample("check-report-input")["export"])
@@ -67,6 +74,18 @@ class TestFolder:
         )
 
 
+class TestQuarantine:
+    def test_it_lies_beside_the_exports(self) -> None:
+        assert quarantine_folder(EXPORT, "pingone") == f"pingone/quarantine/{FOLDER}"
+        assert quarantine_folder(EXPORT, "") == f"quarantine/{FOLDER}"
+
+    def test_it_is_no_manifest_and_says_why(self) -> None:
+        quarantine = quarantine_of(EXPORT, EXPLORATION, "reports", FILES, ["it is empty"])
+        assert quarantine["reasons"] == ["it is empty"]
+        assert faults("quarantine", quarantine) == []
+        assert faults("manifest", quarantine)
+
+
 class TestManifest:
     def test_it_keeps_to_its_schema(self) -> None:
         manifest = manifest_of(EXPORT, EXPLORATION, "reports", FILES, unchanged=False)
@@ -109,6 +128,13 @@ class TestManifest:
         assert manifest["changesIncluded"] == included
         assert manifest["changesUntil"] == (time and f"{time:%Y-%m-%dT%H:%M:%S}.000Z")
         assert faults("manifest", manifest) == []
+
+    @pytest.mark.parametrize(("skip", "gate"), [(False, "passed"), (True, "skipped")])
+    def test_it_says_whether_the_gate_was_skipped(self, skip: bool, gate: str) -> None:
+        export = replace(EXPORT, request=replace(EXPORT.request, skip_quality_gate=skip))
+        manifest = manifest_of(export, EXPLORATION, "reports", FILES, unchanged=True)
+        assert manifest["qualityGate"] == gate
+        assert manifest["unchanged"] is True
 
     def test_it_is_published_now(self) -> None:
         published = manifest_of(EXPORT, EXPLORATION, "reports", FILES, unchanged=False)[

@@ -22,6 +22,7 @@ DEFAULTS: dict[str, Any] = {
     "correlationId": "5f2c1c1e-3a6f-4a57-9c39-0c1d6c8b7e21",
     "idempotencyKey": None,
     "changesUntil": None,
+    "skipQualityGate": False,
 }
 OVERRIDES: dict[str, Any] = {
     "environmentId": "11111111-2222-3333-4444-555555555555",
@@ -32,6 +33,7 @@ OVERRIDES: dict[str, Any] = {
     "correlationId": "ticket/42:a+b=c@d._-",
     "idempotencyKey": "event/42",
     "changesUntil": "2026-03-01T01:30:00+00:00",
+    "skipQualityGate": True,
 }
 
 
@@ -135,6 +137,8 @@ class TestRefusals:
             ("changesUntil", "2026-02-30T02:00:00Z", "ISO 8601"),
             ("changesUntil", "2999-01-01T00:00:00Z", "at most an hour from now"),
             ("changesUntil", 1772330400, "ISO 8601"),
+            ("skipQualityGate", "true", "true or false"),
+            ("skipQualityGate", 1, "true or false"),
         ],
     )
     def test_a_wrong_value_is_told_its_field_and_what_is_allowed(
@@ -176,6 +180,7 @@ _RIGHT: dict[str, st.SearchStrategy[Any]] = {
     | st.datetimes(datetime(2000, 1, 2), datetime(2026, 1, 1), timezones=st.timezones()).map(
         lambda time: time.replace(microsecond=0).isoformat()
     ),
+    "skipQualityGate": st.booleans(),
 }
 _NEARLY_RIGHT: dict[str, st.SearchStrategy[Any]] = {
     "environmentId": st.uuids().map(lambda uuid: f"{uuid}\n".upper()),
@@ -190,6 +195,7 @@ _NEARLY_RIGHT: dict[str, st.SearchStrategy[Any]] = {
         r"\A20[012][0-5]-[01][0-9]-[0123][0-9][T ][0-9]{2}:[0-9]{2}"
         r"(:[0-6][0-9])?[.1]?(Z|[+-]00:00)?\n?\Z"
     ),
+    "skipQualityGate": st.sampled_from(["true", 0, 1, None]),
 }
 _FIELDS = {name: _RIGHT[name] | _NEARLY_RIGHT[name] | _JSON for name in DEFAULTS}
 _REQUESTS = st.fixed_dictionaries(

@@ -26,6 +26,8 @@ class Config:
     compression: str
     polling_limit_seconds: int
     max_report_bytes: int
+    max_record_drop_percent: int
+    count_repeated_ids: bool
     request_defaults: Mapping[str, Any]
 
     @classmethod
@@ -56,11 +58,14 @@ class Config:
             compression=text("COMPRESSION"),
             polling_limit_seconds=number("POLLING_LIMIT_SECONDS"),
             max_report_bytes=number("MAX_REPORT_MEGABYTES") * 1_000_000,
+            max_record_drop_percent=number("MAX_RECORD_DROP_PERCENT"),
+            count_repeated_ids=text("QUALITY_GATE") == "thorough",
             request_defaults={
                 "environmentId": text("PINGONE_ENVIRONMENT_ID"),
                 "reportName": text("REPORT_NAME"),
                 "fields": words("REPORT_FIELDS"),
                 "filter": text("REPORT_FILTER"),
                 "formats": words("REPORT_FORMATS"),
+                "skipQualityGate": text("QUALITY_GATE") == "disabled",
             },
         )

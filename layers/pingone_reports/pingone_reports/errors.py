@@ -153,3 +153,7 @@ class ReportTooLarge(ExportError):
 
 class InvalidReport(ExportError):
     """Raised when the decrypted file is not the CSV or JSON text that it should be."""
+
+
+class QualityGateFailed(ExportError):
+    """Raised when a report is whole but doubtful, and was put into quarantine."""

@@ -3,10 +3,11 @@
 import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import requests
@@ -14,7 +15,7 @@ import requests
 from pingone_reports.bucket import Bucket, Upload
 from pingone_reports.config import Config
 from pingone_reports.encrypted_zip import EncryptedZip
-from pingone_reports.errors import DownloadInterrupted
+from pingone_reports.errors import DownloadInterrupted, QualityGateFailed
 from pingone_reports.export import Export
 from pingone_reports.gzip_framing import gzipped
 from pingone_reports.inspection import CsvInspector
@@ -22,14 +23,18 @@ from pingone_reports.link_hosts import LinkHosts
 from pingone_reports.links import FreshLinks
 from pingone_reports.manifest import (
     MANIFEST,
+    QUARANTINE,
     LandedFile,
     completed_event,
     export_folder,
     manifest_of,
+    quarantine_folder,
+    quarantine_of,
 )
 from pingone_reports.observability import measure
 from pingone_reports.pingone import PingOne
 from pingone_reports.previous import PreviousExports
+from pingone_reports.quality import doubts
 from pingone_reports.records import record_counter
 from pingone_reports.remote_file import RemoteFile
 
@@ -51,7 +56,8 @@ def fetch_report(
 
     A second try of an execution that has published already publishes nothing again. Raises the
     errors of the download, the zip, the bucket and the table; then no file is visible that has no
-    manifest, but for the moment between the files' commit and the manifest's.
+    manifest, but for the moment between the files' commit and the manifest's. Raises
+    QualityGateFailed when the report is doubtful and lies in quarantine.
     """
     began = time.monotonic()
     folder = export_folder(export, config.key_prefix)
@@ -60,7 +66,16 @@ def fetch_report(
     if not manifest:
         previous = previous_exports.of(export)
         links = FreshLinks(pingone, export, LinkHosts(config.link_hosts), seconds_left)
-        landed = _land(export, folder, links, session, bucket, config, seconds_left)
+        land = partial(_land, export, links, session, bucket, config, seconds_left)
+
+        def doubts_about(files: Sequence[LandedFile]) -> list[str]:
+            if export.request.skip_quality_gate:
+                return []
+            return doubts(export.request, files, previous, config.max_record_drop_percent)
+
+        landed, reasons = land(folder, doubts_about)
+        if reasons:
+            raise _quarantined(export, links, bucket, config, land, reasons)
         unchanged = previous is not None and previous.has_content_of(landed)
         manifest = manifest_of(export, links.exploration, bucket.name, landed, unchanged=unchanged)
         if bucket.create_json(manifest_key, manifest):
@@ -82,14 +97,18 @@ def fetch_report(
 
 def _land(
     export: Export,
-    folder: str,
     links: FreshLinks,
     session: requests.Session,
     bucket: Bucket,
     config: Config,
     seconds_left: Callable[[], float],
-) -> list[LandedFile]:
-    """Download the report's files into a folder: all of them or none."""
+    folder: str,
+    doubts_about: Callable[[Sequence[LandedFile]], list[str]],
+) -> tuple[list[LandedFile], list[str]]:
+    """Download the report's files into a folder: all of them, or none if there are doubts.
+
+    Returns them and the doubts.
+    """
     # Of a try before this one that was cut off; if it runs on, it cannot finish any more.
     bucket.abort_uploads(folder)
     stop = threading.Event()
@@ -106,7 +125,16 @@ def _land(
             for name in formats
         }
         downloads = {
-            name: _Download(name, gzip, links, session, config.max_report_bytes, seconds_left, stop)
+            name: _Download(
+                name,
+                gzip,
+                links,
+                session,
+                config.max_report_bytes,
+                config.count_repeated_ids and not export.request.skip_quality_gate,
+                seconds_left,
+                stop,
+            )
             for name in formats
         }
         with ThreadPoolExecutor(len(formats)) as pool:
@@ -117,9 +145,37 @@ def _land(
             stop.set()
         for file in failed or files:
             file.result()
-        for upload in uploads.values():
-            upload.commit()
-    return [file.result() for file in files]
+        landed = [file.result() for file in files]
+        if not (reasons := doubts_about(landed)):
+            for upload in uploads.values():
+                upload.commit()
+    return landed, reasons
+
+
+def _quarantined(
+    export: Export,
+    links: FreshLinks,
+    bucket: Bucket,
+    config: Config,
+    land: Callable[..., tuple[list[LandedFile], list[str]]],
+    reasons: list[str],
+) -> QualityGateFailed:
+    """Put a doubtful report into quarantine; returns what is to be raised.
+
+    It is downloaded a second time, because S3 fixes the key of an upload when it begins. To move it
+    would show it at the key that readers and notifications look at, leave versions of it there, and
+    need a role that may delete exports.
+    """
+    folder = quarantine_folder(export, config.key_prefix)
+    landed, _ = land(folder, lambda _: [])
+    bucket.create_json(
+        f"{folder}{QUARANTINE}",
+        quarantine_of(export, links.exploration, bucket.name, landed, reasons),
+    )
+    return QualityGateFailed(
+        f"The report was kept back: {'; '.join(reasons)}. It is in s3://{bucket.name}/{folder} and "
+        'nowhere else. If it is right, export again with "skipQualityGate": true.'
+    )
 
 
 @dataclass(frozen=True)
@@ -131,13 +187,18 @@ class _Download:
     links: FreshLinks
     session: requests.Session
     max_bytes: int
+    count_repeated_ids: bool
     seconds_left: Callable[[], float]
     stop: threading.Event
 
     def run(self, upload: Upload) -> LandedFile:
         content, records = _Measure(), record_counter(self.format)
         landed = _Measure() if self.gzip else content
-        inspector = CsvInspector(count_repeated_ids=False) if self.format == "csv" else None
+        inspector = (
+            CsvInspector(count_repeated_ids=self.count_repeated_ids)
+            if self.format == "csv"
+            else None
+        )
         with RemoteFile(self.session, self, self.seconds_left) as remote:
             zipped = EncryptedZip(
                 remote, self.links.zip_password, f".{self.format}", self.max_bytes

@@ -53,7 +53,7 @@ class CsvInspector:
         self.columns = tuple(next(csv.reader(io.StringIO(text, newline="")), ()))
         names = [loose(name) for name in self.columns]
         if self._count_repeated_ids and _DEVICE_ID in names:
-            self._ids = _RepeatedIds(names.index(_DEVICE_ID))
+            self._ids = _RepeatedIds(names.index(_DEVICE_ID), len(names))
 
 
 class _RepeatedIds:
@@ -62,22 +62,29 @@ class _RepeatedIds:
     Two of ten million ids have the same hash once in 370,000 reports.
     """
 
-    def __init__(self, column: int) -> None:
-        self._column = column
+    def __init__(self, column: int, columns: int) -> None:
+        self._before, self._after = column, columns - 1 - column
         self._hashes = [array("q") for _ in range(256)]
         self._rest = b""
         self._quoted = False
+        self._carriage = b""
 
     def update(self, chunk: bytes) -> None:
         if self._quoted or b'"' in chunk:
             chunk = self._without_quotes(chunk)
-        lines = (self._rest + chunk).replace(b"\r\n", b"\n").split(b"\n")
+        lines = (self._rest + chunk).split(b"\n")
         self._rest = lines.pop()
-        self._keep(lines)
+        if lines:
+            self._keep(lines)
+            self._carriage = b"\r" if lines[-1].endswith(b"\r") else b""
 
     def finish(self) -> int:
-        self._keep([self._rest])
-        return sum(len(hashes) - len(set(hashes)) for hashes in self._hashes)
+        self._keep([self._rest + self._carriage])
+        repeated = sum(len(hashes) - len(set(hashes)) for hashes in self._hashes)
+        # A user without a device has no id.
+        for nothing in map(hash, (b"", b"\r")):
+            repeated -= max(self._hashes[nothing & 255].count(nothing) - 1, 0)
+        return repeated
 
     def _without_quotes(self, chunk: bytes) -> bytes:
         """The chunk with commas and newlines of its structure alone."""
@@ -89,13 +96,24 @@ class _RepeatedIds:
         return b"".join(runs)
 
     def _keep(self, lines: list[bytes]) -> None:
-        column, append = self._column, [hashes.append for hashes in self._hashes]
-        for line in lines:
-            values = line.split(b",", column + 1)
-            # A user without a device has no id; nor has the nothing behind the last newline.
-            if len(values) > column and (device_id := values[column]):
-                hashed = hash(device_id)
-                append[hashed & 255](hashed)
+        # All but the last column's ids come without the carriage return that ends a row. From the
+        # nearer end of a row, the fewest values are taken apart.
+        before, after = self._before, self._after
+        if before <= after:
+            ids = [
+                values[before]
+                for line in lines
+                if len(values := line.split(b",", before + 1)) > before
+            ]
+        else:
+            ids = [
+                values[1]
+                for line in lines
+                if len(values := line.rsplit(b",", after + 1)) > after + 1
+            ]
+        append = [hashes.append for hashes in self._hashes]
+        for hashed in map(hash, ids):
+            append[hashed & 255](hashed)
 
 
 def _end_of_row(data: bytes) -> int:

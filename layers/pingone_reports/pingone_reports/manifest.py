@@ -11,6 +11,7 @@ from pingone_reports.freshness import changes_included, data_not_before
 from pingone_reports.pingone import DEVICES_REPORT_TEMPLATE_ID
 
 MANIFEST = "manifest.json"
+QUARANTINE = "quarantine.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,11 @@ def export_folder(export: Export, key_prefix: str) -> str:
     return f"{key_prefix}/{folder}" if key_prefix else folder
 
 
+def quarantine_folder(export: Export, key_prefix: str) -> str:
+    """The folder of an export that is kept back, where nobody looks for exports."""
+    return export_folder(export, f"{key_prefix}/quarantine" if key_prefix else "quarantine")
+
+
 def manifest_of(
     export: Export,
     exploration: Exploration,
@@ -62,7 +68,33 @@ def manifest_of(
     *,
     unchanged: bool,
 ) -> dict[str, Any]:
-    """The manifest document; see events/export-completed.schema.json."""
+    """The manifest document; see events/manifest.schema.json."""
+    return {
+        **_description(export, exploration, bucket, files),
+        "unchanged": unchanged,
+        "qualityGate": "skipped" if export.request.skip_quality_gate else "passed",
+        "publishedAt": _utc(datetime.now(UTC)),
+    }
+
+
+def quarantine_of(
+    export: Export,
+    exploration: Exploration,
+    bucket: str,
+    files: Sequence[LandedFile],
+    reasons: Sequence[str],
+) -> dict[str, Any]:
+    """What stands beside files in quarantine; see events/quarantine.schema.json."""
+    return {
+        **_description(export, exploration, bucket, files),
+        "reasons": list(reasons),
+        "quarantinedAt": _utc(datetime.now(UTC)),
+    }
+
+
+def _description(
+    export: Export, exploration: Exploration, bucket: str, files: Sequence[LandedFile]
+) -> dict[str, Any]:
     changes_until = export.request.changes_until
     return {
         "reportName": export.request.report_name,
@@ -80,10 +112,8 @@ def manifest_of(
         "bucket": bucket,
         "files": [file.to_document() for file in files],
         "columns": next((list(file.columns) for file in files if file.columns), []),
-        "unchanged": unchanged,
         "correlationId": export.request.correlation_id,
         "executionArn": export.execution.arn,
-        "publishedAt": _utc(datetime.now(UTC)),
     }
 
 

@@ -24,6 +24,7 @@ _FIELDS = (
     "correlationId",
     "idempotencyKey",
     "changesUntil",
+    "skipQualityGate",
 )
 # Python takes more than that for a time.
 _TIME = (
@@ -38,7 +39,7 @@ class ExportRequest:
     """One report to export. No `fields` mean all that PingOne has; an empty `filter` means none.
 
     All requests with the same `idempotency_key` are one. What changed until `changes_until` (aware)
-    can be in the report.
+    can be in the report. `skip_quality_gate` publishes it whatever the gate thinks of it.
     """
 
     environment_id: str
@@ -49,6 +50,7 @@ class ExportRequest:
     correlation_id: str
     idempotency_key: str | None = None
     changes_until: datetime | None = None
+    skip_quality_gate: bool = False
 
     @classmethod
     def parse(cls, document: object, defaults: Mapping[str, Any]) -> Self:
@@ -94,6 +96,11 @@ class ExportRequest:
                 "'2026-03-01T02:00:00Z', at most an hour from now."
             )
 
+        def flag(name: str) -> bool:
+            if isinstance(values[name], bool | None):
+                return bool(values[name])
+            raise InvalidRequest(f"The field {name!r} must be true or false.")
+
         return cls(
             environment_id=text("environmentId", _UUID, "the UUID of a PingOne environment"),
             report_name=text(
@@ -126,6 +133,7 @@ class ExportRequest:
                 else text("idempotencyKey", _ID, _ID_ALLOWED)
             ),
             changes_until=None if values["changesUntil"] is None else time("changesUntil"),
+            skip_quality_gate=flag("skipQualityGate"),
         )
 
     def to_document(self) -> dict[str, Any]:
@@ -139,6 +147,7 @@ class ExportRequest:
             "correlationId": self.correlation_id,
             "idempotencyKey": self.idempotency_key,
             "changesUntil": self.changes_until and self.changes_until.isoformat(),
+            "skipQualityGate": self.skip_quality_gate,
         }
 
 

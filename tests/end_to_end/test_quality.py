@@ -1,0 +1,141 @@
+"""A doubtful report is kept back: it lies in quarantine, and readers have what they had."""
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+
+from local.athena import run_query
+from local.cloud import LocalCloud
+from local.pingone_simulator import PingOneSimulator, Scenario
+from local.pingone_simulator.report_data import ALL_FIELDS
+from local.stack import Stack, deployed, simulator_parameters
+from tests.end_to_end.conftest import Ended, Exporter, assert_landed
+from tests.unit.documents import faults
+
+_ROWS = 100
+
+
+@pytest.fixture(scope="module")
+def gated(cloud: LocalCloud, pingone: PingOneSimulator) -> Stack:
+    parameters = simulator_parameters(pingone) | {
+        "QualityGate": "thorough",
+        "MaxRecordDropPercent": "20",
+        "Analytics": "enabled",
+        "ReportFields": ",".join(ALL_FIELDS),
+        "DatabaseName": "gated_reports",
+    }
+    return deployed(cloud, pingone.client_id, pingone.client_secret, parameters, "gated")
+
+
+@pytest.fixture(scope="module")
+def gated_events() -> dict[str, dict[str, Any]]:
+    return {}
+
+
+@pytest.fixture
+def exporter(
+    gated: Stack, pingone: PingOneSimulator, gated_events: dict[str, dict[str, Any]]
+) -> Exporter:
+    return Exporter(gated, pingone, gated_events)
+
+
+def _assert_kept_back(ended: Ended, *reasons: str) -> None:
+    """The export failed, and left its files in quarantine alone."""
+    assert ended.description["status"] == "FAILED"
+    assert ended.error == "QualityGateFailed"
+    assert ended.event["detail-type"] == "PingOne Report Export Failed"
+    assert ended.event["detail"]["error"] == "QualityGateFailed"
+    assert ended.event["detail"]["message"] == ended.message
+    name = ended.description["name"]
+    keys = [item["Key"] for item in ended.stack.objects() if name in item["Key"]]
+    folder = f"pingone/quarantine/report=devices/environment={ended.environment_id}/date="
+    assert all(key.startswith(folder) for key in keys)
+    assert keys[0].rpartition("/")[0] in ended.message
+    assert {key.rpartition("/")[2] for key in keys} == {
+        "devices.csv",
+        "devices.json",
+        "quarantine.json",
+    }
+    [key] = [key for key in keys if key.endswith("quarantine.json")]
+    quarantine = json.loads(ended.stack.read(key))
+    assert faults("quarantine", quarantine) == []
+    assert quarantine["reasons"] == list(reasons)
+    assert all(reason in ended.message for reason in reasons)
+    for file in quarantine["files"]:
+        assert file["sha256"] == hashlib.sha256(ended.stack.read(file["key"])).hexdigest()
+    assert ended.unfinished_uploads == []
+
+
+@pytest.mark.parametrize(
+    ("scenario", "reason"),
+    [
+        pytest.param(Scenario(rows=0), "there are no records", id="empty"),
+        pytest.param(
+            Scenario(rows=_ROWS, columns=ALL_FIELDS[1:]),
+            "columns are missing: userId",
+            id="missing column",
+        ),
+        pytest.param(
+            Scenario(rows=_ROWS, columns=(*ALL_FIELDS, "serial")),
+            "columns are not expected: serial",
+            id="unexpected column",
+        ),
+        pytest.param(
+            Scenario(rows=_ROWS, repeated_rows=3),
+            "3 records repeat a device id",
+            id="repeated devices",
+        ),
+        pytest.param(
+            Scenario(rows=30_000, json_rows=29_999),
+            "the files disagree: 30000 records in csv, 29999 records in json",
+            id="files that disagree, in parts",
+        ),
+    ],
+)
+def test_a_first_report_that_is_doubtful(
+    exporter: Exporter, scenario: Scenario, reason: str
+) -> None:
+    _assert_kept_back(exporter.run(scenario), reason)
+
+
+def test_readers_have_what_they_had_until_a_report_is_good_again(exporter: Exporter) -> None:
+    def tables() -> list[list[dict[str, str | None]]]:
+        where = f"WHERE environment = '{exporter.environment_id}'"
+        return [
+            run_query(exporter.stack, f"SELECT * FROM {view} {where} ORDER BY deviceid")
+            for view in ("latest", "changes")
+        ]
+
+    first = exporter.run(Scenario(rows=_ROWS))
+    exporter.stack.wait_for_tables(first.description["executionArn"])
+    before = tables()
+
+    doubtful = exporter.run(Scenario(rows=_ROWS // 2))
+
+    _assert_kept_back(
+        doubtful,
+        "50 records are 50 % fewer than the 100 of the previous export, and 20 % are allowed",
+    )
+    assert tables() == before
+    assert len(before[0]) == _ROWS
+
+    good = exporter.run(Scenario(rows=_ROWS + 1))
+
+    exporter.stack.wait_for_tables(good.description["executionArn"])
+    assert good.manifest["qualityGate"] == "passed"
+    latest, changes = tables()
+    assert len(latest) == _ROWS + 1
+    assert [row["change"] for row in changes] == ["added"]
+
+
+def test_what_is_right_after_all_is_accepted_once(exporter: Exporter) -> None:
+    fewer = Scenario(rows=_ROWS, columns=ALL_FIELDS[1:], repeated_rows=3)
+
+    accepted = exporter.run(fewer, skipQualityGate=True)
+
+    assert_landed(accepted, ["csv", "json"])
+    assert accepted.manifest["qualityGate"] == "skipped"
+    # Its columns are what is expected from now on.
+    _assert_kept_back(exporter.run(fewer), "3 records repeat a device id")
