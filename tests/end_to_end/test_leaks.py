@@ -22,6 +22,7 @@ _SCENARIOS = (
     Scenario(wrong_password=True),
     Scenario(damage=flipped_bit),
     Scenario(final_status="FAILED"),
+    Scenario(rows=0),  # into quarantine
     Scenario(rows=50, faults=(Fault("download", Reset(1000)),)),
     Scenario(
         faults=(

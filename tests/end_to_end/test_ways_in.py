@@ -1,14 +1,22 @@
 """The three ways to start an export take the same input."""
 
 import json
+import re
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from local.cloud import ACCOUNT_ID
+from local.deployment import read_template
+from local.paths import ROOT
 from local.pingone_simulator import PingOneSimulator
-from local.stack import ENVIRONMENT_ID, Stack
+from local.stack import ENVIRONMENT_ID, Stack, states_entered
 from tests.end_to_end.conftest import Exporter
+from tests.unit.documents import faults
+
+README = ROOT / "README.md"
 
 
 def test_start_execution_exports_what_the_input_asks_for(
@@ -74,6 +82,72 @@ def test_an_event_that_is_delivered_twice_exports_once(
     assert sum(call.method == "POST" for call in calls) == 1
 
 
+def test_a_rule_of_ones_own_starts_an_export_with_the_time_of_its_event(
+    stack: Stack, tmp_path: Path
+) -> None:
+    """The README's example of one."""
+    [example] = re.findall(r"```yaml\n(UsersImported:.*?)```", README.read_text(), re.DOTALL)
+    (tmp_path / "rule.yaml").write_text(example)
+    rule = read_template(tmp_path / "rule.yaml")["UsersImported"]["Properties"]
+    [target] = rule["Targets"]
+    resources = stack.cloud.client("cloudformation").describe_stack_resources(StackName="reports")
+    [role] = [
+        resource["PhysicalResourceId"]
+        for resource in resources["StackResources"]
+        if resource["LogicalResourceId"] == "ExportRequestedRole"
+    ]
+    events, bus = stack.cloud.client("events"), stack.outputs["EventBusName"]
+    events.put_rule(
+        Name="users-imported", EventBusName=bus, EventPattern=json.dumps(rule["EventPattern"])
+    )
+    transformer = target["InputTransformer"]
+    arns = {
+        "Arn": stack.outputs["StateMachineArn"],
+        "RoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/{role}",
+    }
+    events.put_targets(
+        Rule="users-imported",
+        EventBusName=bus,
+        Targets=[
+            {
+                "Id": target["Id"],
+                **arns,
+                "InputTransformer": {
+                    "InputPathsMap": transformer["InputPathsMap"],
+                    "InputTemplate": transformer["InputTemplate"],
+                },
+            }
+        ],
+    )
+    before = datetime.now(UTC).replace(microsecond=0)
+
+    put = events.put_events(
+        Entries=[
+            {
+                "EventBusName": bus,
+                "Source": rule["EventPattern"]["source"][0],
+                "DetailType": rule["EventPattern"]["detail-type"][0],
+                "Detail": "{}",
+            }
+        ]
+    )
+    event_id = put["Entries"][0]["EventId"]
+    execution = _execution(stack, lambda given: given.get("idempotencyKey") == event_id)
+
+    try:
+        request = json.loads(stack.describe(execution)["input"])
+        assert faults("export-request", request) == []
+        assert before <= datetime.fromisoformat(request["changesUntil"]) <= datetime.now(UTC)
+        # It was accepted, and waits for the source to be refreshed.
+        _wait_until(
+            lambda: (
+                "WaitForPingOne" in [name for _, name in states_entered(stack.history(execution))]
+            )
+        )
+    finally:
+        stack.cloud.client("stepfunctions").stop_execution(executionArn=execution)
+
+
 def test_the_schedule_starts_an_export(exporter: Exporter, stack: Stack) -> None:
     scheduled = {"deliveryId": "schedule-2026-03-01T02:00:00Z", "request": {}}
     ended = exporter.end_of(_execution(stack, lambda given: given == scheduled))
@@ -91,17 +165,26 @@ def test_the_schedule_starts_an_export(exporter: Exporter, stack: Stack) -> None
     assert target["DeadLetterConfig"]["Arn"].startswith("arn:aws:sqs:")
 
 
-def _execution(
-    stack: Stack, wanted: Callable[[dict[str, Any]], bool], timeout_seconds: float = 60
-) -> str:
+def _execution(stack: Stack, wanted: Callable[[dict[str, Any]], bool]) -> str:
     """The execution with the wanted input, as soon as there is one."""
     states = stack.cloud.client("stepfunctions")
-    deadline = time.monotonic() + timeout_seconds
-    while time.monotonic() < deadline:
+
+    def look() -> str:
         listed = states.list_executions(stateMachineArn=stack.outputs["StateMachineArn"])
         for execution in listed["executions"]:
             arn = str(execution["executionArn"])
             if wanted(json.loads(stack.describe(arn)["input"])):
                 return arn
+        return ""
+
+    return str(_wait_until(look))
+
+
+def _wait_until(look: Callable[[], Any], timeout_seconds: float = 60) -> Any:
+    """What is seen, as soon as it is something."""
+    deadline = time.monotonic() + timeout_seconds
+    while not (seen := look()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"Not there after {timeout_seconds} s.")
         time.sleep(0.2)
-    raise TimeoutError("No execution has the wanted input.")
+    return seen

@@ -187,8 +187,9 @@ class TestGraph:
 
 
 class TestLimits:
-    def test_the_execution_has_a_timeout_beyond_pingones_half_hour(self) -> None:
-        assert MACHINE["TimeoutSeconds"] > 1800
+    def test_the_execution_has_a_timeout_beyond_every_deadline_of_the_functions(self) -> None:
+        changes, queue, polling = 75 * 60, 2 * 3600, 1800
+        assert MACHINE["TimeoutSeconds"] > changes + queue + polling + 3600
 
     def test_the_line_before_pingone_begins_with_the_execution_and_never_anew(self) -> None:
         """What the retries of a start do not bound, because each 429 between them ends them."""

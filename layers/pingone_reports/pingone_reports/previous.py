@@ -57,7 +57,7 @@ class PreviousExports:
         landed = {
             "records": max(file["records"] for file in manifest["files"]),
             "contentSha256": {file["format"]: file["contentSha256"] for file in manifest["files"]},
-            "columns": manifest["columns"],
+            "columns": manifest.get("columns", []),  # a manifest may be of an older version
         }
         with suppress(ConditionFailed):
             self._table.update(
