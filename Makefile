@@ -15,11 +15,14 @@ UV := .venv/uv/bin/uv
 DEV_ENVIRONMENT := .venv/dev$(if $(filter-out 3.13,$(PYTHON)),-$(PYTHON))
 DEV := $(DEV_ENVIRONMENT)/bin
 SCAN := .venv/scan/bin
-LOCKS := layers/pingone_reports/requirements.txt $(wildcard local/requirements/*.txt)
+LOCKS := $(wildcard layers/*/*.txt local/requirements/*.txt)
 BUILD := .aws-sam/build/template.yaml
-# The layer holds native code: the local one is built for this machine.
+# Layers hold native code: the local ones are built for this machine.
 ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 APPLICATION := template.yaml $(shell find functions layers statemachine -type f -not -name '*.pyc')
+# The layer's library in C, and where its compiler is kept.
+LIBRARY := layers/pingone_reports/pingone_reports/zipcrypto-$(shell uname -m).so
+export TOOLS := $(CURDIR)/.venv/tools
 
 # What looks like a secret and is none: hashes, intrinsic functions, the documentation's sample links,
 # and (whole values) what tests and the local cloud take for passwords.
@@ -66,10 +69,10 @@ audit: .venv/scan ## Look up the locked dependencies' known vulnerabilities, on 
 		echo "$$file: NOT AUDITED, PyPI did not tell: $$(tail -n 1 .local/audit)"; \
 	done; test -z "$$failed"
 
-unit: $(DEV_ENVIRONMENT) ## Tests of logic
+unit: $(DEV_ENVIRONMENT) $(LIBRARY) ## Tests of logic
 	$(DEV)/pytest tests/unit
 
-integration: $(DEV_ENVIRONMENT) .venv/cloud ## Tests of modules against the real services
+integration: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud ## Tests of modules against the real services
 	$(DEV)/pytest tests/integration
 
 end-to-end: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Tests of the deployed template on the local cloud
@@ -101,6 +104,8 @@ lock: $(UV) ## Lock the newest versions of all dependencies, with hashes
 	$(call compile,benchmark,3.13,local/requirements/benchmark.txt,-c local/requirements/dev.txt)
 	$(call compile,scan,3.13,local/requirements/scan.txt)
 	$(call compile,layer,3.13,layers/pingone_reports/requirements.txt,-c local/requirements/dev.txt)
+	$(call compile,compiler,3.13,layers/pingone_reports/requirements-compiler.txt)
+	$(call compile,unzip,3.13,layers/unzip/requirements.txt,-c local/requirements/dev.txt)
 	$(call compile,duckdb,3.13,layers/duckdb/requirements.txt,-c local/requirements/dev.txt)
 
 clean: ## Remove everything that was made here
@@ -113,7 +118,11 @@ compile = $(UV) pip compile --quiet --upgrade --universal --generate-hashes --no
 # sam looks for the Lambda runtime's Python on the PATH.
 SAM := PATH="$(CURDIR)/.venv/runtime/bin:$$PATH" .venv/sam/bin/sam
 
-$(BUILD): $(APPLICATION) | .venv/sam .venv/runtime
+$(LIBRARY): layers/pingone_reports/zipcrypto.c | .venv/runtime
+	@echo "Compiling $(<F)"
+	@PATH="$(CURDIR)/.venv/runtime/bin:$$PATH" $(MAKE) --silent -C layers/pingone_reports libraries
+
+$(BUILD): $(APPLICATION) | $(LIBRARY) .venv/sam .venv/runtime
 	@mkdir -p .local
 	@echo "Building the application with \`sam build\`"
 	@$(SAM) build --cached --parameter-overrides Architecture=$(ARCHITECTURE) > .local/build.log 2>&1 \

@@ -4,10 +4,11 @@ import io
 import itertools
 import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from local.zip_maker import Encryption
+from pingone_reports.encrypted_zip import Piece
 
 ENCRYPTIONS: tuple[Encryption | None, ...] = (None, *get_args(Encryption))
 
@@ -79,3 +80,8 @@ def _patched(
         offset, code = layout[name]
         struct.pack_into(code, patched, start + offset, value)
     return bytes(patched)
+
+
+def kept(pieces: Iterable[Piece]) -> list[Piece]:
+    """All of them, copied: the buffer of one takes the next."""
+    return [Piece(bytes(piece.deflated), piece.plain) for piece in pieces]

@@ -101,10 +101,9 @@ class TestUpload:
         ("size", "parts"),
         [
             (PART_BYTES, 1),
-            (6 * CHUNK_BYTES, 1),
-            (6 * CHUNK_BYTES + 1, 2),
-            (12 * CHUNK_BYTES, 2),
-            (4 * PART_BYTES + 12_345, 4),
+            (PART_BYTES + 1, 2),
+            (12 * CHUNK_BYTES, 3),
+            (4 * PART_BYTES + 12_345, 5),
         ],
     )
     def test_a_large_one_is_put_in_parts(
@@ -161,6 +160,21 @@ class TestUpload:
         with pytest.raises(ZeroDivisionError):
             fail_halfway()
         assert keys(s3) == unfinished(s3) == []
+
+    def test_failures_take_no_buffer_away(self, bucket: Bucket) -> None:
+        nowhere = Bucket(bucket.s3, "no-such-bucket")
+
+        def fail() -> None:
+            with nowhere.upload(KEY, CONTENT_TYPE) as first:
+                first.write(content(10))
+                with nowhere.upload(KEY, CONTENT_TYPE) as second:
+                    second.write(content(PART_BYTES))
+
+        for _ in range(5):
+            with pytest.raises(StorageDenied):
+                fail()
+        buffers = [nowhere.take_buffer() for _ in range(4)]
+        assert len({id(buffer) for buffer in buffers}) == 4
 
     def test_an_abandoned_one_leaves_the_object_before_it(self, bucket: Bucket, s3: Any) -> None:
         s3.put_object(Bucket=NAME, Key=KEY, Body=b"before")

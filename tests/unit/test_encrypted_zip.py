@@ -28,7 +28,7 @@ from pingone_reports.errors import (
     UnsupportedEncryption,
     WrongPassword,
 )
-from tests.zips import VARIANTS, declaring, declaring_aes, open_zip, variant_name
+from tests.zips import VARIANTS, declaring, declaring_aes, kept, open_zip, variant_name
 
 PASSWORD = "qwertzuiop"
 NO_LIMIT = 1 << 60
@@ -151,7 +151,7 @@ def test_no_content_password_prefix_or_network_changes_a_byte(
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=variant_name)
 def test_the_deflate_stream_makes_a_gzip_file_of_the_same_content(variant: dict[str, Any]) -> None:
-    pieces = list(opened(csv_zip(**variant)).pieces())
+    pieces = kept(opened(csv_zip(**variant)).pieces())
     assert b"".join(piece.plain for piece in pieces) == CSV
     header = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
     trailer = struct.pack("<LL", zlib.crc32(CSV), len(CSV))
@@ -160,7 +160,7 @@ def test_the_deflate_stream_makes_a_gzip_file_of_the_same_content(variant: dict[
 
 def test_a_large_stored_member_makes_a_deflate_stream_too() -> None:
     data = noise(300_000)
-    pieces = list(opened(csv_zip(data, compression="stored")).pieces())
+    pieces = kept(opened(csv_zip(data, compression="stored")).pieces())
     assert zlib.decompress(b"".join(piece.deflated for piece in pieces), -15) == data
 
 

@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-# For an old cipher alone, and slow to import.
-UNUSED_BY_ALL = {"asyncio", "stream_unzip"}
+# Slow to import, and what many libraries bring.
+UNUSED_BY_ALL = {"asyncio"}
 USED_BY_FETCH_ALONE = {
     "pyzipper",
     "isal",

@@ -5,8 +5,9 @@ import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from threading import BoundedSemaphore
+from queue import LifoQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 
 # Bigger parts and more of them in flight cost memory and gain no time: two, whatever the number of
 # uploads, and so two connections. S3 takes 10,000 parts.
-# A part is the chunks that reach this size, uncut: one copy of the data.
 PART_BYTES = 8 * 1024 * 1024
 _PARTS_IN_FLIGHT = 2
+# Each of an export's two uploads fills one more. They are used again and again: memory that is new
+# for each part costs as much time as copying into it, and is not given back evenly.
+_BUFFERS = _PARTS_IN_FLIGHT + 2
 
 _DENIALS = {"AccessDenied", "403", "AllAccessDisabled", "InvalidAccessKeyId", "NoSuchBucket"}
 
@@ -36,11 +39,21 @@ class Bucket:
         self.s3 = s3
         self.name = name
         self.part_uploads = ThreadPoolExecutor(_PARTS_IN_FLIGHT)
-        self.parts_in_flight = BoundedSemaphore(_PARTS_IN_FLIGHT)
+        self._buffers = LifoQueue[bytearray | None]()
+        for _ in range(_BUFFERS):
+            self._buffers.put(None)
 
     def upload(self, key: str, content_type: str) -> "Upload":
         """An object to be written piece by piece and then committed."""
         return Upload(self, key, content_type)
+
+    def take_buffer(self) -> bytearray:
+        """A buffer for one part; waits until one is given back."""
+        return self._buffers.get() or bytearray(PART_BYTES)
+
+    def give_back(self, buffer: bytearray, _part: Any = None) -> None:
+        """Let another part have this buffer."""
+        self._buffers.put(buffer)
 
     def download(self, key: str, path: Path) -> None:
         """Copy an object into a file."""
@@ -115,23 +128,31 @@ class Upload:
         self._bucket = bucket
         self._target: dict[str, Any] = {"Bucket": bucket.name, "Key": key}
         self._content_type = content_type
-        self._pending: list[bytes] = []
-        self._pending_bytes = 0
+        self._buffer: bytearray | None = None
+        self._filled = 0
         self._upload_id = ""
         self._parts: list[Future[CompletedPartTypeDef]] = []
 
-    def write(self, chunk: bytes) -> None:
-        """Take the next bytes; waits while two parts of the bucket's uploads are in flight."""
-        self._pending.append(chunk)
-        self._pending_bytes += len(chunk)
-        if self._pending_bytes >= PART_BYTES:
-            self._send_part(self._take_pending())
+    def write(self, chunk: bytes | memoryview) -> None:
+        """Take a copy of the next bytes; waits while two parts of the bucket are in flight."""
+        rest = memoryview(chunk)
+        while rest:
+            if self._buffer is None:
+                self._buffer, self._filled = self._bucket.take_buffer(), 0
+            taken = rest[: PART_BYTES - self._filled]
+            end = self._filled + len(taken)
+            self._buffer[self._filled : end] = taken
+            self._filled, rest = end, rest[len(taken) :]
+            if end == PART_BYTES:
+                part = self._send_part(self._buffer)
+                part.add_done_callback(partial(self._bucket.give_back, self._buffer))
+                self._buffer = None
 
     def flush(self) -> None:
         """Send what is left of a multipart upload and wait until S3 has every part."""
         if self._upload_id:
-            if self._pending:
-                self._send_part(self._take_pending())
+            if self._buffer is not None:
+                self._send_part(self._take_rest())
             for part in self._parts:
                 part.result()
 
@@ -149,7 +170,7 @@ class Upload:
             else:
                 self._bucket.s3.put_object(
                     **self._target,
-                    Body=self._take_pending(),  # type: ignore[arg-type]  # see _upload_part
+                    Body=self._take_rest(),  # type: ignore[arg-type]  # see _upload_part
                     ContentType=self._content_type,
                 )
 
@@ -163,19 +184,22 @@ class Upload:
         _traceback: TracebackType | None,
     ) -> None:
         wait(self._parts)
+        self._take_rest()
         if self._upload_id:
             # What failed before matters more, and the bucket's lifecycle aborts it in a day.
             with suppress(*AWS_ERRORS):
                 self._bucket.s3.abort_multipart_upload(**self._target, UploadId=self._upload_id)
 
-    def _take_pending(self) -> bytearray:
-        # botocore would copy bytes once more, behind the request's headers.
-        body = bytearray().join(self._pending)
-        self._pending.clear()
-        self._pending_bytes = 0
-        return body
+    def _take_rest(self) -> bytearray:
+        """What the last buffer holds. botocore would copy bytes once more, behind the headers."""
+        if self._buffer is None:
+            return bytearray()
+        rest, buffer = bytearray(memoryview(self._buffer)[: self._filled]), self._buffer
+        self._buffer = None
+        self._bucket.give_back(buffer)
+        return rest
 
-    def _send_part(self, body: bytearray) -> None:
+    def _send_part(self, body: bytearray) -> "Future[CompletedPartTypeDef]":
         if not self._upload_id:
             with _storage_errors("CreateMultipartUpload"):
                 self._upload_id = self._bucket.s3.create_multipart_upload(
@@ -184,10 +208,9 @@ class Upload:
         if len(self._parts) >= _PARTS_IN_FLIGHT:
             # If it failed, now is the time to say so.
             self._parts[-_PARTS_IN_FLIGHT].result()
-        self._bucket.parts_in_flight.acquire()
         part = self._bucket.part_uploads.submit(self._upload_part, len(self._parts) + 1, body)
-        part.add_done_callback(lambda _: self._bucket.parts_in_flight.release())
         self._parts.append(part)
+        return part
 
     def _upload_part(self, number: int, body: bytearray) -> "CompletedPartTypeDef":
         # S3 checks every part against this. botocore would compute it too, slowly.

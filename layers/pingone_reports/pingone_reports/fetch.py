@@ -240,6 +240,6 @@ class _Measure:
         self.bytes = 0
         self.sha256 = hashlib.sha256()
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         self.bytes += len(data)
         self.sha256.update(data)

@@ -12,11 +12,14 @@ from Crypto.Cipher import AES
 from Crypto.Util import Counter
 
 from pingone_reports.errors import WrongPassword
+from pingone_reports.zipcrypto import ZipCrypto
 
 WRONG_PASSWORD = "The zip's password does not open it: run the export again to get a fresh one."  # noqa: S105
 
 AES_KEY_BITS = {1: 128, 2: 192, 3: 256}
 """By the strength in the AES extra field."""
+MAX_BYTES = 128 * 1024
+"""The most that is decrypted at once."""
 _AES_VERIFIER_BYTES = 2
 _AES_CODE_BYTES = 10
 _ZIPCRYPTO_HEADER_BYTES = 12
@@ -34,7 +37,8 @@ def encryption_overhead(info: Any) -> int:
 class Decrypter(Protocol):
     """Decrypts one member's bytes in their order."""
 
-    decrypt: Callable[[bytes], bytes]
+    decrypt: Callable[[bytes], memoryview]
+    """The plaintext of the next bytes, up to MAX_BYTES: a view of what the next call overwrites."""
     code_size: int
     """The bytes of the authentication code behind the ciphertext; 0 where there is none."""
 
@@ -57,11 +61,14 @@ class AesDecrypter:
             keys[:key_size], AES.MODE_CTR, counter=Counter.new(128, little_endian=True)
         )
         self._hmac = hmac.new(keys[key_size : 2 * key_size], digestmod="sha1")
+        self._plain = memoryview(bytearray(MAX_BYTES))
 
-    def decrypt(self, data: bytes) -> bytes:
+    def decrypt(self, data: bytes) -> memoryview:
         """The plaintext of the next bytes, which count towards the authentication code."""
         self._hmac.update(data)
-        return self._cipher.decrypt(data)
+        plain = self._plain[: len(data)]
+        self._cipher.decrypt(data, output=plain)
+        return plain
 
     def authenticates(self, code: bytes) -> bool:
         """Whether the code is that of everything decrypted so far."""
@@ -69,15 +76,12 @@ class AesDecrypter:
 
 
 class ZipCryptoDecrypter:
-    """PKWARE's traditional encryption: APPNOTE.TXT, 6.1."""
+    """PKWARE's traditional encryption."""
 
     code_size = 0
 
     def __init__(self, info: Any, pwd: bytes, encryption_header: bytes) -> None:
-        # Imported here because it is slow to import (it brings asyncio) and AES does without it.
-        from stream_unzip import zipcrypto_decryptor  # type: ignore[attr-defined]
-
-        self.decrypt: Callable[[bytes], bytes] = zipcrypto_decryptor(pwd)
+        self.decrypt = ZipCrypto(pwd, MAX_BYTES).decrypt
         # A producer that streams knows no CRC yet, and checks with the modification time instead.
         expected = info._raw_time >> 8 if info.use_datadescripter else info.CRC >> 24
         if self.decrypt(encryption_header)[-1] != expected:
