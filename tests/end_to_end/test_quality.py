@@ -41,6 +41,16 @@ def exporter(
     return Exporter(gated, pingone, gated_events)
 
 
+def _ever_published(ended: Ended) -> list[str]:
+    """Keys of the export where exports are, even if they were there for a moment only."""
+    versions = ended.stack.cloud.client("s3").list_object_versions(
+        Bucket=ended.stack.outputs["BucketName"],
+        Prefix=f"pingone/report=devices/environment={ended.environment_id}",
+    )
+    seen = [*versions.get("Versions", []), *versions.get("DeleteMarkers", [])]
+    return [version["Key"] for version in seen if ended.description["name"] in version["Key"]]
+
+
 def _assert_kept_back(ended: Ended, *reasons: str) -> None:
     """The export failed, and left its files in quarantine alone."""
     assert ended.description["status"] == "FAILED"
@@ -58,6 +68,7 @@ def _assert_kept_back(ended: Ended, *reasons: str) -> None:
         "devices.json",
         "quarantine.json",
     }
+    assert _ever_published(ended) == []
     [key] = [key for key in keys if key.endswith("quarantine.json")]
     quarantine = json.loads(ended.stack.read(key))
     assert faults("quarantine", quarantine) == []
@@ -125,6 +136,7 @@ def test_readers_have_what_they_had_until_a_report_is_good_again(exporter: Expor
 
     exporter.stack.wait_for_tables(good.description["executionArn"])
     assert good.manifest["qualityGate"] == "passed"
+    assert len(_ever_published(good)) == 3
     latest, changes = tables()
     assert len(latest) == _ROWS + 1
     assert [row["change"] for row in changes] == ["added"]
