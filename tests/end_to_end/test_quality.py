@@ -123,12 +123,12 @@ def test_readers_have_what_they_had_until_a_report_is_good_again(exporter: Expor
     exporter.stack.wait_for_tables(first.description["executionArn"])
     before = tables()
 
-    doubtful = exporter.run(Scenario(rows=_ROWS // 2))
-
-    _assert_kept_back(
-        doubtful,
-        "50 records are 50 % fewer than the 100 of the previous export, and 20 % are allowed",
-    )
+    # A report that is kept back is nothing that the next one is compared with.
+    for _ in range(2):
+        _assert_kept_back(
+            exporter.run(Scenario(rows=_ROWS // 2)),
+            "50 records are 50 % fewer than the 100 of the previous export, and 20 % are allowed",
+        )
     assert tables() == before
     assert len(before[0]) == _ROWS
 

@@ -31,7 +31,7 @@ from pingone_reports.manifest import (
     quarantine_folder,
     quarantine_of,
 )
-from pingone_reports.observability import measure
+from pingone_reports.observability import logger, measure
 from pingone_reports.pingone import PingOne
 from pingone_reports.previous import PreviousExports
 from pingone_reports.quality import doubts
@@ -166,6 +166,8 @@ def _quarantined(
     would show it at the key that readers and notifications look at, leave versions of it there, and
     need a role that may delete exports.
     """
+    # Now: whatever happens to the second download, somebody can find out why there was one.
+    logger.warning("The quality gate keeps the report back.", reasons=reasons)
     folder = quarantine_folder(export, config.key_prefix)
     landed, _ = land(folder, lambda _: [])
     bucket.create_json(
