@@ -30,7 +30,7 @@ NO_SECRET_LINES := "(contentS|s)ha256":|!(Ref|If|Equals)\b|GetSecretValue|ATotal
 NO_SECRETS := ^(canary.*|local|none|word|correct-horse|pezeekamil|qwertzuiop|access_token|Bearer|TokenUrl|its client secret$\
 	|https://auth\.pingone\.eu/.*|arn:aws:secretsmanager:.*|report=devices/.*)$$
 
-.PHONY: help demo export load test check scan audit unit integration end-to-end benchmark dashboard \
+.PHONY: help demo export load test check scan audit unit integration end-to-end faults benchmark dashboard \
 	queries build format lock clean
 
 help: ## Show this list
@@ -77,6 +77,11 @@ integration: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud ## Tests of modules again
 
 end-to-end: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Tests of the deployed template on the local cloud
 	$(DEV)/pytest tests/end_to_end
+
+faults: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Let everything go wrong, and write into docs what came of it
+	$(DEV)/pytest tests/end_to_end/test_faults.py --deselect \
+		tests/end_to_end/test_faults.py::test_that_is_what_the_documentation_says
+	@cp .local/faults.md docs/faults.md
 
 CHAPTERS ?=
 ROUNDS ?= 5

@@ -14,7 +14,9 @@ from local.paths import SAM_BUILD, WORK, program_of, python_of
 # Runs a function as Lambda does: AWS's own runtime client, which reports an error under the name of
 # its class; the emulator's Python worker reports every error under one name.
 _BOOTSTRAP = """#!/bin/sh
-export PYTHONPATH="$PWD:{layers}"
+export PYTHONPATH="$PWD:{layers}" AWS_ENDPOINT_URL="{endpoint}"
+# Each of its calls tells which process makes it.
+export AWS_SDK_UA_APP_ID=$$
 exec "{python}" -P "{runner}" {wait_scale} "$_HANDLER"
 """
 
@@ -23,8 +25,13 @@ class DeploymentFailed(Exception):
     """Raised when `sam deploy` fails; holds what it printed."""
 
 
-def deploy(cloud: LocalCloud, parameters: dict[str, str], stack: str) -> dict[str, str]:
-    """Deploy the built template with these parameters; returns the stack's outputs."""
+def deploy(
+    cloud: LocalCloud, parameters: dict[str, str], stack: str, endpoint_url: str
+) -> dict[str, str]:
+    """Deploy the built template with these parameters; returns the stack's outputs.
+
+    The functions call AWS at the endpoint.
+    """
     # --resolve-s3 would make a managed stack just for this bucket.
     cloud.client("s3").create_bucket(Bucket=f"{stack}-artifacts")
     command: list[str | Path] = [
@@ -32,7 +39,12 @@ def deploy(cloud: LocalCloud, parameters: dict[str, str], stack: str) -> dict[st
         "deploy",
         *(
             "--template-file",
-            _localized(SAM_BUILD, WORK / f"{cloud.log.stem}-{stack}-build", cloud.wait_scale),
+            _localized(
+                SAM_BUILD,
+                WORK / f"{cloud.log.stem}-{stack}-build",
+                cloud.wait_scale,
+                endpoint_url,
+            ),
         ),
         *("--stack-name", stack, "--capabilities", "CAPABILITY_IAM"),
         *("--s3-bucket", f"{stack}-artifacts"),
@@ -52,7 +64,7 @@ def deploy(cloud: LocalCloud, parameters: dict[str, str], stack: str) -> dict[st
     return {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
 
 
-def _localized(build: Path, copy: Path, wait_scale: float) -> Path:
+def _localized(build: Path, copy: Path, wait_scale: float, endpoint_url: str) -> Path:
     """A copy of the built template whose functions run under this machine's Python."""
     shutil.rmtree(copy, ignore_errors=True)
     copy.mkdir(parents=True)
@@ -77,6 +89,7 @@ def _localized(build: Path, copy: Path, wait_scale: float) -> Path:
                         python=python_of("runtime"),
                         runner=Path(__file__).with_name("run_function.py"),
                         wait_scale=wait_scale,
+                        endpoint=endpoint_url,
                     )
                 )
                 bootstrap.chmod(0o755)

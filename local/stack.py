@@ -180,8 +180,12 @@ def deployed(
     client_secret: str,
     parameters: Mapping[str, str],
     name: str = "reports",
+    endpoint_url: str = "",
 ) -> Stack:
-    """Deploy the application with these credentials and template parameters."""
+    """Deploy the application with these credentials and template parameters.
+
+    Its functions call AWS at the endpoint, or else at the cloud's own.
+    """
     # The template can create the secret, but the emulator's Ref gives that secret's name where
     # CloudFormation gives the ARN that the roles need.
     secret = cloud.client("secretsmanager").create_secret(
@@ -199,6 +203,7 @@ def deployed(
             **parameters,
         },
         name,
+        endpoint_url or cloud.endpoint_url,
     )
     return Stack(cloud, outputs, _subscribe(cloud, outputs["EventBusName"]))
 

@@ -147,14 +147,23 @@ class FaultPlan:
     def __init__(self, faults: tuple[Fault, ...] = ()) -> None:
         self._faults = faults
         self._calls: Counter[tuple[Operation, str]] = Counter()
+        self._met: set[int] = set()
         self._lock = threading.Lock()
 
     def effects_of_next(self, operation: Operation, format_: str = "") -> list[Effect]:
         with self._lock:
             call = self._calls[operation, format_]
             self._calls[operation, format_] += 1
-        return [
-            fault.effect
-            for fault in self._faults
-            if fault.operation == operation and fault.hits(call)
-        ]
+            met = [
+                number
+                for number, fault in enumerate(self._faults)
+                if fault.operation == operation and fault.hits(call)
+            ]
+            self._met.update(met)
+        return [self._faults[number].effect for number in met]
+
+    @property
+    def unmet(self) -> list[Fault]:
+        """The faults that no call has met yet."""
+        with self._lock:
+            return [f for number, f in enumerate(self._faults) if number not in self._met]

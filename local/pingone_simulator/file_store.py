@@ -1,25 +1,17 @@
 """PingOne's file store: a bucket of the local cloud, behind a front that can fail.
 
-A link names the front, and its signature covers that name: the front passes a request on as it is,
-`Host` included, and it is still S3 that accepts or refuses it.
+A link names the front; it is still S3 that accepts or refuses its signature.
 """
 
-import socket
-import ssl
-import struct
-import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
-import urllib3
 from botocore.config import Config
 
+from local.https_front import ForwardingHandler, HttpsFront, Reply
 from local.pingone_simulator.faults import (
     Answer,
     CutOff,
@@ -42,7 +34,6 @@ _ERROR = (
     '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{0}</Code><Message>{0}</Message></Error>'
 )
 _HTML_PAGE = b"<!DOCTYPE html><html><body><h1>Something went wrong</h1></body></html>\n"
-_OF_ONE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
 LINK_CONFIG = Config(signature_version="s3v4", s3={"addressing_style": "path"})
@@ -103,63 +94,29 @@ class FileStore:
     @contextmanager
     def serve(self, faults_of: Callable[[str], FaultPlan], log: RequestLog) -> Iterator[None]:
         self._front.faults_of, self._front.log = faults_of, log
-        thread = threading.Thread(
-            target=self._front.serve_forever,
-            kwargs={"poll_interval": 0.02},  # what shutdown() waits for
-            name="file store",
-            daemon=True,
-        )
-        thread.start()
-        try:
+        with self._front.serving():
             yield
-        finally:
-            self._front.stopping.set()
-            self._front.shutdown()
-            self._front.server_close()
-            thread.join()
 
     def _replace(self, key: str) -> None:
         source = f"{self._bucket}/{replacement_of(key)}"
         self._s3.copy_object(Bucket=self._bucket, Key=key, CopySource=source)
 
 
-class _Front(ThreadingHTTPServer):
-    request_queue_size = 64
+class _Front(HttpsFront):
     faults_of: Callable[[str], FaultPlan]
     log: RequestLog
 
     def __init__(
         self, s3_url: str, certificate: Path, ca_bundle: Path, replace: Callable[[str], None]
     ) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler, s3_url, certificate, ca_bundle)
         self.replace = replace
-        self.stopping = threading.Event()
-        self.s3 = urllib3.connection_from_url(s3_url, maxsize=16, ca_certs=str(ca_bundle))
-        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._tls.load_cert_chain(certificate)
-
-    @property
-    def url(self) -> str:
-        return f"https://127.0.0.1:{self.server_port}"
-
-    def get_request(self) -> tuple[socket.socket, Any]:
-        connection, address = super().get_request()
-        # Its handshake is left to its own thread.
-        return self._tls.wrap_socket(
-            connection, server_side=True, do_handshake_on_connect=False
-        ), address
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client may hang up; anything else is a defect of ours."""
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(ForwardingHandler):
     server: _Front
 
-    def do_GET(self) -> None:
+    def answer(self) -> None:
         key = urlsplit(self.path).path.rpartition("/")[2]
         environment_id, format_ = environment_and_format(key)
         effects = self.server.faults_of(environment_id).effects_of_next("download", format_)
@@ -180,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(status, headers, body, effects)
 
-    def _answer_of(self, key: str, effects: list[Effect]) -> tuple[int, dict[str, str], bytes]:
+    def _answer_of(self, key: str, effects: list[Effect]) -> Reply:
         asked = dict(self.headers)
         for effect in effects:
             match effect:
@@ -196,11 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
                     asked.pop("Range", None)
                 case _:
                     pass
-        answer = self.server.s3.request(
-            "GET", self.path, headers=asked, redirect=False, retries=False, decode_content=False
-        )
-        headers = {k: v for k, v in answer.headers.items() if k.lower() not in _OF_ONE_CONNECTION}
-        return answer.status, headers, answer.data
+        return self.forward(asked)
 
     def _send(
         self, status: int, headers: Mapping[str, str], body: bytes, effects: list[Effect]
@@ -213,11 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
                     body = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
                 case _:
                     pass
-        self.send_response_only(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
+        self.send_head(status, headers, len(body))
         for effect in effects:
             match effect:
                 case CutOff(after=after):
@@ -226,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
                     return
                 case Reset(after=after):
                     self.wfile.write(body[:after])
-                    self._reset()
+                    self.reset()
                     return
                 case Stall(after=after, seconds=seconds):
                     self.wfile.write(body[:after])
@@ -235,14 +184,3 @@ class _Handler(BaseHTTPRequestHandler):
                 case _:
                     pass
         self.wfile.write(body)
-
-    def _reset(self) -> None:
-        """Close without the usual goodbye: what is on its way is lost, and TCP sends an RST."""
-        at_once = struct.pack("ii", 1, 0)
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
-        self.rfile.close()
-        self.connection.close()
-        self.close_connection = True
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing: it would quote links."""

@@ -5,9 +5,10 @@ Waits take a tenth of their time, in Step Functions and in PingOne alike.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
 from typing import Any
 from uuid import uuid4
 
@@ -123,15 +124,15 @@ def assert_landed(ended: Ended, formats: list[str]) -> None:
     assert ended.unfinished_uploads == []
 
 
-def assert_failed_cleanly(ended: Ended, error: str) -> None:
-    """The export, whose correlation id is "failing", ended red, said why, and left nothing."""
+def assert_failed_cleanly(ended: Ended, error: str, left: Sequence[str] = ()) -> None:
+    """The export, whose correlation id is "failing", ended red, said why, and left no more."""
     assert ended.description["status"] == "FAILED"
     assert ended.error == error
     assert ended.event["detail-type"] == "PingOne Report Export Failed"
     assert ended.event["detail"]["error"] == error
     assert ended.event["detail"]["message"] == ended.message
     assert ended.event["detail"]["correlationId"] == "failing"
-    assert ended.keys == []
+    assert sorted(PurePosixPath(key).name for key in ended.keys) == sorted(left)
     assert ended.unfinished_uploads == []
 
 
@@ -161,7 +162,9 @@ class Exporter:
             if execution_arn in self.events:
                 break
             for event in self.stack.receive_events(wait_seconds=1):
-                self.events[event["detail"]["executionArn"]] = event
+                arn = event["detail"]["executionArn"]
+                assert arn not in self.events, "an execution sends one event"
+                self.events[arn] = event
         return Ended(self.stack, self.environment_id, description, self.events[execution_arn])
 
 

@@ -24,7 +24,7 @@ from local.pingone_simulator import Answer, Fault, PingOneSimulator, Scenario
 from local.pingone_simulator.zip_damage import flipped_bit
 from local.stack import Stack
 from pingone_reports.export import Export
-from pingone_reports.manifest import export_folder
+from pingone_reports.manifest import export_folder, quarantine_folder
 from tests.end_to_end.conftest import Ended, Exporter
 from tests.template.test_template import ROLES, as_list, statements
 from tests.unit.documents import sample
@@ -176,12 +176,13 @@ def _tabulate(bench: Bench, _role: str) -> str:
 
 
 def _discard(bench: Bench, _role: str) -> str:
-    """A call of DiscardReport for an export that left a file and an upload."""
+    """A call of DiscardReport for an export that left a file and uploads."""
     state = sample("check-report-input")
-    key = f"{export_folder(Export.from_state(state['export']), 'pingone')}devices.csv"
+    export = Export.from_state(state["export"])
     s3, target = bench.stack.cloud.client("s3"), {"Bucket": bench.stack.outputs["BucketName"]}
-    s3.put_object(**target, Key=key, Body=b"left")
-    s3.create_multipart_upload(**target, Key=key)
+    s3.put_object(**target, Key=f"{export_folder(export, 'pingone')}devices.csv", Body=b"left")
+    for folder in (export_folder, quarantine_folder):
+        s3.create_multipart_upload(**target, Key=f"{folder(export, 'pingone')}devices.csv")
     return str(_invoked(bench, "DiscardReport", state).get("errorType", ""))
 
 
@@ -263,6 +264,7 @@ _SHOWN_BY: dict[tuple[str, str], tuple[Callable[[Bench, str], str], str]] = {
     ("FindLeftovers", "s3:ListBucket"): (_discard, "StorageDenied"),
     ("RemoveLeftovers", "s3:AbortMultipartUpload"): (_discard, "StorageDenied"),
     ("RemoveLeftovers", "s3:DeleteObject"): (_discard, "StorageDenied"),
+    ("RemoveFromQuarantine", "s3:AbortMultipartUpload"): (_discard, "StorageDenied"),
     ("WriteLogs", "logs:CreateLogStream"): (
         _simulate(_log_stream, "logs:CreateLogStream"),
         "implicitDeny",

@@ -16,7 +16,7 @@ from pingone_reports import bucket as bucket_module
 from pingone_reports.bucket import Bucket
 from pingone_reports.discard import discard_report
 from pingone_reports.errors import ExportError, StorageDenied, StorageUnavailable
-from pingone_reports.manifest import export_folder
+from pingone_reports.manifest import export_folder, quarantine_folder
 from tests.unit.asking import export_of, told
 from tests.unit.documents import faults
 
@@ -279,7 +279,11 @@ class TestDiscard:
     def left(self, bucket: Bucket, s3: Any) -> Iterator[str]:
         """The folder of an export that was cut off, beside another one that is being written."""
         folder = export_folder(EXPORT, "pingone")
-        uploads = [f"{folder}devices.csv", f"{folder}devices.json", "pingone/another/devices.csv"]
+        uploads = [
+            f"{folder}devices.csv",
+            f"{quarantine_folder(EXPORT, 'pingone')}devices.csv",
+            "pingone/another/devices.csv",
+        ]
         s3.put_object(Bucket=NAME, Key="pingone/another/devices.csv", Body=b"another")
         s3.put_object(Bucket=NAME, Key=f"{folder}devices.csv", Body=b"whole")
         for key in uploads:
@@ -292,7 +296,10 @@ class TestDiscard:
     ) -> None:
         discarded = discard_report(EXPORT, bucket, "pingone")
         assert discarded == {
-            "aborted": [f"{left}devices.csv", f"{left}devices.json"],
+            "aborted": [
+                f"{left}devices.csv",
+                f"{quarantine_folder(EXPORT, 'pingone')}devices.csv",
+            ],
             "deleted": [f"{left}devices.csv"],
         }
         assert faults("discard-report-output", discarded) == []

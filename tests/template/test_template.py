@@ -291,6 +291,7 @@ class TestPermissions:
             ("DiscardReportRole", "s3:ListBucketMultipartUploads", ""),
             ("DiscardReportRole", "s3:AbortMultipartUpload", "report=*"),
             ("DiscardReportRole", "s3:DeleteObject", "report=*"),
+            ("DiscardReportRole", "s3:AbortMultipartUpload", "quarantine/report=*"),
             ("TabulateReportRole", "s3:GetObject", "report=*"),
             ("TabulateReportRole", "s3:PutObject", "tables/*"),
             ("TabulateReportRole", "s3:AbortMultipartUpload", "tables/*"),

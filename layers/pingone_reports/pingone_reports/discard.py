@@ -4,7 +4,7 @@ from typing import Any
 
 from pingone_reports.bucket import Bucket
 from pingone_reports.export import Export
-from pingone_reports.manifest import MANIFEST, export_folder
+from pingone_reports.manifest import MANIFEST, export_folder, quarantine_folder
 
 
 def discard_report(export: Export, bucket: Bucket, key_prefix: str) -> dict[str, Any]:
@@ -14,7 +14,10 @@ def discard_report(export: Export, bucket: Bucket, key_prefix: str) -> dict[str,
     manifest the files stay: they are published, and may have been read. Raises the bucket's errors.
     """
     folder = export_folder(export, key_prefix)
-    aborted = bucket.abort_uploads(folder)
+    aborted = [
+        *bucket.abort_uploads(folder),
+        *bucket.abort_uploads(quarantine_folder(export, key_prefix)),
+    ]
     files = bucket.keys(folder)
     if f"{folder}{MANIFEST}" in files:
         files = []

@@ -1,0 +1,127 @@
+"""An HTTPS server on this machine that stands before another one, passes requests on, and can fail.
+
+Signatures cover the name that a request was sent to: it is passed on as it is, `Host` included, and
+it is still the server behind that accepts or refuses it.
+"""
+
+import socket
+import ssl
+import struct
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+_OF_ONE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-length"}
+
+Reply = tuple[int, Mapping[str, str], bytes]
+
+
+class HttpsFront(ThreadingHTTPServer):
+    """`certificate` is its own, key included, for 127.0.0.1; `ca_bundle` trusts what is behind."""
+
+    request_queue_size = 64
+
+    def __init__(
+        self, handler: type["ForwardingHandler"], url: str, certificate: Path, ca_bundle: Path
+    ) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
+        self.stopping = threading.Event()
+        self.behind = urllib3.connection_from_url(url, maxsize=16, ca_certs=str(ca_bundle))
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._tls.load_cert_chain(certificate)
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.server_port}"
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Answer while the context lasts; then end what hangs, and close the port."""
+        thread = threading.Thread(
+            target=self.serve_forever,
+            kwargs={"poll_interval": 0.02},  # what shutdown() waits for
+            name=type(self).__name__,
+            daemon=True,
+        )
+        thread.start()
+        try:
+            yield
+        finally:
+            self.stopping.set()
+            self.shutdown()
+            self.server_close()
+            thread.join()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        # Its handshake is left to its own thread.
+        return self._tls.wrap_socket(
+            connection, server_side=True, do_handshake_on_connect=False
+        ), address
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client may hang up; anything else is a defect of ours."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
+class ForwardingHandler(BaseHTTPRequestHandler):
+    """What passes a request on and an answer back, for a front's handler to use."""
+
+    protocol_version = "HTTP/1.1"
+    server: HttpsFront
+
+    def answer(self) -> None:
+        """Answer one request; a front's handler says how."""
+        raise NotImplementedError
+
+    def do_GET(self) -> None:
+        self.answer()
+
+    def do_PUT(self) -> None:
+        self.answer()
+
+    def do_POST(self) -> None:
+        self.answer()
+
+    def do_DELETE(self) -> None:
+        self.answer()
+
+    def forward(self, headers: Mapping[str, str], body: bytes | None = None) -> Reply:
+        """What the server behind answers to this request with these headers."""
+        answer = self.server.behind.request(
+            self.command,
+            self.path,
+            body=body,
+            headers=headers,
+            redirect=False,
+            retries=False,
+            decode_content=False,
+        )
+        kept = {k: v for k, v in answer.headers.items() if k.lower() not in _OF_ONE_CONNECTION}
+        return answer.status, kept, answer.data
+
+    def send_head(self, status: int, headers: Mapping[str, str], length: int) -> None:
+        """Send all but the body."""
+        self.send_response_only(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
+
+    def reset(self) -> None:
+        """Close without the usual goodbye: what is on its way is lost, and TCP sends an RST."""
+        at_once = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        self.rfile.close()
+        self.connection.close()
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: it would quote links."""

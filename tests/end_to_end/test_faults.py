@@ -1,0 +1,329 @@
+"""Whatever goes wrong: whole or not at all, with a typed error, and nothing lost or leaked."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import PurePosixPath
+from time import monotonic, sleep
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from local.aws_front import AwsFront
+from local.cloud import LocalCloud
+from local.paths import ROOT, WORK
+from local.pingone_simulator import PingOneSimulator, Scenario
+from local.pingone_simulator.report_data import DEFAULT_FIELDS, DevicesReport
+from local.stack import Stack, deployed, simulator_parameters
+from tests.end_to_end.conftest import Ended, Exporter, assert_failed_cleanly, assert_landed
+from tests.end_to_end.faults import (
+    FAULTS,
+    FAULTS_IN_A_HURRY,
+    FAULTS_OF_ALL,
+    NOT_SHOWN,
+    Case,
+    Meanwhile,
+)
+from tests.end_to_end.leaks import everything_left
+
+# More would spend the time on starting functions.
+_AT_A_TIME = 8
+# Of Lambda, where the waits of the state machine are a tenth: these are not scaled.
+_SECONDS_IN_A_HURRY = 12
+# No fault of it: a turn at PingOne that passed while the machine was busy, and a start that waits
+# for the place of one that was cut off.
+_WAITING = {"RateLimited", "StartInProgress"}
+
+_INTRODUCTION = """\
+# What happens when something goes wrong
+
+`make faults` writes this. Each row is an export that meets a fault, of the deployed template on
+the local cloud, with IAM enforced; [faults.py](../tests/end_to_end/faults.py) makes them.
+
+Of {number} exports {exported} land whole in the end. The others fail with a typed error, and say so
+with one event. Each has one manifest or none, no upload is left unfinished, and no file is left
+without a manifest, but where even the removal is denied. No secret is in a history, an event, a
+log line, an object or its metadata.
+
+An error behind "after" was retried with success, one "in vain" through all retries. "For ever" is
+longer than they last.
+
+"""
+_DOCUMENT = WORK / "faults.md"
+_CASES = {
+    (where, fault): case
+    for where in dict.fromkeys([*FAULTS_OF_ALL, *FAULTS])
+    for faults in (FAULTS_OF_ALL, FAULTS, FAULTS_IN_A_HURRY)
+    for fault, case in faults.get(where, {}).items()
+}
+
+
+@dataclass
+class Matrix:
+    """The stacks that faults happen to, and what came of them."""
+
+    stack: Stack
+    alone: Stack
+    hurried: Stack
+    front: AwsFront
+    pingone: PingOneSimulator
+    home: str
+    """The environment that the second stack gets its tokens of."""
+    client_secret: str = ""
+    events: dict[str, dict[str, Any]] = field(default_factory=dict)
+    ended: dict[tuple[str, str], Future[tuple[Exporter, str]]] = field(default_factory=dict)
+    rows: list[tuple[str, str, str, str]] = field(default_factory=list)
+    _machines: Iterator[int] = field(default_factory=count)
+
+    def export(self, case: Case, stack: Stack, subject: str = "") -> tuple[Exporter, str]:
+        """Let the faults of a case meet an export; returns who exported, in which execution."""
+        exporter = Exporter(self._with_machine(stack, case), self.pingone, self.events)
+        self.front.set_faults(subject or exporter.environment_id, case.aws)
+        request = {"formats": list(case.formats), "correlationId": "failing", **case.request}
+        arn = exporter.start(case.scenario, **request)
+        if case.meanwhile:
+            self._wait_for_create(exporter)
+            self._happen(case.meanwhile)
+        stack.wait_for(arn, timeout_seconds=300)
+        return exporter, arn
+
+    def export_alone(self, case: Case) -> tuple[Exporter, str]:
+        """The same where no other export is, and no function has a token."""
+        self.pingone.set_scenario(self.home, Scenario(faults=tuple(case.token)))
+        self.pingone.revoke_tokens(self.home)
+        ended = self.export(case, self.alone, "alone")
+        if case.meanwhile == "secret rotated and not put in":
+            self._put_secret()
+        assert self.pingone.unmet_faults(self.home) == []
+        self.pingone.set_scenario(self.home, Scenario())
+        self.front.set_faults("alone", ())
+        return ended
+
+    def hurry(self) -> None:
+        """Give the third stack's functions little time."""
+        functions = self.hurried.cloud.client("lambda")
+        for function in functions.list_functions()["Functions"]:
+            if function["FunctionName"].startswith(("hurried-StartReport", "hurried-CheckReport")):
+                functions.update_function_configuration(
+                    FunctionName=function["FunctionName"], Timeout=_SECONDS_IN_A_HURRY
+                )
+
+    def _with_machine(self, stack: Stack, case: Case) -> Stack:
+        if not case.changed:
+            return stack
+        states = stack.cloud.client("stepfunctions")
+        machine = states.describe_state_machine(stateMachineArn=stack.outputs["StateMachineArn"])
+        definition = json.loads(machine["definition"])
+        case.changed(definition)
+        arn = states.create_state_machine(
+            name=f"{machine['name']}-{next(self._machines)}",
+            definition=json.dumps(definition),
+            roleArn=machine["roleArn"],
+        )["stateMachineArn"]
+        outputs = {**stack.outputs, "StateMachineArn": arn}
+        return Stack(stack.cloud, outputs, stack.events_queue_url)
+
+    def _wait_for_create(self, exporter: Exporter) -> None:
+        deadline = monotonic() + 60
+        while not creates(self.pingone, exporter.environment_id) and monotonic() < deadline:
+            sleep(0.02)
+
+    def _happen(self, meanwhile: Meanwhile) -> None:
+        if meanwhile != "tokens revoked":
+            self.client_secret = self.pingone.rotate_client_secret(self.home)
+            if meanwhile == "secret rotated":
+                self._put_secret()
+        self.pingone.revoke_tokens(self.home)
+
+    def _put_secret(self) -> None:
+        """As an operator does who rotates it."""
+        document = {"clientId": self.pingone.client_id, "clientSecret": self.client_secret}
+        self.alone.cloud.client("secretsmanager").put_secret_value(
+            SecretId="alone-worker-app", SecretString=json.dumps(document)
+        )
+
+
+@pytest.fixture(scope="module")
+def matrix(cloud: LocalCloud, pingone: PingOneSimulator) -> Iterator[Matrix]:
+    """All exports are on their way, several at a time, because they spend it waiting."""
+    front, home = AwsFront(cloud), str(uuid4())
+    parameters = simulator_parameters(pingone)
+
+    def deploy(name: str, **more: str) -> Stack:
+        return deployed(
+            cloud,
+            pingone.client_id,
+            pingone.client_secret,
+            parameters | more,
+            name,
+            front.url,
+        )
+
+    with (
+        front.serving(),
+        ThreadPoolExecutor(_AT_A_TIME) as pool,
+        ThreadPoolExecutor(1) as one_by_one,
+    ):
+        stacks = [
+            pool.submit(deploy, "faults"),
+            pool.submit(deploy, "alone", TokenUrl=pingone.token_url(home)),
+            pool.submit(deploy, "hurried"),
+        ]
+        stack, alone, hurried = (deploying.result() for deploying in stacks)
+        matrix = Matrix(stack, alone, hurried, front, pingone, home)
+        matrix.hurry()
+        for where, fault, case in _each(FAULTS_OF_ALL):
+            matrix.ended[where, fault] = one_by_one.submit(matrix.export_alone, case)
+        for where, fault, case in sorted(_each(FAULTS), key=lambda item: not item[2].slow):
+            matrix.ended[where, fault] = pool.submit(matrix.export, case, matrix.stack)
+        for where, fault, case in _each(FAULTS_IN_A_HURRY):
+            matrix.ended[where, fault] = pool.submit(matrix.export, case, matrix.hurried)
+        yield matrix
+        for workers in (pool, one_by_one):
+            workers.shutdown(cancel_futures=True)
+
+
+def _each(faults: Mapping[str, Mapping[str, Case]]) -> Iterator[tuple[str, str, Case]]:
+    for where in faults:
+        for fault, case in faults[where].items():
+            yield where, fault, case
+
+
+@pytest.mark.parametrize(("where", "fault"), _CASES)
+def test_an_export_is_whole_or_fails_cleanly(matrix: Matrix, where: str, fault: str) -> None:
+    case = _CASES[where, fault]
+
+    exporter, arn = matrix.ended[where, fault].result()
+    ended = exporter.end_of(arn)
+    retried = _retried(exporter.stack, arn)
+    matrix.rows.append((where, fault, _what_happened(ended, retried), _what_is_left(ended)))
+
+    if case.error:
+        assert_failed_cleanly(ended, case.error, case.left)
+    else:
+        assert_landed(ended, list(case.formats))
+        for file in ended.manifest["files"]:
+            assert file["sha256"] == _sha256(case.scenario, file["format"])
+    assert retried == sorted(case.retried)
+    assert creates(matrix.pingone, ended.environment_id) == case.creates
+    if case.downloads:
+        for name in case.formats:
+            assert list(case.downloads) == [
+                download.status
+                for download in matrix.pingone.downloads_of(ended.environment_id)
+                if download.format == name
+            ]
+    # The fault has happened.
+    assert matrix.pingone.unmet_faults(ended.environment_id) == []
+    assert all(meeting.met for meeting in case.aws)
+
+
+def test_no_execution_has_sent_two_events(matrix: Matrix) -> None:
+    for stack in (matrix.stack, matrix.alone, matrix.hurried):
+        assert stack.receive_events() == []
+
+
+def test_no_secret_is_left_anywhere(matrix: Matrix) -> None:
+    secrets = matrix.pingone.issued_secrets
+    assert {secret.kind for secret in secrets} >= {
+        "client secret",
+        "access token",
+        "zip password",
+        "link signature",
+    }
+    places = {
+        f"{number}: {where}": text
+        for number, stack in enumerate((matrix.stack, matrix.alone, matrix.hurried))
+        for where, text in everything_left(stack)
+    } | {f"event of {arn}": json.dumps(event) for arn, event in matrix.events.items()}
+    assert sum("history" in place for place in places) >= len(_CASES)
+    assert any("FetchReport" in place for place in places)
+    assert any('"CloudWatchMetrics"' in text for text in places.values())
+    found = {
+        (secret.kind, place)
+        for secret in secrets
+        for place, text in places.items()
+        if secret.value in text
+    }
+    assert found == set()
+
+
+def test_what_came_of_each_fault(matrix: Matrix, capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table("where", "fault", "what happened", "what is left", title="Faults")
+    for row in matrix.rows:
+        table.add_row(*row)
+    with capsys.disabled():
+        Console(width=150).print(table)
+    _DOCUMENT.write_text(_document(matrix.rows))
+
+
+def test_that_is_what_the_documentation_says() -> None:
+    """`make faults` writes it."""
+    assert (ROOT / "docs" / "faults.md").read_text() == _DOCUMENT.read_text()
+
+
+def creates(pingone: PingOneSimulator, environment_id: str) -> int:
+    """The reports that PingOne has created and said so."""
+    calls = pingone.requests_of(environment_id)
+    return sum(call.method == "POST" and call.status == 201 for call in calls)
+
+
+def _retried(stack: Stack, execution_arn: str) -> list[str]:
+    """The errors of tasks that were tried again."""
+    errors, last = set(), ""
+    for event in stack.history(execution_arn):
+        for kind in ("taskFailedEventDetails", "taskTimedOutEventDetails"):
+            if kind in event:
+                last = event[kind]["error"]
+        if last and event["type"] == "TaskScheduled":
+            errors.add(last)
+        if event["type"] in ("TaskScheduled", "TaskStateExited"):
+            last = ""
+    return sorted(errors - _WAITING)
+
+
+def _what_happened(ended: Ended, retried: list[str]) -> str:
+    happened = f"`{ended.error}`" if ended.error else "exported"
+    others = [f"`{error}`" for error in retried if error != ended.error]
+    again = ", retried in vain" if ended.error in retried else ""
+    return f"{happened}{again}{', after ' if others else ''}{' and '.join(others)}"
+
+
+def _what_is_left(ended: Ended) -> str:
+    names = sorted(PurePosixPath(key).name for key in ended.keys)
+    uploads = len(ended.unfinished_uploads)
+    return ", ".join([*names, *([f"{uploads} uploads"] if uploads else [])]) or "nothing"
+
+
+def _sha256(scenario: Scenario, format_name: str) -> str:
+    """Of the report as it was before it was zipped."""
+    report = DevicesReport(scenario.rows, DEFAULT_FIELDS, seed=scenario.seed)
+    blocks = {
+        "csv": report.csv_blocks(scenario.csv_line_end),
+        "json": report.json_blocks(scenario.json_shape),
+    }
+    return hashlib.sha256("".join(blocks[format_name]).encode()).hexdigest()
+
+
+def _document(rows: list[tuple[str, str, str, str]]) -> str:
+    exported = sum(happened.startswith("exported") for _, _, happened, _ in rows)
+    lines = []
+    for where in dict.fromkeys(row[0] for row in rows):
+        lines += [
+            f"## {where}",
+            "",
+            "| fault | what happened | what is left |",
+            "| --- | --- | --- |",
+        ]
+        lines += [f"| {' | '.join(row[1:])} |" for row in rows if row[0] == where]
+        lines += [""]
+    lines += ["## Not shown here", ""]
+    lines += [f"- **{fault}.** {why}" for fault, why in NOT_SHOWN.items()]
+    introduction = _INTRODUCTION.format(number=len(rows), exported=exported)
+    return introduction + "\n".join(lines) + "\n"
