@@ -21,7 +21,7 @@ BUILD := .aws-sam/build/template.yaml
 ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 APPLICATION := template.yaml $(shell find functions layers statemachine -type f -not -name '*.pyc')
 # The layer's library in C, and where its compiler is kept.
-LIBRARY := layers/pingone_reports/pingone_reports/zipcrypto-$(shell uname -m).so
+LIBRARY := layers/pingone_reports/pingone_reports/native-$(shell uname -m).so
 export TOOLS := $(CURDIR)/.venv/tools
 
 # What looks like a secret and is none: hashes, intrinsic functions, the documentation's sample links,
@@ -123,8 +123,8 @@ compile = $(UV) pip compile --quiet --upgrade --universal --generate-hashes --no
 # sam looks for the Lambda runtime's Python on the PATH.
 SAM := PATH="$(CURDIR)/.venv/runtime/bin:$$PATH" .venv/sam/bin/sam
 
-$(LIBRARY): layers/pingone_reports/zipcrypto.c | .venv/runtime
-	@echo "Compiling $(<F)"
+$(LIBRARY): $(wildcard layers/pingone_reports/native/*.c) | .venv/runtime
+	@echo "Compiling the layer's library"
 	@PATH="$(CURDIR)/.venv/runtime/bin:$$PATH" $(MAKE) --silent -C layers/pingone_reports libraries
 
 $(BUILD): $(APPLICATION) | $(LIBRARY) .venv/sam .venv/runtime

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 from collections.abc import Iterable
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from pingone_reports.records import (
     RecordCounter,
     record_counter,
 )
+from tests.unit.chunks import CUTS, cut
 
 BOM = b"\xef\xbb\xbf"
 
@@ -33,13 +33,6 @@ def one_by_one(data: bytes) -> list[bytes]:
     return [data[at : at + 1] for at in range(len(data))]
 
 
-def cut(data: bytes, places: list[float]) -> list[bytes]:
-    """A file in chunks, some of them empty perhaps."""
-    ends = [0, *sorted(int(place * len(data)) for place in places), len(data)]
-    return [data[start:end] for start, end in pairwise(ends)]
-
-
-CUTS = st.lists(st.floats(0, 1), max_size=8)
 AWKWARD = st.text('",\n\r\\{}[]ab é', max_size=8)
 
 

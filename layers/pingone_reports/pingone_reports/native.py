@@ -1,0 +1,27 @@
+"""The layer's library in C, made of ../native: what Python is too slow for, and no wheel does.
+
+Called by ctypes, it lets other threads run meanwhile.
+"""
+
+import ctypes
+import platform
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The library for this processor."""
+    native = ctypes.CDLL(str(Path(__file__).with_name(f"native-{platform.machine()}.so")))
+    state, text, size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t
+    native.zipcrypto_prepare.argtypes = []
+    native.zipcrypto_advance.argtypes = [state, text, size]
+    native.zipcrypto_decrypt.argtypes = [state, text, ctypes.c_void_p, size]
+    native.csv_line_feeds.argtypes = [state, text, size]
+    native.json_structure.argtypes = [state, text, size, ctypes.c_void_p]
+    for procedure in native.zipcrypto_prepare, native.zipcrypto_advance, native.zipcrypto_decrypt:
+        procedure.restype = None
+    for function in native.csv_line_feeds, native.json_structure:
+        function.restype = size
+    native.zipcrypto_prepare()
+    return native
