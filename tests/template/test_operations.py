@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import pytest
@@ -40,14 +40,18 @@ def watched(alarm: dict[str, Any]) -> Iterator[tuple[str, str, set[str]]]:
         yield metric["Namespace"], metric["MetricName"], dimensions
 
 
-def dashboard(expects_exports: bool = True) -> dict[str, Any]:
+CONDITIONS = {"NoCompletedExport": "ExpectsExports", "UntabulatedExport": "HasAnalytics"}
+"""Of the alarms that a stack may be without."""
+
+
+def dashboard(without: Collection[str] = ()) -> dict[str, Any]:
     """The dashboard's body; a placeholder's own name stands for its value."""
     text, variables = RESOURCES["ExportsDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    ((name, choice),) = variables.items()
-    condition, then, otherwise = choice["Fn::If"]
-    assert condition == "ExpectsExports"
-    chosen = then["Fn::Sub"] if expects_exports else otherwise
-    text = text.replace(f"${{{name}}}", chosen)
+    for name, choice in variables.items():
+        condition, then, otherwise = choice["Fn::If"]
+        alarm = name.removesuffix("Arn")
+        assert condition == CONDITIONS[alarm] == RESOURCES[alarm]["Condition"]
+        text = text.replace(f"${{{name}}}", otherwise if alarm in without else then["Fn::Sub"])
     return dict(json.loads(re.sub(r"\$\{!?([^}]+)\}", r"\1", text)))
 
 
@@ -103,11 +107,11 @@ class TestAlarms:
 
 
 class TestDashboard:
-    @pytest.mark.parametrize("expected", [True, False])
-    def test_it_is_json_whether_or_not_an_export_is_expected(self, expected: bool) -> None:
-        body = dashboard(expected)
+    @pytest.mark.parametrize("without", [(), *((name,) for name in CONDITIONS), tuple(CONDITIONS)])
+    def test_it_is_json_with_and_without_what_a_stack_may_lack(self, without: list[str]) -> None:
+        body = dashboard(without)
         (alarms,) = (w for w in body["widgets"] if w["type"] == "alarm")
-        assert len(alarms["properties"]["alarms"]) == len(ALARMS) - (not expected)
+        assert len(alarms["properties"]["alarms"]) == len(ALARMS) - len(without)
 
     def test_it_shows_every_alarm(self) -> None:
         text = json.dumps(RESOURCES["ExportsDashboard"])
