@@ -270,10 +270,13 @@ FAULTS: dict[str, dict[str, Case]] = {
         "403 for ever": Case(
             Scenario(
                 rows=_ROWS,
-                exploration_seconds=250,
+                # A fetch asks for fresh links four times, after pauses that are not shortened: the
+                # second one finds that the report has gone.
+                exploration_seconds=400,
                 faults=(Fault("download", Answer(403), times=None),),
             ),
             error="ReportExpired",
+            retried=("LinkRefused",),
             slow=True,
         ),
         "a link that has expired when it comes": Case(
@@ -395,6 +398,9 @@ FAULTS: dict[str, dict[str, Case]] = {
             slow=True,
         ),
         "a connection that is reset": _aws("PutObject", ResetCall(), ".csv"),
+        "uploads of another try cannot be looked for": _aws(
+            "ListMultipartUploads", _DENIED, error="StorageDenied"
+        ),
         "the manifest cannot be looked for": _aws(
             "GetObject", _DENIED, _MANIFEST, None, error="StorageDenied"
         ),
@@ -439,6 +445,16 @@ FAULTS: dict[str, dict[str, Case]] = {
         "an answer that gets lost": _aws("UpdateItem", LoseAnswer(), "pace#"),
         "the export cannot be noted for the next one, try after try": _aws(
             "UpdateItem", _THROTTLED, _MANIFEST, 6, retried=("TableUnavailable",)
+        ),
+        "the export cannot be noted for the next one, for ever": _aws(
+            "UpdateItem",
+            _DENIED_JSON,
+            _MANIFEST,
+            None,
+            error="TableUnavailable",
+            retried=("TableUnavailable",),
+            left=("devices.csv", "manifest.json"),
+            slow=True,
         ),
     },
     "functions": {

@@ -56,8 +56,9 @@ def fetch_report(
 
     A second try of an execution that has published already publishes nothing again. Raises the
     errors of the download, the zip, the bucket and the table; then no file is visible that has no
-    manifest, but for the moment between the files' commit and the manifest's. Raises
-    QualityGateFailed when the report is doubtful and lies in quarantine.
+    manifest, but for the moment between the files' commit and the manifest's, and those that
+    DiscardReport deletes when the manifest cannot be written. Raises QualityGateFailed when
+    the report is doubtful and lies in quarantine.
     """
     began = time.monotonic()
     folder = export_folder(export, config.key_prefix)
