@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyzipper.zipfile import CRCZipDecrypter
@@ -26,6 +27,11 @@ def test_two_members_do_not_share_their_keys() -> None:
 
     assert bytes(other.decrypt(b"ciphertext")) == first
     assert bytes(one.decrypt(b"ciphertext")) != first
+
+
+def test_more_than_there_is_room_for_is_refused() -> None:
+    with pytest.raises(ValueError, match="51 bytes at once"):
+        ZipCrypto(b"secret", _MOST).decrypt(bytes(_MOST + 1))
 
 
 def _by_pyzipper(password: bytes, data: bytes) -> bytes:

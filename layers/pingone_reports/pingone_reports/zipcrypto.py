@@ -24,6 +24,7 @@ class ZipCrypto:
 
     def decrypt(self, data: bytes) -> memoryview:
         """The plaintext of the next bytes: a view of what the next call overwrites."""
-        plain = memoryview(self._plain)[: len(data)]
-        self._native.zipcrypto_decrypt(self._keys, data, self._output, len(plain))
-        return plain
+        if len(data) > len(self._plain):
+            raise ValueError(f"{len(data)} bytes at once, where {len(self._plain)} are the most.")
+        self._native.zipcrypto_decrypt(self._keys, data, self._output, len(data))
+        return memoryview(self._plain)[: len(data)]
