@@ -78,7 +78,7 @@ class AwsFault:
 
 
 class AwsFront:
-    """An endpoint of AWS for the functions of this cloud; a context manager.
+    """An endpoint of AWS for the functions of this cloud.
 
     Who calls is known by the process id that a function has for its application id.
     """

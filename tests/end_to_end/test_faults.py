@@ -264,6 +264,7 @@ def test_what_came_of_each_fault(matrix: Matrix, capsys: pytest.CaptureFixture[s
 def test_that_is_what_the_documentation_says() -> None:
     """`make faults` writes it."""
     assert (ROOT / "docs" / "faults.md").read_text() == _DOCUMENT.read_text()
+    assert f"for {len(_CASES)} faults" in (ROOT / "README.md").read_text()
 
 
 def creates(pingone: PingOneSimulator, environment_id: str) -> int:
