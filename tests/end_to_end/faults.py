@@ -443,18 +443,8 @@ FAULTS: dict[str, dict[str, Case]] = {
             creates=0,
         ),
         "an answer that gets lost": _aws("UpdateItem", LoseAnswer(), "pace#"),
-        "the export cannot be noted for the next one, try after try": _aws(
-            "UpdateItem", _THROTTLED, _MANIFEST, 6, retried=("TableUnavailable",)
-        ),
-        "the export cannot be noted for the next one, for ever": _aws(
-            "UpdateItem",
-            _DENIED_JSON,
-            _MANIFEST,
-            None,
-            error="TableUnavailable",
-            retried=("TableUnavailable",),
-            left=("devices.csv", "manifest.json"),
-            slow=True,
+        "the export cannot be noted for the next one": _aws(
+            "UpdateItem", _DENIED_JSON, _MANIFEST, None
         ),
     },
     "functions": {

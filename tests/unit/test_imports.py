@@ -19,6 +19,7 @@ USED_BY_FETCH_ALONE = {
     "pingone_reports.bucket",
     "pingone_reports.encrypted_zip",
     "pingone_reports.fetch",
+    "pingone_reports.landing",
     "pingone_reports.records",
     "pingone_reports.remote_file",
 }

@@ -1,0 +1,156 @@
+"""The files of one report, from PingOne's zips to a folder of the bucket: all of them, or none."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import requests
+
+from pingone_reports.bucket import Bucket, Upload
+from pingone_reports.config import Config
+from pingone_reports.encrypted_zip import EncryptedZip
+from pingone_reports.errors import DownloadInterrupted
+from pingone_reports.export import Export
+from pingone_reports.gzip_framing import gzipped
+from pingone_reports.inspection import CsvInspector
+from pingone_reports.links import FreshLinks
+from pingone_reports.manifest import LandedFile
+from pingone_reports.records import record_counter
+from pingone_reports.remote_file import RemoteFile
+
+GZIP = "gzip"
+
+_CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+
+
+@dataclass(frozen=True)
+class Landing:
+    """How an export's files come from their links into the bucket."""
+
+    export: Export
+    links: FreshLinks
+    session: requests.Session
+    bucket: Bucket
+    config: Config
+    seconds_left: Callable[[], float]
+
+    def land(
+        self, folder: str, doubts_about: Callable[[Sequence[LandedFile]], list[str]]
+    ) -> tuple[list[LandedFile], list[str]]:
+        """Download the report's files into a folder: all of them, or none if there are doubts.
+
+        Returns them and the doubts. Raises the errors of the download, the zip and the bucket.
+        """
+        # Of a try before this one that was cut off; if it runs on, it cannot finish any more.
+        self.bucket.abort_uploads(folder)
+        stop = threading.Event()
+        with ExitStack() as stack:
+            formats = self.export.request.formats
+            gzip = self.config.compression == GZIP
+            uploads = {
+                name: stack.enter_context(
+                    self.bucket.upload(
+                        f"{folder}{self.export.request.report_name}.{name}{'.gz' if gzip else ''}",
+                        "application/gzip" if gzip else _CONTENT_TYPES[name],
+                    )
+                )
+                for name in formats
+            }
+            downloads = {
+                name: _Download(
+                    name,
+                    gzip,
+                    self.links,
+                    self.session,
+                    self.config.max_report_bytes,
+                    self.config.count_repeated_ids and not self.export.request.skip_quality_gate,
+                    self.seconds_left,
+                    stop,
+                )
+                for name in formats
+            }
+            with ThreadPoolExecutor(len(formats)) as pool:
+                files = [pool.submit(downloads[name].run, uploads[name]) for name in formats]
+                failed = [
+                    done
+                    for done in wait(files, return_when=FIRST_EXCEPTION).done
+                    if done.exception()
+                ]
+                stop.set()
+            for file in failed or files:
+                file.result()
+            landed = [file.result() for file in files]
+            if not (reasons := doubts_about(landed)):
+                for upload in uploads.values():
+                    upload.commit()
+        return landed, reasons
+
+
+@dataclass(frozen=True)
+class _Download:
+    """One file's way from its zip to its upload, verified but not committed."""
+
+    format: str
+    gzip: bool
+    links: FreshLinks
+    session: requests.Session
+    max_bytes: int
+    count_repeated_ids: bool
+    seconds_left: Callable[[], float]
+    stop: threading.Event
+
+    def run(self, upload: Upload) -> LandedFile:
+        content, records = _Measure(), record_counter(self.format)
+        landed = _Measure() if self.gzip else content
+        inspector = (
+            CsvInspector(count_repeated_ids=self.count_repeated_ids)
+            if self.format == "csv"
+            else None
+        )
+        with RemoteFile(self.session, self, self.seconds_left) as remote:
+            zipped = EncryptedZip(
+                remote, self.links.zip_password, f".{self.format}", self.max_bytes
+            )
+            for piece in gzipped(zipped.pieces()) if self.gzip else zipped.pieces():
+                if self.stop.is_set():
+                    raise DownloadInterrupted("The export's other file failed.")
+                content.update(piece.plain)
+                records.update(piece.plain)
+                if inspector:
+                    inspector.update(piece.plain)
+                if self.gzip:
+                    landed.update(piece.deflated)
+                upload.write(piece.deflated if self.gzip else piece.plain)
+        upload.flush()
+        return LandedFile(
+            format=self.format,
+            key=upload.key,
+            bytes=landed.bytes,
+            sha256=landed.sha256.hexdigest(),
+            content_bytes=content.bytes,
+            content_sha256=content.sha256.hexdigest(),
+            records=records.finish(),
+            repeated_ids=inspector.finish() if inspector else 0,
+            columns=inspector.columns if inspector else (),
+        )
+
+    def current(self) -> str:
+        return self.links.current(self.format)
+
+    def renew(self, dead: str) -> str:
+        return self.links.renew(self.format, dead)
+
+
+class _Measure:
+    """The size and the hash of what streams by."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.sha256 = hashlib.sha256()
+
+    def update(self, data: bytes | memoryview) -> None:
+        self.bytes += len(data)
+        self.sha256.update(data)
