@@ -220,6 +220,9 @@ def test_an_export_is_whole_or_fails_cleanly(matrix: Matrix, where: str, fault: 
                 if download.format == name
             ]
     # The fault has happened.
+    if case.meanwhile:
+        calls = matrix.pingone.requests_of(ended.environment_id)
+        assert 401 in [call.status for call in calls]
     assert matrix.pingone.unmet_faults(ended.environment_id) == []
     assert all(meeting.met for meeting in case.aws)
 

@@ -7,14 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from local.pingone_simulator import (
-    Answer,
-    Fault,
-    Hang,
-    LinkLifetime,
-    PingOneSimulator,
-    Scenario,
-)
+from local.pingone_simulator import Answer, Fault, PingOneSimulator, Scenario
 from tests.end_to_end.conftest import Ended, Exporter, assert_landed
 
 _ROWS = 300
@@ -68,35 +61,6 @@ def test_a_filter_may_find_nothing(exporter: Exporter) -> None:
     ended = exporter.run(Scenario(rows=0), filter='(deviceStatus eq "BLOCKED")')
 
     _assert_landed(ended, ["csv", "json"])
-
-
-def test_links_that_arrive_expired_are_asked_for_again(
-    exporter: Exporter, pingone: PingOneSimulator
-) -> None:
-    # The first answer that is ready is CheckReport's, the second FetchReport's.
-    late = (
-        Fault("read_ready", LinkLifetime(1), skip=1),
-        Fault("read_ready", Hang(2.2), skip=1),
-    )
-
-    ended = exporter.run(Scenario(rows=_ROWS, faults=late), formats=["csv"])
-
-    _assert_landed(ended, ["csv"])
-    reads = [call for call in pingone.requests_of(exporter.environment_id) if call.method == "GET"]
-    assert len(reads) >= 3
-
-
-def test_a_token_that_pingone_revoked_is_renewed_once(
-    exporter: Exporter, pingone: PingOneSimulator
-) -> None:
-    exporter.run(Scenario(rows=_ROWS), formats=["csv"])
-    pingone.revoke_tokens()
-
-    again = exporter.run(Scenario(rows=_ROWS), formats=["csv"], reportName="again")
-
-    assert again.description["status"] == "SUCCEEDED"
-    statuses = [call.status for call in pingone.requests_of(exporter.environment_id)]
-    assert 401 in statuses
 
 
 def test_a_busy_pingone_is_given_the_pause_it_asks_for(
