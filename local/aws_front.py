@@ -142,7 +142,9 @@ class _Handler(ForwardingHandler):
                 self.reset()
                 return
             case Hold(seconds=seconds):
-                self.server.stopping.wait(seconds)
+                if self.server.stopping.wait(seconds):
+                    self.reset()
+                    return
                 status, headers, answer = self._passed_on(body)
             case LoseAnswer():
                 self._passed_on(body)
