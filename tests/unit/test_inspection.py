@@ -3,6 +3,7 @@
 import csv
 import io
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from local.pingone_simulator.report_data import DevicesReport
 from pingone_reports.inspection import CsvInspector, loose
+from tests.unit.chunks import CUTS, cut
+from tests.unit.csv_dialects import DIALECTS
 
 _VALUES = st.text(st.sampled_from('a,"\r\n é\u2028'), max_size=4)
 _IDS = st.sampled_from(["", "a", "b", "c", "é", "00000000-fa02-48e0-8957-8d4b8d9f171f"])
@@ -23,33 +26,27 @@ def inspected(chunks: list[bytes], count: bool = True) -> tuple[tuple[str, ...],
     return inspector.columns, repeated
 
 
-def cut(data: bytes, cuts: list[int]) -> list[bytes]:
-    places = sorted({min(place, len(data)) for place in cuts} | {0, len(data)})
-    return [data[start:end] for start, end in zip(places, places[1:] or [0], strict=False)]
-
-
 @given(
     before=st.lists(_VALUES, max_size=2),
     after=st.lists(_VALUES, max_size=2),
     rows=st.lists(st.tuples(st.lists(_VALUES, min_size=4, max_size=4), _IDS), max_size=8),
-    line_end=st.sampled_from(["\n", "\r\n"]),
-    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    dialect=st.sampled_from(DIALECTS),
     ends_with_newline=st.booleans(),
-    cuts=st.lists(st.integers(0, 200)),
+    cuts=CUTS,
 )
-@example([], [], [([""] * 4, "a"), ([""] * 4, "a")], "\r\n", csv.QUOTE_MINIMAL, False, [])
+@example([], [], [([""] * 4, "a"), ([""] * 4, "a")], DIALECTS[0], False, [])
 def test_it_reads_as_csv_does(
     before: list[str],
     after: list[str],
     rows: list[tuple[list[str], str]],
-    line_end: str,
-    quoting: int,
+    dialect: tuple[str, Any],
     ends_with_newline: bool,
-    cuts: list[int],
+    cuts: list[float],
 ) -> None:
+    line_end, quoting = dialect
     header = [*before, "deviceId", *after]
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator=line_end, quoting=quoting)  # type: ignore[arg-type]
+    writer = csv.writer(text, lineterminator=line_end, quoting=quoting)
     writer.writerow(header)
     for values, device_id in rows:
         writer.writerow([*values[: len(before)], device_id, *values[: len(after)]])

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from pingone_reports.errors import InvalidReport
 from pingone_reports.parquet import Cell, report_to_parquet, row_to_parquet
+from tests.unit.csv_dialects import DIALECTS
 
 _HOSTILE = ('"', ",", "\n", "\r\n", "\r", "\\", "'", "\t", ";", "#", " ", "NULL", "é山🦊", "\u2028")
 _FIELDS = ("userId", 'Überschrift, "quoted"', "deviceId", "order", "a'b")
@@ -53,8 +54,7 @@ def _read(parquet: Path) -> tuple[list[str], list[list[Any]]]:
 
 
 @pytest.mark.parametrize("name", ["devices.csv", "devices.csv.gz"])
-@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
-@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+@pytest.mark.parametrize(("line_end", "quoting"), DIALECTS)
 def test_every_cell_of_a_hostile_csv(
     tmp_path: Path, name: str, line_end: str, quoting: int
 ) -> None:

@@ -19,6 +19,7 @@ from pingone_reports.records import (
     record_counter,
 )
 from tests.unit.chunks import CUTS, cut
+from tests.unit.csv_dialects import DIALECTS
 
 BOM = b"\xef\xbb\xbf"
 
@@ -43,10 +44,7 @@ class TestCsv:
                 st.lists(AWKWARD, min_size=columns, max_size=columns), min_size=1, max_size=8
             )
         ),
-        # Before 3.13, the csv module quotes a return by itself only where it ends lines.
-        st.sampled_from(
-            [("\r\n", csv.QUOTE_MINIMAL), ("\r\n", csv.QUOTE_ALL), ("\n", csv.QUOTE_ALL)]
-        ),
+        st.sampled_from(DIALECTS),
         st.booleans(),
         st.booleans(),
         CUTS,
