@@ -12,4 +12,6 @@ from pingone_reports.observability import log_as_export, only_typed_errors
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     export = Export.from_state(event["export"])
     log_as_export(export)
-    return discard_report(export, services.bucket(), services.config().key_prefix)
+    return discard_report(
+        export, services.bucket(), services.discarded_exports(), services.config().key_prefix
+    )

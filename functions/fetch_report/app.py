@@ -26,6 +26,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         services.session(),
         services.bucket(),
         services.previous_exports(),
+        services.discarded_exports(),
         services.config(),
         lambda: context.get_remaining_time_in_millis() / 1000 - _SECONDS_TO_GIVE_UP,
     )

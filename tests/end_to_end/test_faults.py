@@ -17,6 +17,7 @@ from rich.table import Table
 
 from local.aws_front import AwsFront
 from local.cloud import LocalCloud
+from local.metrics import embedded_metrics
 from local.paths import ROOT, WORK
 from local.pingone_simulator import PingOneSimulator, Scenario
 from local.pingone_simulator.report_data import DEFAULT_FIELDS, DevicesReport
@@ -210,6 +211,7 @@ def test_an_export_is_whole_or_fails_cleanly(matrix: Matrix, where: str, fault: 
         assert_landed(ended, list(case.formats))
         for file in ended.manifest["files"]:
             assert file["sha256"] == _sha256(case.scenario, file["format"])
+        assert _times_measured(exporter.stack, arn) == case.measured
     assert retried == sorted(case.retried)
     assert creates(matrix.pingone, ended.environment_id) == case.creates
     if case.downloads:
@@ -288,6 +290,23 @@ def _retried(stack: Stack, execution_arn: str) -> list[str]:
         if event["type"] in ("TaskScheduled", "TaskStateExited"):
             last = ""
     return sorted(errors - _WAITING)
+
+
+def _times_measured(stack: Stack, arn: str) -> int:
+    """How often the metrics count this execution as a completed export."""
+    logs, name = stack.cloud.client("logs"), arn.rpartition(":")[2]
+    groups = logs.describe_log_groups()["logGroups"]
+    return sum(
+        line["execution"] == name
+        for group in groups
+        if "FetchReport" in group["logGroupName"]
+        for page in logs.get_paginator("filter_log_events").paginate(
+            logGroupName=group["logGroupName"], filterPattern='"ExportsCompleted"'
+        )
+        for event in page["events"]
+        for line, point in embedded_metrics(event["message"])
+        if point.name == "ExportsCompleted"
+    )
 
 
 def _what_happened(ended: Ended, retried: list[str]) -> str:

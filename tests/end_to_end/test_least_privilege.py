@@ -260,6 +260,7 @@ _SHOWN_BY: dict[tuple[str, str], tuple[Callable[[Bench, str], str], str]] = {
         "implicitDeny",
     ),
     ("FindUnfinished", "s3:ListBucketMultipartUploads"): (_export, "StorageDenied"),
+    ("KeepFromPublishing", "dynamodb:UpdateItem"): (_discard, "TableUnavailable"),
     ("FindLeftovers", "s3:ListBucketMultipartUploads"): (_discard, "StorageDenied"),
     ("FindLeftovers", "s3:ListBucket"): (_discard, "StorageDenied"),
     ("RemoveLeftovers", "s3:AbortMultipartUpload"): (_discard, "StorageDenied"),

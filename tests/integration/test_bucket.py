@@ -12,11 +12,15 @@ import pytest
 from botocore.config import Config
 
 from local.cloud import LocalCloud
+from local.stack import create_table
 from pingone_reports import bucket as bucket_module
 from pingone_reports.bucket import Bucket
 from pingone_reports.discard import discard_report
-from pingone_reports.errors import ExportError, StorageDenied, StorageUnavailable
+from pingone_reports.discarded import DiscardedExports
+from pingone_reports.errors import ExportDiscarded, StorageDenied, StorageUnavailable
 from pingone_reports.manifest import export_folder, quarantine_folder
+from pingone_reports.publication import Publication
+from pingone_reports.table import Table
 from tests.unit.asking import export_of, told
 from tests.unit.documents import faults
 
@@ -34,6 +38,7 @@ EXPORT = export_of("discarded")
 def cloud() -> Iterator[LocalCloud]:
     with LocalCloud(log_name="test-bucket") as cloud:
         cloud.client("s3").create_bucket(Bucket=NAME)
+        create_table(cloud, "coordination")
         yield cloud
 
 
@@ -85,28 +90,18 @@ def content(size: int) -> bytes:
 
 
 class TestUpload:
-    @pytest.mark.parametrize("size", [0, 1, PART_BYTES - 1])
-    def test_a_small_object_is_a_single_put(self, bucket: Bucket, s3: Any, size: int) -> None:
-        with bucket.upload(KEY, CONTENT_TYPE) as upload:
-            upload.write(content(size))
-            upload.flush()
-            assert keys(s3) == unfinished(s3) == []
-            upload.commit()
-        answer = s3.get_object(Bucket=NAME, Key=KEY)
-        assert answer["Body"].read() == content(size)
-        assert answer["ContentType"] == CONTENT_TYPE
-        assert "-" not in answer["ETag"]
-
     @pytest.mark.parametrize(
         ("size", "parts"),
         [
+            (0, 1),
+            (1, 1),
             (PART_BYTES, 1),
             (PART_BYTES + 1, 2),
             (12 * CHUNK_BYTES, 3),
             (4 * PART_BYTES + 12_345, 5),
         ],
     )
-    def test_a_large_one_is_put_in_parts(
+    def test_an_object_of_any_size_is_there_once_it_is_committed(
         self, bucket: Bucket, s3: Any, size: int, parts: int
     ) -> None:
         data = content(size)
@@ -123,6 +118,19 @@ class TestUpload:
         assert answer["ContentType"] == CONTENT_TYPE
         assert answer["ETag"].strip('"').endswith(f"-{parts}")
         assert unfinished(s3) == []
+
+    @pytest.mark.parametrize("size", [1, PART_BYTES])
+    def test_an_upload_that_somebody_else_aborts_cannot_be_committed(
+        self, bucket: Bucket, s3: Any, size: int
+    ) -> None:
+        with bucket.upload(KEY, CONTENT_TYPE) as upload, bucket.upload(KEY, CONTENT_TYPE) as kept:
+            upload.write(content(size))
+            upload.flush()
+            assert bucket.abort_uploads(KEY, but=[kept]) == [KEY]
+            with pytest.raises(StorageUnavailable, match="Another try"):
+                upload.commit()
+            kept.commit()
+        assert keys(s3) == [KEY]
 
     def test_one_chunk_may_be_larger_than_a_part(self, bucket: Bucket, s3: Any) -> None:
         with bucket.upload(KEY, CONTENT_TYPE) as upload:
@@ -183,22 +191,60 @@ class TestUpload:
         assert s3.get_object(Bucket=NAME, Key=KEY)["Body"].read() == b"before"
 
 
-class TestJson:
-    def test_what_was_created_is_read(self, bucket: Bucket, s3: Any) -> None:
+class TestPublication:
+    @staticmethod
+    def publication(bucket: Bucket, document: str = "manifest.json") -> Publication:
+        return Publication(bucket, "a/", {"devices.csv": CONTENT_TYPE}, document)
+
+    def test_files_and_document_are_there_when_they_are_published(
+        self, bucket: Bucket, s3: Any
+    ) -> None:
         document = {"filter": 'name eq "Zoë"', "files": []}
-        assert bucket.create_json("a/manifest.json", document)
-        assert bucket.read_json("a/manifest.json") == document
+        with self.publication(bucket) as publication:
+            publication.files[0].write(b"a,b\n")
+            assert publication.published() is None
+            assert publication.publish(document)
+            assert publication.published() == document
         answer = s3.get_object(Bucket=NAME, Key="a/manifest.json")
         assert answer["ContentType"] == "application/json"
         assert json.load(answer["Body"]) == document
+        assert s3.get_object(Bucket=NAME, Key="a/devices.csv")["Body"].read() == b"a,b\n"
 
-    def test_it_is_created_once(self, bucket: Bucket) -> None:
-        assert bucket.create_json("a/manifest.json", {"try": 1})
-        assert not bucket.create_json("a/manifest.json", {"try": 2})
-        assert bucket.read_json("a/manifest.json") == {"try": 1}
+    def test_nothing_is_left_of_one_that_is_not_published(self, bucket: Bucket, s3: Any) -> None:
+        with self.publication(bucket) as publication:
+            publication.files[0].write(b"a,b\n")
+        assert keys(s3) == unfinished(s3) == []
+
+    def test_a_document_of_somebody_else_is_never_replaced(self, bucket: Bucket, s3: Any) -> None:
+        with self.publication(bucket) as publication:
+            s3.put_object(Bucket=NAME, Key="a/manifest.json", Body=b'{"who": "else"}')
+            assert not publication.publish({"who": "we"})
+            assert publication.published() == {"who": "else"}
+
+    def test_a_document_whose_answer_got_lost_is_known_again(self, bucket: Bucket, s3: Any) -> None:
+        """S3 has written it, and refuses the second request that botocore sends by itself."""
+        document = {"filter": 'name eq "Zoë"', "files": [1.5, None]}
+        with self.publication(bucket) as publication:
+            body = json.dumps(document).encode()
+            s3.put_object(Bucket=NAME, Key="a/manifest.json", Body=body)
+            assert publication.publish(document)
+
+    def test_the_try_before_cannot_go_on(self, bucket: Bucket, s3: Any) -> None:
+        with self.publication(bucket) as first, self.publication(bucket) as second:
+            with pytest.raises(StorageUnavailable, match="Another try"):
+                first.publish({"try": 1})
+            assert keys(s3) == []
+            assert second.publish({"try": 2})
+        assert bucket.read_json("a/manifest.json") == {"try": 2}
+
+    def test_a_folder_beside_it_is_left_alone(self, bucket: Bucket) -> None:
+        with Publication(bucket, "b/", {}, "manifest.json") as other:
+            with self.publication(bucket):
+                pass
+            assert other.publish({})
 
     @pytest.mark.usefixtures("s3")
-    def test_what_is_not_there_is_none(self, bucket: Bucket) -> None:
+    def test_a_document_that_is_not_there_is_none(self, bucket: Bucket) -> None:
         assert bucket.read_json("a/manifest.json") is None
 
 
@@ -207,8 +253,6 @@ def use(bucket: Bucket, how: str) -> None:
     match how:
         case "read":
             bucket.read_json("a/manifest.json")
-        case "create":
-            bucket.create_json("a/manifest.json", {})
         case "list":
             bucket.keys("a/")
         case "delete":
@@ -217,13 +261,11 @@ def use(bucket: Bucket, how: str) -> None:
             bucket.abort_uploads("a/")
         case _:
             with bucket.upload(KEY, CONTENT_TYPE) as upload:
-                upload.write(content(1 if how == "put" else PART_BYTES))
+                upload.write(content(1))
                 upload.commit()
 
 
-USES = pytest.mark.parametrize(
-    "how", ["read", "create", "list", "delete", "abort uploads", "put", "put in parts"]
-)
+USES = pytest.mark.parametrize("how", ["read", "list", "delete", "abort uploads", "upload"])
 
 
 class TestErrors:
@@ -269,12 +311,16 @@ class TestErrors:
                 upload.write(content(PART_BYTES))
                 upload.commit()
 
-        with pytest.raises(ExportError, match="UploadPart"):
+        with pytest.raises(StorageUnavailable, match="Another try"):
             send_and_lose_the_upload()
         assert keys(s3) == unfinished(s3) == []
 
 
 class TestDiscard:
+    @pytest.fixture
+    def discarded_exports(self, cloud: LocalCloud) -> DiscardedExports:
+        return DiscardedExports(Table(cloud.client("dynamodb"), "coordination"))
+
     @pytest.fixture
     def left(self, bucket: Bucket, s3: Any) -> Iterator[str]:
         """The folder of an export that was cut off, beside another one that is being written."""
@@ -292,9 +338,9 @@ class TestDiscard:
         bucket.abort_uploads("")
 
     def test_uploads_and_files_of_the_export_alone_are_removed(
-        self, bucket: Bucket, s3: Any, left: str
+        self, bucket: Bucket, s3: Any, left: str, discarded_exports: DiscardedExports
     ) -> None:
-        discarded = discard_report(EXPORT, bucket, "pingone")
+        discarded = discard_report(EXPORT, bucket, discarded_exports, "pingone")
         assert discarded == {
             "aborted": [
                 f"{left}devices.csv",
@@ -304,11 +350,16 @@ class TestDiscard:
         }
         assert faults("discard-report-output", discarded) == []
         assert keys(s3) == unfinished(s3) == ["pingone/another/devices.csv"]
-        assert discard_report(EXPORT, bucket, "pingone") == {"aborted": [], "deleted": []}
+        again = discard_report(EXPORT, bucket, discarded_exports, "pingone")
+        assert again == {"aborted": [], "deleted": []}
+        with pytest.raises(ExportDiscarded):
+            discarded_exports.refuse(EXPORT.execution.arn)
 
-    def test_what_is_published_stays(self, bucket: Bucket, s3: Any, left: str) -> None:
-        bucket.create_json(f"{left}manifest.json", {})
-        assert discard_report(EXPORT, bucket, "pingone")["deleted"] == []
+    def test_what_is_published_stays(
+        self, bucket: Bucket, s3: Any, left: str, discarded_exports: DiscardedExports
+    ) -> None:
+        s3.put_object(Bucket=NAME, Key=f"{left}manifest.json", Body=b"{}")
+        assert discard_report(EXPORT, bucket, discarded_exports, "pingone")["deleted"] == []
         assert keys(s3) == [
             "pingone/another/devices.csv",
             f"{left}devices.csv",

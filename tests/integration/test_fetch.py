@@ -3,24 +3,32 @@
 import gzip
 import hashlib
 import itertools
+import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from threading import Event, Lock
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config as BotoConfig
 
-from local.cloud import LocalCloud
+from local.cloud import ACCOUNT_ID, REGION, LocalCloud
 from local.pingone_simulator import PingOneSimulator, Scenario
 from local.stack import ENVIRONMENT_ID, create_table, simulated_pingone
 from pingone_reports.bucket import Bucket
 from pingone_reports.config import Config
 from pingone_reports.connections import new_session
 from pingone_reports.credentials import AccessTokens
-from pingone_reports.errors import DownloadInterrupted
+from pingone_reports.discard import discard_report
+from pingone_reports.discarded import DiscardedExports
+from pingone_reports.errors import DownloadInterrupted, ExportError
 from pingone_reports.export import Export
 from pingone_reports.fetch import fetch_report
+from pingone_reports.manifest import export_folder
 from pingone_reports.pingone import PingOne
 from pingone_reports.previous import PreviousExports
 from pingone_reports.request import ExportRequest
@@ -104,6 +112,204 @@ def test_a_second_try_is_told_what_the_first_one_published(
     assert first["unchanged"] is False
 
 
+class _Gate:
+    """Holds a try before one of its calls of S3 and DynamoDB, until it may go on."""
+
+    def __init__(self, calls_before: int) -> None:
+        self._calls_before = calls_before
+        self._lock = Lock()
+        self.reached, self.opened = Event(), Event()
+
+    def pass_through(self, **_call: Any) -> None:
+        """What botocore calls before each call; the threads of a try take turns."""
+        with self._lock:
+            self._calls_before -= 1
+            if self._calls_before < 0:
+                self.reached.set()
+                assert self.opened.wait(60)
+
+
+@dataclass
+class _Overlap:
+    """Tries of one export's fetch, while PingOne regenerates the report between them."""
+
+    cloud: LocalCloud
+    simulator: PingOneSimulator
+    tries: Sequence[Export]
+    results: list[dict[str, Any] | ExportError] = field(default_factory=list)
+
+    @property
+    def prefix(self) -> str:
+        return export_folder(self.tries[0], "pingone")
+
+    def run(self, number: int, gate: _Gate | None = None) -> None:
+        """The whole try, which fails with an error of ours or not at all."""
+        try:
+            result: dict[str, Any] | ExportError = _fetch(
+                self.cloud, self.simulator, "none", lambda: 900, self.tries[number], gate
+            )
+        except ExportError as error:
+            result = error
+        finally:
+            if gate:
+                gate.reached.set()
+        self.results.append(result)
+
+    def held(self, number: int, calls_before: int) -> tuple[_Gate, Future[None]]:
+        """The try, until it waits before a call or has ended."""
+        gate = _Gate(calls_before)
+        running = _TRIES.submit(self.run, number, gate)
+        assert gate.reached.wait(60)
+        return gate, running
+
+    def discard(self, gate: _Gate | None = None) -> None:
+        """What the state machine does when it has given the export up."""
+        s3, dynamodb = (_client(self.cloud, service, gate) for service in ("s3", "dynamodb"))
+        discard_report(
+            self.tries[0],
+            Bucket(s3, "reports"),
+            DiscardedExports(Table(dynamodb, "coordination")),
+            "pingone",
+        )
+        if gate:
+            gate.reached.set()
+
+    def is_published(self) -> bool:
+        """Whether a reader finds the manifest now."""
+        listed = self.cloud.client("s3").list_objects_v2(Bucket="reports", Prefix=self.prefix)
+        keys = [item["Key"] for item in listed.get("Contents", [])]
+        return f"{self.prefix}manifest.json" in keys
+
+    def forget(self) -> None:
+        """Begin anew with the same tries."""
+        for key in self.left():
+            self.cloud.client("s3").delete_object(Bucket="reports", Key=key)
+        discarded = {"id": {"S": f"discarded#{self.tries[0].execution.arn}"}}
+        self.cloud.client("dynamodb").delete_item(TableName="coordination", Key=discarded)
+        self.results.clear()
+
+    def left(self) -> dict[str, bytes]:
+        """The names and contents of what a reader sees, in the end."""
+        s3 = self.cloud.client("s3")
+        listed = s3.list_objects_v2(Bucket="reports", Prefix=self.prefix).get("Contents", [])
+        uploads = s3.list_multipart_uploads(Bucket="reports", Prefix=self.prefix)
+        assert uploads.get("Uploads", []) == []
+        return {
+            item["Key"]: s3.get_object(Bucket="reports", Key=item["Key"])["Body"].read()
+            for item in listed
+        }
+
+    def assert_manifest_is_true(self) -> dict[str, Any]:
+        """What is published is what the one manifest says, and what a try says of it."""
+        left = self.left()
+        manifest = json.loads(left.pop(f"{self.prefix}manifest.json"))
+        assert {file["key"]: file["sha256"] for file in manifest["files"]} == {
+            key: hashlib.sha256(body).hexdigest() for key, body in left.items()
+        }
+        for result in self.results:
+            assert isinstance(result, ExportError) or result.items() >= manifest.items()
+        return dict(manifest)
+
+
+_TRIES = ThreadPoolExecutor(2)
+# Beyond the last call of a try.
+_CALLS = 17
+
+
+@pytest.fixture
+def overlap(cloud: LocalCloud, simulator: PingOneSimulator) -> _Overlap:
+    exports = []
+    with _pingone(simulator) as pingone:
+        for seed in range(2):
+            scenario = Scenario(rows=3 + seed, generation_seconds=0, seed=seed)
+            simulator.set_scenario(ENVIRONMENT_ID, scenario)
+            exports.append(_accepted(pingone))
+    simulator.set_scenario(ENVIRONMENT_ID, _SCENARIO)
+    first, second = exports
+    return _Overlap(cloud, simulator, [first, replace(first, exploration_id=second.exploration_id)])
+
+
+def test_a_try_makes_as_many_calls_as_are_held_below(overlap: _Overlap) -> None:
+    gate, running = overlap.held(0, _CALLS)
+    running.result()
+    assert not gate.opened.is_set()
+    gate, running = overlap.held(1, 5)
+    assert not running.done()
+    gate.opened.set()
+    running.result()
+
+
+@pytest.mark.parametrize("held_before", range(_CALLS))
+def test_a_manifest_is_true_when_a_held_try_goes_on_after_the_next_one(
+    overlap: _Overlap, held_before: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gate, running = overlap.held(0, held_before)
+    overlap.run(1)
+    gate.opened.set()
+    running.result()
+
+    overlap.assert_manifest_is_true()
+    [second] = [result for result in overlap.results if not isinstance(result, ExportError)][-1:]
+    assert second
+    assert capsys.readouterr().out.count('"ExportsCompleted":[1') == 1
+
+
+@pytest.mark.parametrize("held_before", range(_CALLS))
+def test_a_manifest_is_true_when_two_tries_hold_each_other_up(
+    overlap: _Overlap, held_before: int
+) -> None:
+    for other in ((held_before + distance) % _CALLS for distance in (4, 9)):
+        first_gate, first = overlap.held(0, held_before)
+        second_gate, second = overlap.held(1, other)
+        first_gate.opened.set()
+        first.result()
+        second_gate.opened.set()
+        second.result()
+
+        if all(isinstance(result, ExportError) for result in overlap.results):
+            # Each has ended the other, and the state machine tries again.
+            overlap.run(1)
+        overlap.assert_manifest_is_true()
+        overlap.forget()
+
+
+@pytest.mark.parametrize("held_before", range(_CALLS))
+def test_nothing_is_published_after_discard_report(overlap: _Overlap, held_before: int) -> None:
+    gate, running = overlap.held(0, held_before)
+    overlap.discard()
+    published = overlap.is_published()
+    gate.opened.set()
+    running.result()
+
+    if published:
+        overlap.assert_manifest_is_true()
+    else:
+        assert overlap.left() == {}
+        assert isinstance(overlap.results[0], ExportError)
+
+
+@pytest.mark.parametrize("held_before", range(_CALLS))
+def test_a_manifest_is_true_when_a_try_goes_on_while_discard_report_is_held(
+    overlap: _Overlap, held_before: int
+) -> None:
+    # Before: a list of uploads, what it aborts, the list of keys, what it deletes.
+    for calls in range(1, 8, 2):
+        gate, running = overlap.held(0, held_before)
+        discard_gate = _Gate(calls)
+        discarding = _TRIES.submit(overlap.discard, discard_gate)
+        assert discard_gate.reached.wait(60)
+        gate.opened.set()
+        running.result()
+        discard_gate.opened.set()
+        discarding.result()
+
+        if overlap.is_published():
+            overlap.assert_manifest_is_true()
+        else:
+            assert overlap.left() == {}
+        overlap.forget()
+
+
 @contextmanager
 def _pingone(simulator: PingOneSimulator) -> Iterator[PingOne]:
     with new_session() as session:
@@ -132,15 +338,18 @@ def _fetch(
     compression: str,
     seconds_left: Callable[[], float],
     export: Export | None = None,
+    gate: _Gate | None = None,
 ) -> dict[str, Any]:
-    """Fetch a report of the simulator into the bucket."""
+    """Fetch a report of the simulator into the bucket, through a gate."""
+    s3, dynamodb = (_client(cloud, service, gate) for service in ("s3", "dynamodb"))
     with new_session() as session, _pingone(simulator) as pingone:
         return fetch_report(
             export or _accepted(pingone),
             pingone,
             session,
-            Bucket(cloud.client("s3"), "reports"),
-            PreviousExports(Table(cloud.client("dynamodb"), "coordination")),
+            Bucket(s3, "reports"),
+            PreviousExports(Table(dynamodb, "coordination")),
+            DiscardedExports(Table(dynamodb, "coordination")),
             Config(
                 api_url=simulator.api_url,
                 token_url=simulator.token_url(ENVIRONMENT_ID),
@@ -158,3 +367,20 @@ def _fetch(
             ),
             seconds_left,
         )
+
+
+def _client(cloud: LocalCloud, service: str, gate: _Gate | None = None) -> Any:
+    """The cloud's, or one whose calls go through a gate."""
+    if not gate:
+        return cloud.client(service)
+    client = boto3.client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=cloud.endpoint_url,
+        region_name=REGION,
+        aws_access_key_id=ACCOUNT_ID,
+        aws_secret_access_key="local",
+        verify=str(cloud.ca_bundle),
+        config=BotoConfig(s3={"addressing_style": "path"}),
+    )
+    client.meta.events.register("before-call.*.*", gate.pass_through)
+    return client

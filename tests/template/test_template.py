@@ -285,6 +285,7 @@ class TestPermissions:
             ("FetchReportRole", "s3:PutObject", "quarantine/report=*"),
             ("FetchReportRole", "s3:AbortMultipartUpload", "quarantine/report=*"),
             ("FetchReportRole", "s3:GetObject", "report=*/manifest.json"),
+            ("FetchReportRole", "s3:GetObject", "quarantine/report=*/quarantine.json"),
             ("FetchReportRole", "s3:ListBucket", ""),
             ("FetchReportRole", "s3:ListBucketMultipartUploads", ""),
             ("DiscardReportRole", "s3:ListBucket", ""),
@@ -448,6 +449,7 @@ class TestEncryption:
             "StartReportRole": turns | once,
             "CheckReportRole": turns,
             "FetchReportRole": turns | {"dynamodb:GetItem"},
+            "DiscardReportRole": {"dynamodb:UpdateItem"},
         }
 
 

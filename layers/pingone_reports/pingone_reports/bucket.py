@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -44,7 +44,7 @@ class Bucket:
             self._buffers.put(None)
 
     def upload(self, key: str, content_type: str) -> "Upload":
-        """An object to be written piece by piece and then committed."""
+        """Begin an object, to be written piece by piece and then committed."""
         return Upload(self, key, content_type)
 
     def take_buffer(self) -> bytearray:
@@ -76,22 +76,6 @@ class Bucket:
                 return None
         return dict(document)
 
-    def create_json(self, key: str, document: Mapping[str, Any]) -> bool:
-        """Write a JSON object where there is none; returns whether it was us who wrote it."""
-        try:
-            self.s3.put_object(
-                Bucket=self.name,
-                Key=key,
-                Body=json.dumps(document, indent=2).encode(),
-                ContentType="application/json",
-                IfNoneMatch="*",
-            )
-        except AWS_ERRORS as error:
-            if code_of(error) == "PreconditionFailed":
-                return False
-            raise _storage_error("PutObject", error) from None
-        return True
-
     def keys(self, folder: str) -> list[str]:
         """The objects of a folder, of a thousand at most."""
         with _storage_errors("ListObjectsV2"):
@@ -103,35 +87,43 @@ class Bucket:
         with _storage_errors("DeleteObject"):
             self.s3.delete_object(Bucket=self.name, Key=key)
 
-    def abort_uploads(self, folder: str) -> list[str]:
-        """Abort the folder's unfinished uploads, of a thousand at most; returns their keys."""
+    def abort_uploads(self, folder: str, but: Collection["Upload"] = ()) -> list[str]:
+        """Abort the folder's unfinished uploads but for these; returns the keys of the aborted.
+
+        Of a thousand at most: a try of an export has three, and aborts those of the tries before.
+        """
+        kept = {upload.id for upload in but}
         with _storage_errors("ListMultipartUploads"):
             listed = self.s3.list_multipart_uploads(Bucket=self.name, Prefix=folder)
-        uploads = listed.get("Uploads", [])
-        for upload in uploads:
+        others = [item for item in listed.get("Uploads", []) if item["UploadId"] not in kept]
+        for upload in others:
             # Gone already is as good.
             with _storage_errors("AbortMultipartUpload"), suppress(self.s3.exceptions.NoSuchUpload):
                 self.s3.abort_multipart_upload(
                     Bucket=self.name, Key=upload["Key"], UploadId=upload["UploadId"]
                 )
-        return [upload["Key"] for upload in uploads]
+        return [upload["Key"] for upload in others]
 
 
 class Upload:
     """One object of any size in constant memory. Leaving it without `commit` leaves no object.
 
-    Up to one part it is a single put at `commit`; beyond, a multipart upload.
+    It is a multipart upload even if it is small: that can be taken back by somebody else, for as
+    long as it is not committed, and a single put cannot.
     """
 
     def __init__(self, bucket: Bucket, key: str, content_type: str) -> None:
         self.key = key
         self._bucket = bucket
         self._target: dict[str, Any] = {"Bucket": bucket.name, "Key": key}
-        self._content_type = content_type
         self._buffer: bytearray | None = None
         self._filled = 0
-        self._upload_id = ""
         self._parts: list[Future[CompletedPartTypeDef]] = []
+        self._committed = False
+        with _storage_errors("CreateMultipartUpload"):
+            self.id = bucket.s3.create_multipart_upload(
+                **self._target, ContentType=content_type, ChecksumAlgorithm="CRC32"
+            )["UploadId"]
 
     def write(self, chunk: bytes | memoryview) -> None:
         """Take a copy of the next bytes; waits while two parts of the bucket are in flight."""
@@ -149,30 +141,25 @@ class Upload:
                 self._buffer = None
 
     def flush(self) -> None:
-        """Send what is left of a multipart upload and wait until S3 has every part."""
-        if self._upload_id:
-            if self._buffer is not None:
-                self._send_part(self._take_rest())
-            for part in self._parts:
-                part.result()
+        """Send what is left, and wait until S3 has every part."""
+        # S3 wants one part at least, and takes an empty one.
+        if self._buffer is not None or not self._parts:
+            self._send_part(self._take_rest())
+        for part in self._parts:
+            part.result()
 
-    def commit(self) -> None:
-        """Make the object visible."""
+    def commit(self, *, only_if_none: bool = False) -> None:
+        """Make the object visible; if wanted, only where there is none."""
         self.flush()
-        with _storage_errors("CompleteMultipartUpload" if self._upload_id else "PutObject"):
-            if self._upload_id:
-                self._bucket.s3.complete_multipart_upload(
-                    **self._target,
-                    UploadId=self._upload_id,
-                    MultipartUpload={"Parts": [part.result() for part in self._parts]},
-                )
-                self._upload_id = ""
-            else:
-                self._bucket.s3.put_object(
-                    **self._target,
-                    Body=self._take_rest(),  # type: ignore[arg-type]  # see _upload_part
-                    ContentType=self._content_type,
-                )
+        condition: dict[str, Any] = {"IfNoneMatch": "*"} if only_if_none else {}
+        with _storage_errors("CompleteMultipartUpload"):
+            self._bucket.s3.complete_multipart_upload(
+                **self._target,
+                **condition,
+                UploadId=self.id,
+                MultipartUpload={"Parts": [part.result() for part in self._parts]},
+            )
+        self._committed = True
 
     def __enter__(self) -> Self:
         return self
@@ -185,10 +172,10 @@ class Upload:
     ) -> None:
         wait(self._parts)
         self._take_rest()
-        if self._upload_id:
+        if not self._committed:
             # What failed before matters more, and the bucket's lifecycle aborts it in a day.
             with suppress(*AWS_ERRORS):
-                self._bucket.s3.abort_multipart_upload(**self._target, UploadId=self._upload_id)
+                self._bucket.s3.abort_multipart_upload(**self._target, UploadId=self.id)
 
     def _take_rest(self) -> bytearray:
         """What the last buffer holds. botocore would copy bytes once more, behind the headers."""
@@ -200,9 +187,6 @@ class Upload:
         return rest
 
     def _send_part(self, body: bytearray) -> "Future[CompletedPartTypeDef]":
-        if not self._upload_id:
-            # By the same threads: one more connection costs 25 ms of CPU for its authorities.
-            self._upload_id = self._bucket.part_uploads.submit(self._create).result()
         if len(self._parts) >= _PARTS_IN_FLIGHT:
             # If it failed, now is the time to say so.
             self._parts[-_PARTS_IN_FLIGHT].result()
@@ -210,20 +194,13 @@ class Upload:
         self._parts.append(part)
         return part
 
-    def _create(self) -> str:
-        with _storage_errors("CreateMultipartUpload"):
-            created = self._bucket.s3.create_multipart_upload(
-                **self._target, ContentType=self._content_type, ChecksumAlgorithm="CRC32"
-            )
-        return created["UploadId"]
-
     def _upload_part(self, number: int, body: bytearray) -> "CompletedPartTypeDef":
         # S3 checks every part against this. botocore would compute it too, slowly.
         checksum = base64.b64encode(isal_zlib.crc32(body).to_bytes(4)).decode()
         with _storage_errors("UploadPart"):
             etag = self._bucket.s3.upload_part(
                 **self._target,
-                UploadId=self._upload_id,
+                UploadId=self.id,
                 PartNumber=number,
                 Body=body,  # type: ignore[arg-type]  # botocore takes it, its stub forgets it
                 ChecksumCRC32=checksum,
@@ -248,4 +225,6 @@ def _storage_error(
             f"S3 refused {operation} ({code}): check that the bucket exists, and what its policy "
             "and its key allow the function's role."
         )
+    if code == "NoSuchUpload":
+        return StorageUnavailable("Another try of this export has taken this one's place.")
     return StorageUnavailable(f"S3 could not do {operation} ({code}); try again later.")

@@ -3,16 +3,22 @@
 from typing import Any
 
 from pingone_reports.bucket import Bucket
+from pingone_reports.discarded import DiscardedExports
 from pingone_reports.export import Export
 from pingone_reports.manifest import MANIFEST, export_folder, quarantine_folder
 
 
-def discard_report(export: Export, bucket: Bucket, key_prefix: str) -> dict[str, Any]:
+def discard_report(
+    export: Export, bucket: Bucket, discarded_exports: DiscardedExports, key_prefix: str
+) -> dict[str, Any]:
     """Abort the export's unfinished uploads and delete its files; returns the keys of both.
 
-    A fetch that was cut off leaves uploads, one that could not write its manifest files. With a
-    manifest the files stay: they are published, and may have been read. Raises the bucket's errors.
+    A fetch that was cut off leaves uploads, and files if it was cut off between them and its
+    manifest. One that still runs is kept from publishing first, so that nothing comes after this.
+    With a manifest the files stay: they are published, and may have been read. Raises the bucket's
+    errors and TableUnavailable.
     """
+    discarded_exports.add(export.execution.arn)
     folder = export_folder(export, key_prefix)
     aborted = [
         *bucket.abort_uploads(folder),

@@ -120,6 +120,10 @@ class StorageUnavailable(ExportError):
     """Raised when S3 cannot take an object now; worth another try."""
 
 
+class ExportDiscarded(ExportError):
+    """Raised when a try of a fetch runs on although its export has failed and was discarded."""
+
+
 # --- the zip --------------------------------------------------------------------------------------
 
 

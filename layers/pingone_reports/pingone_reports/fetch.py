@@ -1,13 +1,14 @@
 """FetchReport: the finished report, from PingOne's zips to the bucket."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import requests
 
 from pingone_reports.bucket import Bucket
 from pingone_reports.config import Config
+from pingone_reports.discarded import DiscardedExports
 from pingone_reports.errors import QualityGateFailed, TableUnavailable
 from pingone_reports.export import Export
 from pingone_reports.landing import Landing
@@ -16,7 +17,6 @@ from pingone_reports.links import FreshLinks
 from pingone_reports.manifest import (
     MANIFEST,
     QUARANTINE,
-    LandedFile,
     completed_event,
     export_folder,
     manifest_of,
@@ -35,49 +35,51 @@ def fetch_report(
     session: requests.Session,
     bucket: Bucket,
     previous_exports: PreviousExports,
+    discarded_exports: DiscardedExports,
     config: Config,
     seconds_left: Callable[[], float],
 ) -> dict[str, Any]:
     """Publish the report's files and then its manifest; returns the completed event's detail.
 
     A second try of an execution that has published already publishes nothing again. Raises the
-    errors of the download, the zip, the bucket and the table; then no file is visible that has no
-    manifest, but for the moment between the files' commit and the manifest's, and those that
-    DiscardReport deletes when the manifest cannot be written. Raises QualityGateFailed when
-    the report is doubtful and lies in quarantine.
+    errors of the download, the zip, the bucket and the table, and ExportDiscarded; then no file is
+    visible that has no manifest, but for a try that was cut off between the files' commit and the
+    manifest's: DiscardReport deletes those. Raises QualityGateFailed when the report is doubtful
+    and lies in quarantine.
     """
     began = time.monotonic()
+    landing = Landing(export, session, bucket, config, seconds_left)
     folder = export_folder(export, config.key_prefix)
-    manifest_key = f"{folder}{MANIFEST}"
-    manifest = bucket.read_json(manifest_key)
+    with landing.publication(folder, MANIFEST) as publication:
+        manifest, reasons = publication.published(), list[str]()
+        if not manifest:
+            discarded_exports.refuse(export.execution.arn)
+            previous = previous_exports.of(export)
+            links = FreshLinks(pingone, export, LinkHosts(config.link_hosts), seconds_left)
+            landed = landing.land(links, publication)
+            if not export.request.skip_quality_gate:
+                reasons = doubts(export.request, landed, previous, config.max_record_drop_percent)
+            if not reasons:
+                unchanged = previous is not None and previous.has_content_of(landed)
+                manifest = manifest_of(
+                    export, links.exploration, bucket.name, landed, unchanged=unchanged
+                )
+                if publication.publish(manifest):
+                    measure(
+                        export,
+                        {
+                            "ExportsCompleted": 1,
+                            "Bytes": sum(file.bytes for file in landed),
+                            # Each format holds all of them.
+                            "Records": max(file.records for file in landed),
+                            "SecondsFetching": time.monotonic() - began,
+                        },
+                    )
+                else:
+                    manifest = publication.published() or manifest
     if not manifest:
-        previous = previous_exports.of(export)
-        links = FreshLinks(pingone, export, LinkHosts(config.link_hosts), seconds_left)
-        landing = Landing(export, links, session, bucket, config, seconds_left)
-
-        def doubts_about(files: Sequence[LandedFile]) -> list[str]:
-            if export.request.skip_quality_gate:
-                return []
-            return doubts(export.request, files, previous, config.max_record_drop_percent)
-
-        landed, reasons = landing.land(folder, doubts_about)
-        if reasons:
-            raise _quarantined(landing, reasons)
-        unchanged = previous is not None and previous.has_content_of(landed)
-        manifest = manifest_of(export, links.exploration, bucket.name, landed, unchanged=unchanged)
-        if bucket.create_json(manifest_key, manifest):
-            measure(
-                export,
-                {
-                    "ExportsCompleted": 1,
-                    "Bytes": sum(file.bytes for file in landed),
-                    # Each format holds all of them.
-                    "Records": max(file.records for file in landed),
-                    "SecondsFetching": time.monotonic() - began,
-                },
-            )
-        else:
-            manifest = bucket.read_json(manifest_key) or manifest
+        raise _quarantined(landing, links, discarded_exports, reasons)
+    manifest_key = f"{folder}{MANIFEST}"
     try:
         previous_exports.remember(export, manifest, manifest_key)
     except TableUnavailable as error:
@@ -86,7 +88,9 @@ def fetch_report(
     return completed_event(manifest, manifest_key)
 
 
-def _quarantined(landing: Landing, reasons: list[str]) -> QualityGateFailed:
+def _quarantined(
+    landing: Landing, links: FreshLinks, discarded_exports: DiscardedExports, reasons: list[str]
+) -> QualityGateFailed:
     """Put a doubtful report into quarantine; returns what is to be raised.
 
     It is downloaded a second time, because S3 fixes the key of an upload when it begins. To move it
@@ -97,11 +101,13 @@ def _quarantined(landing: Landing, reasons: list[str]) -> QualityGateFailed:
     logger.warning("The quality gate keeps the report back.", reasons=reasons)
     export, bucket = landing.export, landing.bucket
     folder = quarantine_folder(export, landing.config.key_prefix)
-    landed, _ = landing.land(folder, lambda _: [])
-    bucket.create_json(
-        f"{folder}{QUARANTINE}",
-        quarantine_of(export, landing.links.exploration, bucket.name, landed, reasons),
-    )
+    with landing.publication(folder, QUARANTINE) as publication:
+        if not publication.published():
+            discarded_exports.refuse(export.execution.arn)
+            landed = landing.land(links, publication)
+            publication.publish(
+                quarantine_of(export, links.exploration, bucket.name, landed, reasons)
+            )
     return QualityGateFailed(
         f"The report was kept back: {'; '.join(reasons)}. It is in s3://{bucket.name}/{folder} and "
         'nowhere else. If it is right, export again with "skipQualityGate": true.'

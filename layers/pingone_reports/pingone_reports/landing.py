@@ -1,10 +1,9 @@
-"""The files of one report, from PingOne's zips to a folder of the bucket: all of them, or none."""
+"""The files of one report, from PingOne's zips to the bucket: all of them, or none."""
 
 import hashlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 import requests
@@ -18,6 +17,7 @@ from pingone_reports.gzip_framing import gzipped
 from pingone_reports.inspection import CsvInspector
 from pingone_reports.links import FreshLinks
 from pingone_reports.manifest import LandedFile
+from pingone_reports.publication import Publication
 from pingone_reports.records import record_counter
 from pingone_reports.remote_file import RemoteFile
 
@@ -31,62 +31,53 @@ class Landing:
     """How an export's files come from their links into the bucket."""
 
     export: Export
-    links: FreshLinks
     session: requests.Session
     bucket: Bucket
     config: Config
     seconds_left: Callable[[], float]
 
-    def land(
-        self, folder: str, doubts_about: Callable[[Sequence[LandedFile]], list[str]]
-    ) -> tuple[list[LandedFile], list[str]]:
-        """Download the report's files into a folder: all of them, or none if there are doubts.
+    def publication(self, folder: str, document: str) -> Publication:
+        """Begin to publish the export's files, and then this document, in a folder."""
+        gzip = self.config.compression == GZIP
+        name = self.export.request.report_name
+        files = {
+            f"{name}.{format_name}{'.gz' if gzip else ''}": "application/gzip"
+            if gzip
+            else _CONTENT_TYPES[format_name]
+            for format_name in self.export.request.formats
+        }
+        return Publication(self.bucket, folder, files, document)
 
-        Returns them and the doubts. Raises the errors of the download, the zip and the bucket.
+    def land(self, links: FreshLinks, publication: Publication) -> list[LandedFile]:
+        """Download the report's files into a publication, and verify them.
+
+        Raises the errors of the download, the zip and the bucket.
         """
-        # Of a try before this one that was cut off; if it runs on, it cannot finish any more.
-        self.bucket.abort_uploads(folder)
         stop = threading.Event()
-        with ExitStack() as stack:
-            formats = self.export.request.formats
-            gzip = self.config.compression == GZIP
-            uploads = {
-                name: stack.enter_context(
-                    self.bucket.upload(
-                        f"{folder}{self.export.request.report_name}.{name}{'.gz' if gzip else ''}",
-                        "application/gzip" if gzip else _CONTENT_TYPES[name],
-                    )
-                )
-                for name in formats
-            }
-            downloads = {
-                name: _Download(
-                    name,
-                    gzip,
-                    self.links,
-                    self.session,
-                    self.config.max_report_bytes,
-                    self.config.count_repeated_ids and not self.export.request.skip_quality_gate,
-                    self.seconds_left,
-                    stop,
-                )
-                for name in formats
-            }
-            with ThreadPoolExecutor(len(formats)) as pool:
-                files = [pool.submit(downloads[name].run, uploads[name]) for name in formats]
-                failed = [
-                    done
-                    for done in wait(files, return_when=FIRST_EXCEPTION).done
-                    if done.exception()
-                ]
-                stop.set()
-            for file in failed or files:
-                file.result()
-            landed = [file.result() for file in files]
-            if not (reasons := doubts_about(landed)):
-                for upload in uploads.values():
-                    upload.commit()
-        return landed, reasons
+        formats = self.export.request.formats
+        downloads = [
+            _Download(
+                name,
+                self.config.compression == GZIP,
+                links,
+                self.session,
+                self.config.max_report_bytes,
+                self.config.count_repeated_ids and not self.export.request.skip_quality_gate,
+                self.seconds_left,
+                stop,
+            )
+            for name in formats
+        ]
+        with ThreadPoolExecutor(len(formats)) as pool:
+            files = [
+                pool.submit(download.run, upload)
+                for download, upload in zip(downloads, publication.files, strict=True)
+            ]
+            failed = [
+                done for done in wait(files, return_when=FIRST_EXCEPTION).done if done.exception()
+            ]
+            stop.set()
+        return [file.result() for file in failed or files]
 
 
 @dataclass(frozen=True)

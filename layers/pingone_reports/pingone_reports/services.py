@@ -21,6 +21,7 @@ from pingone_reports.table import Table
 if TYPE_CHECKING:
     from pingone_reports.bucket import Bucket
     from pingone_reports.claims import Claims
+    from pingone_reports.discarded import DiscardedExports
     from pingone_reports.previous import PreviousExports
     from pingone_reports.reattach import Once
 
@@ -96,6 +97,14 @@ def previous_exports() -> "PreviousExports":
     from pingone_reports.previous import PreviousExports
 
     return PreviousExports(table())
+
+
+@cache
+def discarded_exports() -> "DiscardedExports":
+    """The exports that failed for good."""
+    from pingone_reports.discarded import DiscardedExports
+
+    return DiscardedExports(table())
 
 
 @cache

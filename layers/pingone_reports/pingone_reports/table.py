@@ -31,9 +31,9 @@ class Table:
         self.name = name
 
     def update(
-        self, key: str, expression: str, condition: str, values: Mapping[str, Value]
+        self, key: str, expression: str, condition: str | None, values: Mapping[str, Value]
     ) -> Item:
-        """Write an item in one step; returns all of it, as it is now.
+        """Write an item in one step, on a condition or on none; returns all of it, as it is now.
 
         Raises ConditionFailed, TableUnavailable.
         """
@@ -42,13 +42,19 @@ class Table:
                 TableName=self.name,
                 Key={KEY: {"S": key}},
                 UpdateExpression=expression,
-                ConditionExpression=condition,
                 ExpressionAttributeValues={
                     f":{name}": {"N": str(value)} if isinstance(value, int) else {"S": value}
                     for name, value in values.items()
                 },
                 ReturnValues="ALL_NEW",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **(
+                    {
+                        "ConditionExpression": condition,
+                        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                    }
+                    if condition
+                    else {}
+                ),
             )
         except ClientError as error:
             code = code_of(error)
