@@ -376,7 +376,7 @@ FAULTS: dict[str, dict[str, Case]] = {
         "another password": _damaged(Scenario(wrong_password=True), "WrongPassword"),
     },
     "S3": _s3("CreateMultipartUpload", 20)
-    | _s3("UploadPart", _MANY_ROWS)
+    | _s3("UploadPart", _MANY_ROWS, "partNumber=1")
     | _s3("CompleteMultipartUpload", _MANY_ROWS)
     | {
         f"the manifest's {fault}": case
