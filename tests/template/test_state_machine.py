@@ -7,30 +7,12 @@ from functools import cache
 from typing import Any
 
 import pytest
-import yaml
 from cfnlint.api import lint
 
+from local.deployment import read_template
 from local.paths import ROOT
 from pingone_reports import errors
-
-SUBSTITUTIONS = {
-    name: f"arn:aws:lambda:eu-central-1:123456789012:function:{name}"
-    for name in (
-        "StartReportFunctionArn",
-        "CheckReportFunctionArn",
-        "FetchReportFunctionArn",
-        "DiscardReportFunctionArn",
-    )
-} | {"EventBusName": "reports-reports", "StackName": "reports"}
-
-Definition = dict[str, Any]
-
-
-def definition() -> Definition:
-    """A new copy of the definition, as it is deployed."""
-    text = (ROOT / "statemachine" / "export_report.asl.yaml").read_text()
-    return dict(yaml.safe_load(re.sub(r"\$\{(\w+)\}", lambda m: SUBSTITUTIONS[m[1]], text)))
-
+from tests.template.definition import SOURCE, Definition, definition
 
 MACHINE = definition()
 STATES: dict[str, dict[str, Any]] = MACHINE["States"]
@@ -125,6 +107,24 @@ class TestLint:
         broken = definition()
         spoil(broken["States"])
         assert findings(broken)
+
+
+class TestPartition:
+    """A task whose resource is of another partition fails, and nothing can catch that."""
+
+    @pytest.mark.parametrize("name", ["template.yaml", "kms-key.yaml", SOURCE.relative_to(ROOT)])
+    def test_no_arn_names_its_own(self, name: str) -> None:
+        assert re.findall(r".*\barn:aws[a-z-]*:.*", (ROOT / name).read_text()) == []
+
+    def test_the_stack_gives_its_own_to_the_definition(self) -> None:
+        template = read_template(ROOT / "template.yaml")
+        substitutions = template["Resources"]["ExportReport"]["Properties"][
+            "DefinitionSubstitutions"
+        ]
+        assert substitutions["Partition"] == {"Ref": "AWS::Partition"}
+        for name in TASKS:
+            resource = definition("aws-us-gov")["States"][name]["Resource"]
+            assert resource.startswith("arn:aws-us-gov:states:::")
 
 
 class TestGraph:
