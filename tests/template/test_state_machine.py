@@ -12,6 +12,7 @@ from cfnlint.api import lint
 from local.deployment import read_template
 from local.paths import ROOT
 from pingone_reports import errors
+from tests.jsonata import expressions
 from tests.template.definition import SOURCE, Definition, definition
 
 MACHINE = definition()
@@ -19,7 +20,7 @@ STATES: dict[str, dict[str, Any]] = MACHINE["States"]
 TASKS = sorted(name for name, state in STATES.items() if state["Type"] == "Task")
 PUBLISHING = {name for name in TASKS if not STATES[name]["Resource"].endswith(":lambda:invoke")}
 # What happens to an export that failed, in order.
-FAILING = ["DiscardReport", "PublishFailed", "RecordFailed", "ExportFailed"]
+FAILING = ["DiscardReport", "ExtractMessage", "PublishFailed", "RecordFailed", "ExportFailed"]
 # Where a failure has nothing to discard: before a fetch, and after its manifest.
 NOTHING_TO_DISCARD = {"StartReport", "PublishCompleted"}
 
@@ -220,16 +221,38 @@ class TestLimits:
         assert STATES[name]["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
 
     @pytest.mark.parametrize("name", TASKS)
+    def test_every_task_catches_the_error_that_catching_all_leaves_out(self, name: str) -> None:
+        """Step Functions' guide, "Handling errors": `States.ALL` stands alone, and catches all but
+        `States.Runtime`, which nothing can, and `States.DataLimitExceeded`, which its name does.
+        """
+        *_, limit, everything = STATES[name]["Catch"]
+        assert limit == everything | {"ErrorEquals": ["States.DataLimitExceeded"]}
+
+    @pytest.mark.parametrize("name", TASKS)
     def test_every_catch_leads_to_the_failure(self, name: str) -> None:
         """Nothing that goes wrong there keeps the export's own error from being shown."""
         if name in FAILING:
             expected = FAILING[FAILING.index(name) + 1]
-            assert not any("Assign" in rule for rule in STATES[name]["Catch"])
         else:
             expected = FAILING[name in NOTHING_TO_DISCARD]
         waiting = {"CheckReport"} if name == "FetchReport" else set()
         assert {rule["Next"] for rule in STATES[name]["Catch"]} == {expected} | waiting
         assert STATES[name]["Catch"][-1]["Next"] == expected
+
+    @pytest.mark.parametrize("name", TASKS)
+    def test_no_catch_evaluates_what_could_fail(self, name: str) -> None:
+        """Nothing would catch that."""
+        for rule in STATES[name]["Catch"]:
+            assert set(expressions(rule)) <= {"{% $states.input %}"}
+
+    @pytest.mark.parametrize("name", sorted(set(TASKS) - set(FAILING)))
+    def test_what_was_caught_reaches_the_state_that_reads_it(self, name: str) -> None:
+        """The output of a Catch that gives none is the error output; DiscardReport passes it on."""
+        for rule in STATES[name]["Catch"]:
+            assert set(rule) == {"ErrorEquals", "Next"}
+        discarding = STATES["DiscardReport"]
+        for rule in (discarding, *discarding["Catch"]):
+            assert rule["Output"] == "{% $states.input %}"
 
     def test_only_a_fetch_whose_turn_has_passed_goes_back(self) -> None:
         [back] = [rule for rule in STATES["FetchReport"]["Catch"] if rule["Next"] == "CheckReport"]
