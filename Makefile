@@ -47,7 +47,7 @@ load: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Request many exports
 
 test: check unit integration end-to-end ## Everything that must pass
 
-check: scan $(DEV_ENVIRONMENT) .venv/sam ## Lint, types, template, state machine and scan
+check: scan $(DEV_ENVIRONMENT) .venv/sam .venv/node ## Lint, types, template, state machine and scan
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
 	$(DEV)/mypy
@@ -106,6 +106,7 @@ lock: $(UV) ## Lock the newest versions of all dependencies, with hashes
 	$(call compile,runtime,3.13,local/requirements/runtime.txt,-c local/requirements/dev.txt)
 	$(call compile,cloud,3.13,local/requirements/cloud.txt)
 	$(call compile,sam,3.13,local/requirements/sam.txt)
+	$(call compile,node,3.13,local/requirements/node.txt)
 	$(call compile,benchmark,3.13,local/requirements/benchmark.txt,-c local/requirements/dev.txt)
 	$(call compile,scan,3.13,local/requirements/scan.txt)
 	$(call compile,layer,3.13,layers/pingone_reports/requirements.txt,-c local/requirements/dev.txt)
@@ -146,6 +147,13 @@ install = echo "Installing the environment $@" \
 
 .venv/%: local/requirements/%.txt | $(UV)
 	@$(call install,3.13)
+
+# Node.js, and what it runs: package.json names the one version that Step Functions implements.
+.venv/node: local/requirements/node.txt $(wildcard local/requirements/node/*.json) | $(UV)
+	@$(call install,3.13)
+	@cp local/requirements/node/*.json $@ && cd $@ \
+		&& PATH="$$PWD/bin:$$PATH" npm ci --loglevel=error --ignore-scripts --no-audit --no-fund > /dev/null \
+		|| { rm -rf $@; exit 1; }
 
 .venv/dev-%: local/requirements/dev.txt | $(UV)
 	@$(call install,$*)

@@ -7,37 +7,20 @@ from functools import cache
 from typing import Any
 
 import pytest
-import yaml
 from cfnlint.api import lint
 
+from local.deployment import read_template
 from local.paths import ROOT
 from pingone_reports import errors
-
-SUBSTITUTIONS = {
-    name: f"arn:aws:lambda:eu-central-1:123456789012:function:{name}"
-    for name in (
-        "StartReportFunctionArn",
-        "CheckReportFunctionArn",
-        "FetchReportFunctionArn",
-        "DiscardReportFunctionArn",
-    )
-} | {"EventBusName": "reports-reports", "StackName": "reports"}
-
-Definition = dict[str, Any]
-
-
-def definition() -> Definition:
-    """A new copy of the definition, as it is deployed."""
-    text = (ROOT / "statemachine" / "export_report.asl.yaml").read_text()
-    return dict(yaml.safe_load(re.sub(r"\$\{(\w+)\}", lambda m: SUBSTITUTIONS[m[1]], text)))
-
+from tests.jsonata import expressions
+from tests.template.definition import SOURCE, Definition, definition
 
 MACHINE = definition()
 STATES: dict[str, dict[str, Any]] = MACHINE["States"]
 TASKS = sorted(name for name, state in STATES.items() if state["Type"] == "Task")
 PUBLISHING = {name for name in TASKS if not STATES[name]["Resource"].endswith(":lambda:invoke")}
 # What happens to an export that failed, in order.
-FAILING = ["DiscardReport", "PublishFailed", "RecordFailed", "ExportFailed"]
+FAILING = ["DiscardReport", "ExtractMessage", "PublishFailed", "RecordFailed", "ExportFailed"]
 # Where a failure has nothing to discard: before a fetch, and after its manifest.
 NOTHING_TO_DISCARD = {"StartReport", "PublishCompleted"}
 
@@ -125,6 +108,24 @@ class TestLint:
         broken = definition()
         spoil(broken["States"])
         assert findings(broken)
+
+
+class TestPartition:
+    """A task whose resource is of another partition fails, and nothing can catch that."""
+
+    @pytest.mark.parametrize("name", ["template.yaml", "kms-key.yaml", SOURCE.relative_to(ROOT)])
+    def test_no_arn_names_its_own(self, name: str) -> None:
+        assert re.findall(r".*\barn:aws[a-z-]*:.*", (ROOT / name).read_text()) == []
+
+    def test_the_stack_gives_its_own_to_the_definition(self) -> None:
+        template = read_template(ROOT / "template.yaml")
+        substitutions = template["Resources"]["ExportReport"]["Properties"][
+            "DefinitionSubstitutions"
+        ]
+        assert substitutions["Partition"] == {"Ref": "AWS::Partition"}
+        for name in TASKS:
+            resource = definition("aws-us-gov")["States"][name]["Resource"]
+            assert resource.startswith("arn:aws-us-gov:states:::")
 
 
 class TestGraph:
@@ -220,16 +221,38 @@ class TestLimits:
         assert STATES[name]["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
 
     @pytest.mark.parametrize("name", TASKS)
+    def test_every_task_catches_the_error_that_catching_all_leaves_out(self, name: str) -> None:
+        """Step Functions' guide, "Handling errors": `States.ALL` stands alone, and catches all but
+        `States.Runtime`, which nothing can, and `States.DataLimitExceeded`, which its name does.
+        """
+        *_, limit, everything = STATES[name]["Catch"]
+        assert limit == everything | {"ErrorEquals": ["States.DataLimitExceeded"]}
+
+    @pytest.mark.parametrize("name", TASKS)
     def test_every_catch_leads_to_the_failure(self, name: str) -> None:
         """Nothing that goes wrong there keeps the export's own error from being shown."""
         if name in FAILING:
             expected = FAILING[FAILING.index(name) + 1]
-            assert not any("Assign" in rule for rule in STATES[name]["Catch"])
         else:
             expected = FAILING[name in NOTHING_TO_DISCARD]
         waiting = {"CheckReport"} if name == "FetchReport" else set()
         assert {rule["Next"] for rule in STATES[name]["Catch"]} == {expected} | waiting
         assert STATES[name]["Catch"][-1]["Next"] == expected
+
+    @pytest.mark.parametrize("name", TASKS)
+    def test_no_catch_evaluates_what_could_fail(self, name: str) -> None:
+        """Nothing would catch that."""
+        for rule in STATES[name]["Catch"]:
+            assert set(expressions(rule)) <= {"{% $states.input %}"}
+
+    @pytest.mark.parametrize("name", sorted(set(TASKS) - set(FAILING)))
+    def test_what_was_caught_reaches_the_state_that_reads_it(self, name: str) -> None:
+        """The output of a Catch that gives none is the error output; DiscardReport passes it on."""
+        for rule in STATES[name]["Catch"]:
+            assert set(rule) == {"ErrorEquals", "Next"}
+        discarding = STATES["DiscardReport"]
+        for rule in (discarding, *discarding["Catch"]):
+            assert rule["Output"] == "{% $states.input %}"
 
     def test_only_a_fetch_whose_turn_has_passed_goes_back(self) -> None:
         [back] = [rule for rule in STATES["FetchReport"]["Catch"] if rule["Next"] == "CheckReport"]
@@ -262,6 +285,21 @@ class TestErrors:
         }  # fmt: skip
         retried = {error for rule in STATES[name]["Retry"] for error in rule["ErrorEquals"]}
         assert not retried & lasting
+
+    @pytest.mark.parametrize("name", sorted(set(TASKS) - PUBLISHING))
+    def test_a_function_that_ran_out_of_memory_is_tried_again_like_any_that_was_killed(
+        self, name: str
+    ) -> None:
+        """AWS reports it under either name."""
+        [rule] = [r for r in STATES[name]["Retry"] if "Runtime.ExitError" in r["ErrorEquals"]]
+        assert "Runtime.OutOfMemory" in rule["ErrorEquals"]
+
+    def test_the_readme_says_what_to_do_about_errors_of_aws_that_are_named(self) -> None:
+        section = (ROOT / "README.md").read_text().split("## When it fails")[1].split("\n## ")[0]
+        told = {name for line in section.splitlines() for name in re.findall(r"`(\w+\.\w+)`", line)}
+        named = {error for name in TASKS for error in error_names(STATES[name]) if "." in error}
+        unsaid = {name for name in named - told if not name.startswith("Lambda.")}
+        assert unsaid == {"States.ALL"}
 
     def test_a_damaged_zip_is_downloaded_once_more(self) -> None:
         [rule] = [r for r in STATES["FetchReport"]["Retry"] if "CorruptZip" in r["ErrorEquals"]]
