@@ -330,7 +330,7 @@ class TestErrors:
             "StartReport": always | starting,
             "CheckReport": always,
             "FetchReport": always | fetching,
-            "DiscardReport": {"StorageUnavailable"},
+            "DiscardReport": {"StorageUnavailable", "TableUnavailable"},
         }
         not_retried = {
             (name, error)
