@@ -2,9 +2,11 @@
 
 from local.pingone_simulator.faults import (
     Answer,
+    Body,
     ChangeBody,
     CutOff,
     DropConnection,
+    EchoCredentials,
     Effect,
     Fault,
     FlipBit,
@@ -27,9 +29,11 @@ from local.pingone_simulator.server import PingOneSimulator
 
 __all__ = [
     "Answer",
+    "Body",
     "ChangeBody",
     "CutOff",
     "DropConnection",
+    "EchoCredentials",
     "Effect",
     "Fault",
     "FileStore",

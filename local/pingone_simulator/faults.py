@@ -24,6 +24,13 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class EchoCredentials:
+    """Answer with this status and a message that repeats what the call authorized itself with."""
+
+    status: int
+
+
+@dataclass(frozen=True)
 class DropConnection:
     """Close the connection instead of doing the work."""
 
@@ -51,6 +58,13 @@ class ChangeBody:
 
     omit: tuple[str, ...] = ()
     override: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Body:
+    """Send this body in place of the one that is due."""
+
+    content: bytes
 
 
 @dataclass(frozen=True)
@@ -108,11 +122,13 @@ class ReplaceObject:
 
 Effect = (
     Answer
+    | EchoCredentials
     | DropConnection
     | LoseResponse
     | Hang
     | MalformedJson
     | ChangeBody
+    | Body
     | LinkLifetime
     | Reset
     | CutOff

@@ -17,8 +17,10 @@ from local.pingone_simulator.exploration_body import Downloads, body_of, setting
 from local.pingone_simulator.explorations import Exploration, Explorations
 from local.pingone_simulator.faults import (
     Answer,
+    Body,
     ChangeBody,
     DropConnection,
+    EchoCredentials,
     Effect,
     Hang,
     LinkLifetime,
@@ -174,6 +176,8 @@ def _meet_faults(parts: Parts, environment_id: str, operation: Operation) -> Non
         match effect:
             case DropConnection():
                 raise platform_error(503)
+            case EchoCredentials(status=status):
+                raise platform_error(status, f"Refused: {request.headers['Authorization']}.")
             case Answer(status=status, retry_after=retry_after, html=True):
                 headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
                 abort(Response(_HTML_PAGE, status, headers, mimetype="text/html"))
@@ -222,6 +226,8 @@ def _change(response: Response, effect: Effect) -> None:
             body = json.loads(response.get_data())
             kept = {key: value for key, value in body.items() if key not in omit}
             response.set_data(json.dumps(kept | dict(override)))
+        case Body(content=content):
+            response.set_data(content)
         case MalformedJson():
             whole = response.get_data()
             response.set_data(whole[: len(whole) // 2])

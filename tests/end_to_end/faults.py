@@ -13,9 +13,11 @@ from local.aws_front import AwsFault, Hold, Kill, LoseAnswer, Refuse
 from local.aws_front import Reset as ResetCall
 from local.pingone_simulator import (
     Answer,
+    Body,
     ChangeBody,
     CutOff,
     DropConnection,
+    EchoCredentials,
     Fault,
     FlipBit,
     Hang,
@@ -41,6 +43,9 @@ _ROWS, _MIDWAY = 3_000, 40_000
 _MANY_ROWS, _FAR = 100_000, 3_000_000
 _BOTH = ("csv", "json")
 _SMALL = Scenario(rows=20)
+
+_DEEP_JSON = b"[" * 100_000 + b"]" * 100_000
+_HUGE_JSON = b'{"status": "' + b"x" * 2_000_000 + b'"}'
 
 
 @dataclass(frozen=True)
@@ -132,6 +137,13 @@ def _api(operation: Operation, *, not_found: str) -> dict[str, Case]:
         "an HTML page with status 200": _pingone(
             operation, Answer(200, html=True), error="InvalidResponse", creates=creates
         ),
+        "400 with the access token in its message": _pingone(
+            operation, EchoCredentials(400), None, error="ReportRejected", creates=creates
+        ),
+        "JSON that is too deep to be read": _pingone(
+            operation, Body(_DEEP_JSON), error="InvalidResponse"
+        ),
+        "two megabytes of JSON": _pingone(operation, Body(_HUGE_JSON), error="InvalidResponse"),
         "no status": _pingone(operation, ChangeBody(omit=("status",)), error="InvalidResponse"),
     }
 
@@ -224,6 +236,12 @@ FAULTS: dict[str, dict[str, Case]] = {
             "create", LoseResponse(), retried=("PingOneUnavailable",)
         ),
         "no id": _pingone("create", ChangeBody(omit=("id",)), error="InvalidResponse"),
+        "an id that is too long for the state": _pingone(
+            "create", ChangeBody(override={"id": "x" * 255_000}), error="InvalidResponse"
+        ),
+        "an id that leads elsewhere": _pingone(
+            "create", ChangeBody(override={"id": "../users"}), error="InvalidResponse"
+        ),
     },
     "PingOne, poll": _api("read", not_found="ReportExpired")
     | {
@@ -251,6 +269,16 @@ FAULTS: dict[str, dict[str, Case]] = {
             ChangeBody(override={"csvPresignedUrl": "https://169.254.169.254/?X-Amz-Signature=a"}),
             None,
             error="LinkNotAllowed",
+        ),
+        "a report of the year 1 when it is fetched": _pingone(
+            "read_ready",
+            ChangeBody(override={"createdAt": "0001-01-01T00:00:00Z"}),
+            None,
+            skip=1,
+            error="InvalidResponse",
+        ),
+        "a report of the future": _pingone(
+            "read_ready", ChangeBody(override={"createdAt": "2999-01-01T00:00:00Z"}), None
         ),
         "a report that is never ready": Case(
             Scenario(generation_seconds=600, exploration_seconds=100), error="DeadlineExceeded"
@@ -561,6 +589,14 @@ FAULTS_OF_ALL: dict[str, dict[str, Case]] = {
         ),
         "no token in its answer": _token(
             ChangeBody(omit=("access_token",)), error="InvalidResponse", creates=0
+        ),
+        "a token that no header can hold": _token(
+            ChangeBody(override={"access_token": "canary\r\nX-Injected: 1"}),
+            error="InvalidResponse",
+            creates=0,
+        ),
+        "a lifetime of 400 digits": _token(
+            ChangeBody(override={"expires_in": int("9" * 400)}), error="InvalidResponse", creates=0
         ),
         "all tokens are revoked midway": Case(meanwhile="tokens revoked"),
         "the secret is rotated midway": Case(meanwhile="secret rotated"),

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -15,9 +16,10 @@ from pingone_reports.bookings import Bookings
 from pingone_reports.claims import Claims
 from pingone_reports.errors import StartInProgress, TableUnavailable
 from pingone_reports.export import Export
-from pingone_reports.previous import Previous, PreviousExports
+from pingone_reports.manifest import utc
+from pingone_reports.previous import Previous, PreviousExports, _key
 from pingone_reports.reattach import Once
-from pingone_reports.table import EXPIRY, Table
+from pingone_reports.table import EXPIRY, KEY, Table
 from tests.unit.asking import export_of
 from tests.unit.turns import FakeCalendar
 
@@ -110,6 +112,27 @@ class TestPreviousExports:
         assert previous.of(export) == Previous(
             records=30, content_sha256={"csv": "csv", "json": "json"}, columns=["userId"]
         )
+
+    def test_a_clock_that_was_ahead_makes_no_later_export_old(self, table: Table) -> None:
+        previous, export = PreviousExports(table), self.export(report_name=str(uuid4()))
+        for created_at, records in (("2999-01-01T00:00:00.000Z", 1), (utc(datetime.now(UTC)), 2)):
+            export = replace(export, requested_at=datetime.now(UTC))
+            previous.remember(export, self.manifest(created_at, records), "manifest.json")
+            assert (before := previous.of(export))
+            assert before.records == records
+
+    def test_what_an_earlier_version_remembered_of_the_future_gives_way(self, table: Table) -> None:
+        previous, export = PreviousExports(table), self.export(report_name=str(uuid4()))
+        previous.remember(export, self.manifest("2026-03-01T02:00:00.000Z", 1), "manifest.json")
+        table.client.update_item(
+            TableName=table.name,
+            Key={KEY: {"S": _key(export)}},
+            UpdateExpression="SET createdAt = :future",
+            ExpressionAttributeValues={":future": {"S": "2999-01-01T00:00:00.000Z"}},
+        )
+        previous.remember(export, self.manifest("2026-03-02T02:00:00.000Z", 2), "manifest.json")
+        assert (before := previous.of(export))
+        assert before.records == 2
 
     @pytest.mark.parametrize(
         "other",

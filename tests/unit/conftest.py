@@ -8,6 +8,7 @@ import requests
 from hypothesis import settings
 
 from local.pingone_simulator import PingOneSimulator, Scenario
+from pingone_reports.connections import new_session
 from pingone_reports.credentials import AccessTokens
 from pingone_reports.pingone import PingOne
 from tests.unit.asking import ENVIRONMENT_ID, secret_of
@@ -34,7 +35,7 @@ def simulator(clock: ManualClock) -> Iterator[PingOneSimulator]:
 
 @pytest.fixture
 def session() -> Iterator[requests.Session]:
-    with requests.Session() as session:
+    with new_session() as session:
         yield session
 
 

@@ -74,6 +74,12 @@ class TestSecret:
             ClientCredentials.parse(secret)
         assert "canary" not in told(fault.value)
 
+    def test_a_deep_secret_is_no_secret(self) -> None:
+        deep = "[" * 100_000 + '"canary"' + "]" * 100_000
+        with pytest.raises(InvalidSecret, match="clientId") as fault:
+            ClientCredentials.parse(f'{{"clientId": "me", "clientSecret": {deep}}}')
+        assert "canary" not in told(fault.value)
+
 
 class TestTokens:
     def test_one_is_kept_until_a_minute_before_it_expires(
@@ -111,6 +117,53 @@ class TestTokens:
 
         with pytest.raises(InvalidSecret, match="cannot be read"):
             AccessTokens(session, "http://127.0.0.1:1/as/token", read_secret).current()
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"expires_in": value}
+            for value in (
+                int("9" * 400),
+                float("nan"),
+                float("inf"),
+                -1,
+                0,
+                True,
+                None,
+                "soon",
+                "9" * 400,
+                [3600],
+            )
+        ]
+        + [
+            {"access_token": value}
+            for value in (
+                "",
+                "a b",
+                "a\r\nX-Injected: 1",
+                "caf\u00e9",
+                "\u20ac",
+                "\ud800",
+                7,
+                ["a"],
+            )
+        ],
+        ids=lambda change: repr(change)[:40],
+    )
+    def test_a_token_that_cannot_be_used_is_no_token(
+        self, simulator: PingOneSimulator, tokens: AccessTokens, change: dict[str, object]
+    ) -> None:
+        play(simulator, Fault("token", ChangeBody(override=change)))
+        with pytest.raises(InvalidResponse, match="without access_token and expires_in"):
+            tokens.current()
+        assert tokens.current()
+
+    @pytest.mark.parametrize("seconds", [3600, 3600.0, "3600", 10**300])
+    def test_a_lifetime_is_any_number_of_seconds(
+        self, simulator: PingOneSimulator, tokens: AccessTokens, seconds: object
+    ) -> None:
+        play(simulator, Fault("token", ChangeBody(override={"expires_in": seconds})))
+        assert tokens.current() == tokens.current()
 
     def test_a_failed_renewal_leaves_nothing_behind(
         self, simulator: PingOneSimulator, tokens: AccessTokens

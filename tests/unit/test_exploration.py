@@ -52,6 +52,25 @@ class TestExploration:
             Exploration.parse(answer(status="F" * 10_000))
         assert len(str(failure.value)) < 300
 
+    @pytest.mark.parametrize("status", ["eyJhbGciOiJSUzI1NiJ9.canary", "canary" * 9, "\ud800"])
+    def test_a_status_that_may_be_a_secret_is_not_repeated(self, status: str) -> None:
+        with pytest.raises((ReportFailed, InvalidResponse)) as failure:
+            Exploration.parse(answer(status=status))
+        assert "canary" not in told(failure.value)
+
+    @pytest.mark.parametrize("id_", ["0fe52654-ff7a-4c90-8d80-1af1a745c097", "a", "A.b_c-9" * 18])
+    def test_an_id_is_any_word(self, id_: str) -> None:
+        assert Exploration.parse(answer(id=id_)).id == id_
+
+    @pytest.mark.parametrize(
+        "id_",
+        ["a" * 129, "..", ".", "../users", "a/b", "a?b", "a#b", "a%2fb", "a\n"],
+    )
+    def test_an_id_that_would_not_fit_the_state_or_a_path_is_refused(self, id_: str) -> None:
+        with pytest.raises(InvalidResponse, match="'id'") as refusal:
+            Exploration.parse(answer(id=id_))
+        assert len(str(refusal.value)) < 300
+
     @pytest.mark.parametrize("name", NAMES)
     @pytest.mark.parametrize("value", [None, "", 7, ["SUCCESS"], {}, True])
     def test_what_is_no_text_is_named(self, name: str, value: object) -> None:
@@ -69,6 +88,22 @@ class TestExploration:
     @pytest.mark.parametrize("value", ["soon", "2023-10-16", "2023-10-16T11:51:26"])
     def test_a_time_without_its_zone_is_named(self, name: str, value: str) -> None:
         with pytest.raises(InvalidResponse, match=f"zone in '{name}'"):
+            Exploration.parse(answer(**{name: value}))
+
+    @pytest.mark.parametrize("name", ["createdAt", "updatedAt", "expiresAt"])
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "0001-01-01T00:00:00Z",
+            "0001-01-01T00:00:00+23:59",
+            "1999-12-31T23:59:59Z",
+            "2000-01-01T00:00:00+00:01",
+            "3000-01-01T00:00:00Z",
+            "9999-12-31T23:59:59-23:59",
+        ],
+    )
+    def test_a_time_that_nothing_can_be_computed_from_is_named(self, name: str, value: str) -> None:
+        with pytest.raises(InvalidResponse, match=f"zone in '{name}', of the years"):
             Exploration.parse(answer(**{name: value}))
 
 
@@ -97,6 +132,13 @@ class TestDelivery:
             Delivery.parse(answer(**{name: value}), ("csv", "json"), HOSTS)
         assert "secret.test" not in told(fault.value)
         assert not any(answer()[other] in told(fault.value) for other in SECRET_NAMES)
+
+    @pytest.mark.parametrize("name", ["csvPresignedUrl", "jsonPresignedUrl"])
+    def test_half_a_character_is_no_text(self, name: str) -> None:
+        for secret in (name, "zipPassword"):
+            body = answer(**{secret: answer()[secret] + "\ud800"})
+            with pytest.raises(InvalidResponse, match=f"'{secret}'"):
+                Delivery.parse(body, ("csv", "json"), HOSTS)
 
     @pytest.mark.parametrize("name", ["csvPresignedUrl", "jsonPresignedUrl"])
     def test_a_link_to_elsewhere_is_not_taken(self, name: str) -> None:

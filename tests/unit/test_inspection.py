@@ -91,6 +91,37 @@ def test_what_is_no_header_is_not_kept() -> None:
     assert (columns, repeated) == ((), 0)
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"x" * 70_000,
+        b'"' + b"x" * 140_000 + b'"',
+        b'"' + b"\n" * 300_000 + b'"',
+        b"x," * 40_000,
+        b"," * 60_000,
+        b"\x01" * 60_000,
+        "\u20ac".encode() * 20_000,
+    ],
+    ids=["long", "long field", "newlines", "names", "commas", "control characters", "euros"],
+)
+@pytest.mark.parametrize("size", [1_000, 1_000_000])
+def test_a_first_row_that_no_manifest_can_hold_is_no_header(header: bytes, size: int) -> None:
+    data = header + b"\r\n1,2\r\n"
+    columns, repeated = inspected([data[at : at + size] for at in range(0, len(data), size)])
+    assert (columns, repeated) == ((), 0)
+
+
+def test_a_header_of_a_hundred_long_names_is_read() -> None:
+    names = [f"{number:064}" for number in range(100)]
+    assert inspected([",".join(names).encode() + b"\n"])[0] == tuple(names)
+
+
+@given(st.lists(st.binary(max_size=20), max_size=6))
+def test_any_bytes_have_columns_or_none(chunks: list[bytes]) -> None:
+    columns, _ = inspected(chunks)
+    assert len(columns) <= sum(map(len, chunks)) + 1
+
+
 def test_a_name_is_the_same_in_any_spelling() -> None:
     spellings = ["deviceId", "device_id", "Device ID", "DEVICE-ID", "deviceid"]
     assert Counter(map(loose, spellings)) == {"deviceid": 5}

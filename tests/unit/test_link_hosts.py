@@ -116,6 +116,11 @@ def test_pingones_host_with_a_private_address_is_refused(
     LinkHosts([PINGONE]).check(f"https://{PINGONE}{SECRET}")
 
 
+def test_a_name_that_is_too_long_is_left_to_the_download() -> None:
+    region = f"eu-{'a' * 80}-1"
+    LinkHosts().check(f"https://p1-reports-prod-{region}.s3.{region}.amazonaws.com{SECRET}")
+
+
 def test_a_name_that_nobody_knows_is_left_to_the_download(
     addresses: dict[str, list[str]],
 ) -> None:

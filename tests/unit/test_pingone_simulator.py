@@ -19,8 +19,10 @@ import requests
 
 from local.pingone_simulator import (
     Answer,
+    Body,
     ChangeBody,
     DropConnection,
+    EchoCredentials,
     Fault,
     Hang,
     LinkLifetime,
@@ -625,6 +627,17 @@ class TestFaults:
         assert answer.status_code == 201
         with pytest.raises(requests.JSONDecodeError):
             answer.json()
+
+    def test_a_body_is_another_one(self, client: Client) -> None:
+        client.play(Scenario(faults=(Fault("create", Body(b"[]")),)))
+        answer = client.create()
+        assert (answer.status_code, answer.content) == (201, b"[]")
+
+    def test_an_error_repeats_the_token(self, client: Client) -> None:
+        client.play(Scenario(faults=(Fault("create", EchoCredentials(400)),)))
+        answer = client.create()
+        assert answer.status_code == 400
+        assert answer.request.headers["Authorization"] in answer.json()["message"]
 
     def test_links_arrive_with_another_lifetime(self, client: Client, clock: ManualClock) -> None:
         client.play(Scenario(link_seconds=60, faults=(Fault("read_ready", LinkLifetime(1)),)))

@@ -20,7 +20,8 @@ import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pingone_reports import remote_file
+from pingone_reports import connections, remote_file
+from pingone_reports.connections import new_session
 from pingone_reports.errors import (
     DownloadChanged,
     DownloadInterrupted,
@@ -281,7 +282,7 @@ class TestReading:
     ) -> None:
         running_store.put(BLOB, *troubles)
         local = io.BytesIO(BLOB)
-        with pytest.MonkeyPatch.context() as patch, requests.Session() as session:
+        with pytest.MonkeyPatch.context() as patch, new_session() as session:
             patch.setattr(remote_file, "_TAIL_BYTES", TAIL_BYTES)
             with Reader(running_store, session).open() as remote:
                 for whence, target, size in moves:
@@ -357,6 +358,14 @@ class TestInterruptions:
         ):
             file.read(900)
         assert reader.read() == BLOB
+
+    def test_a_stream_is_as_long_as_it_is_while_each_piece_is_not(
+        self, reader: Reader, store: FileStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(connections, "_MOST_BYTES", 300)
+        store.put(BLOB, None, Trouble(how="trickle"))
+        assert reader.read(piece=50) == BLOB
+        assert store.ranges == ["bytes=-100", "bytes=0-899"]
 
     def test_without_progress_it_is_given_up(self, reader: Reader, store: FileStore) -> None:
         store.put(BLOB, None, always=Trouble(after=0, how="reset"))
@@ -456,7 +465,10 @@ class TestObject:
         with pytest.raises(DownloadChanged):
             reader.read()
 
-    @pytest.mark.parametrize("content_range", ["bytes 1-899/1000", "bytes 0-899/*", "0-899", "-"])
+    @pytest.mark.parametrize(
+        "content_range",
+        ["bytes 1-899/1000", "bytes 0-899/*", "0-899", "-", f"bytes 0-899/{'9' * 5000}"],
+    )
     def test_a_part_that_was_not_asked_for_is_refused(
         self, reader: Reader, store: FileStore, content_range: str
     ) -> None:

@@ -118,6 +118,10 @@ class TestRefusals:
             ("filter", 7, "at most 2000 characters"),
             ("filter", ["mfaEnabled"], "at most 2000 characters"),
             ("filter", "a\nb", "at most 2000 characters"),
+            ("filter", "a\ud800b", "at most 2000 characters"),
+            ("fields", ["a\ud800"], "a list of at most 100"),
+            ("reportName", "a\ud800", "1 to 64 letters"),
+            ("correlationId", "a\ud800", "1 to 128 letters"),
             ("filter", "x" * 2001, "at most 2000 characters"),
             ("formats", "csv", "['csv'], ['json'] or ['csv', 'json']"),
             ("formats", [], "['csv'], ['json'] or ['csv', 'json']"),
@@ -136,6 +140,8 @@ class TestRefusals:
             ("changesUntil", "2026-03-01T02:00:00", "a zone"),
             ("changesUntil", "2026-02-30T02:00:00Z", "ISO 8601"),
             ("changesUntil", "2999-01-01T00:00:00Z", "at most an hour from now"),
+            ("changesUntil", "2000-01-01T00:00:00+23:59", "not before the year 2000"),
+            ("changesUntil", "2000-01-01T00:00:00+00:01", "not before the year 2000"),
             ("changesUntil", 1772330400, "ISO 8601"),
             ("skipQualityGate", "true", "true or false"),
             ("skipQualityGate", 1, "true or false"),
@@ -154,6 +160,11 @@ class TestRefusals:
         with pytest.raises(InvalidRequest) as refusal:
             parse({name: "s3cr3t?" * 1000})
         assert "s3cr3t?" not in str(refusal.value)
+
+    def test_a_name_that_is_no_text_is_told_as_text(self) -> None:
+        with pytest.raises(InvalidRequest) as refusal:
+            parse({"\ud800\n": 1})
+        assert str(refusal.value).encode().isascii()
 
     def test_a_long_unknown_name_is_cut(self) -> None:
         with pytest.raises(InvalidRequest) as refusal:
@@ -217,11 +228,14 @@ class TestChangesUntil:
         ("given", "meant"),
         [
             ("2026-03-01T02:00:00Z", datetime(2026, 3, 1, 2, tzinfo=UTC)),
+            ("2000-01-01T00:00:00Z", datetime(2000, 1, 1, tzinfo=UTC)),
             ("2026-03-01T03:00:00.5+01:00", datetime(2026, 3, 1, 2, 0, 0, 500_000, UTC)),
         ],
     )
     def test_it_is_a_time_in_any_zone(self, given: str, meant: datetime) -> None:
-        assert parse({"changesUntil": given}).changes_until == meant
+        request = parse({"changesUntil": given})
+        assert request.changes_until == meant
+        assert ExportRequest.parse(request.to_document(), {}) == request
 
     @pytest.mark.parametrize(("minutes", "allowed"), [(59, True), (61, False)])
     def test_it_may_be_an_hour_ahead(self, minutes: int, allowed: bool) -> None:
@@ -255,6 +269,8 @@ class TestSchema:
     @example({"formats": ["csv", "json", "csv"]})
     @example({"filter": "\x7f"})
     @example({"filter": "\x80"})
+    @example({"filter": "\ud800"})
+    @example({"filter": "\U0001f600"})
     @example({"correlationId": True})
     @example([])
     def test_the_parser_accepts_what_the_schema_accepts_and_nothing_else(

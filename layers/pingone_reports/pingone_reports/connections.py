@@ -1,22 +1,47 @@
-"""HTTPS connections that share one reading of the certificate authorities."""
+"""HTTPS connections that share one reading of the certificate authorities, and end in time."""
 
+import http.client
+import io
+import logging
+import socket
 import ssl
+import time
 from functools import cache
 from typing import Any
 
 import certifi
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+# What is received for one head, for one answer that is read as a whole, or for one piece of it.
+_MOST_BYTES = 2 * 1024 * 1024
 
 
 def new_session() -> requests.Session:
-    """A session whose connections are cheap to open; certificates are always verified."""
-    session = requests.Session()
-    session.mount("https://", _SharedAuthorities())
+    """A session whose connections are cheap to open; certificates are always verified.
+
+    Its read timeout is for the whole of an answer, its head included, and begins anew with every
+    `read1` of the body. Python's own is for each receive, and a trickle never ends.
+    """
+    # It warns of an odd head, and quotes the URL: a link is secret.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
+    session = _Session()
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, _Adapter())
     return session
 
 
-class _SharedAuthorities(HTTPAdapter):
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
+        """None: redirects are not followed, and to find out where one leads reads its whole body.
+
+        requests does that even where it may not follow.
+        """
+        return None
+
+
+class _Adapter(HTTPAdapter):
     """requests reads its bundle again for every connection: 20 ms of CPU, which is a tenth of a
     second and more in a function of 256 MB."""
 
@@ -25,14 +50,79 @@ class _SharedAuthorities(HTTPAdapter):
     ) -> Any:
         """What a connection pool is made of, our TLS context among it."""
         host, pool = super().build_connection_pool_key_attributes(request, True, cert)
-        # A bundle of the environment (REQUESTS_CA_BUNDLE) arrives as `verify`.
-        pool["ssl_context"] = _context(verify if isinstance(verify, str) else certifi.where())
+        if host["scheme"] == "https":
+            # A bundle of the environment (REQUESTS_CA_BUNDLE) arrives as `verify`.
+            pool["ssl_context"] = _context(verify if isinstance(verify, str) else certifi.where())
         return host, pool
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Leave the connection pool as it is: the context has the authorities already."""
 
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """A pool of connections that are bounded."""
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        pool.ConnectionCls = _HttpsConnection if pool.scheme == "https" else _HttpConnection
+        return pool
+
 
 @cache
 def _context(bundle: str) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=bundle)
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self._received = _Received(sock, self.fp.detach())
+        self.fp = io.BufferedReader(self._received)
+
+    def read1(self, n: int = -1) -> bytes:
+        """The next piece, in a time of its own: for whoever streams."""
+        self._received.begin_anew()
+        return super().read1(n)
+
+
+class _HttpConnection(HTTPConnection):
+    response_class = _Response
+
+
+class _HttpsConnection(HTTPSConnection):
+    response_class = _Response
+
+
+class _Received(io.RawIOBase):
+    """What a socket receives, all of it within the socket's timeout, and not without end."""
+
+    def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
+        self._socket, self._raw = sock, raw
+        self._timeout = sock.gettimeout()
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        self._until: float | None = None
+        self._bytes_left = _MOST_BYTES
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._bytes_left <= 0:
+            raise OSError("The answer does not end.")
+        now = time.monotonic()
+        if self._timeout is None or self._until is None:
+            self._until = now + (self._timeout or 0)
+            received = self._raw.readinto(buffer)
+        elif now >= self._until:
+            raise TimeoutError("timed out")
+        else:
+            self._socket.settimeout(self._until - now)
+            try:
+                received = self._raw.readinto(buffer)
+            finally:
+                self._socket.settimeout(self._timeout)
+        self._bytes_left -= received or 0
+        return received
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()

@@ -3,9 +3,11 @@
 Source: "Get report results - results in file - polling", developer.pingidentity.com.
 """
 
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from pingone_reports.errors import InvalidResponse, ReportFailed
@@ -14,10 +16,17 @@ from pingone_reports.link_hosts import LinkHosts
 IN_PROGRESS = "IN_PROGRESS"
 SUCCESS = "SUCCESS"
 
+# PingOne's is a UUID. It becomes part of a URL's path, of the state and of the events.
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+# Anything else is not repeated: whoever answers for PingOne may put a secret there.
+_WORD = re.compile(r"[A-Za-z_ ]{1,40}")
+_YEARS = range(2000, 3000)
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Exploration:
-    """Ids and times of a data exploration. Times are aware datetimes."""
+    """Ids and times of a data exploration. Times are in UTC, in the years 2000 to 2999."""
 
     id: str
     status: str
@@ -30,12 +39,18 @@ class Exploration:
         """Raises ReportFailed on a status we do not know, InvalidResponse on any other shape."""
         status = _text(body, "status")
         if status not in (IN_PROGRESS, SUCCESS):
+            word = repr(status) if _WORD.fullmatch(status) else "that is no word"
             raise ReportFailed(
-                f"PingOne ended the report with the status {status!r:.80}. Start a new export; "
+                f"PingOne ended the report with the status {word}. Start a new export; "
                 "if it fails again, ask Ping Identity support with the exploration's id."
             )
+        if not _ID.fullmatch(id_ := _text(body, "id")):
+            raise InvalidResponse(
+                "PingOne's answer has an 'id' that is not 1 to 128 letters, digits or characters "
+                "of . _ -. If this lasts, look for a newer version of this application."
+            )
         return cls(
-            id=_text(body, "id"),
+            id=id_,
             status=status,
             created_at=_time(body, "createdAt"),
             updated_at=_time(body, "updatedAt"),
@@ -64,7 +79,8 @@ class Delivery:
 
 def _text(body: Mapping[str, Any], name: str) -> str:
     value = body.get(name)
-    if isinstance(value, str) and value:
+    # Half of a surrogate pair is no text: it cannot be sent or written.
+    if isinstance(value, str) and value and not _SURROGATE.search(value):
         return value
     # The value itself is not repeated: it may be a link.
     raise InvalidResponse(
@@ -74,10 +90,12 @@ def _text(body: Mapping[str, Any], name: str) -> str:
 
 
 def _time(body: Mapping[str, Any], name: str) -> datetime:
-    try:
+    # All that is derived from a time is possible in these years. After the files are committed it
+    # would be too late to find that it is not.
+    with suppress(ValueError, OverflowError):
         time = datetime.fromisoformat(_text(body, name))
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
-        raise InvalidResponse(f"PingOne's answer has no ISO 8601 time with a zone in {name!r}.")
-    return time
+        if time.tzinfo and (time := time.astimezone(UTC)).year in _YEARS:
+            return time
+    raise InvalidResponse(
+        f"PingOne's answer has no ISO 8601 time with a zone in {name!r}, of the years 2000 to 2999."
+    )

@@ -2,9 +2,11 @@
 
 import csv
 import io
+import json
 from array import array
 
-# A first row that is longer is no header.
+# A first row that is longer, as it is or as the JSON of its names, is no header. With these, the
+# manifest, its event (256 KB), the state (256 KiB) and the item of DynamoDB (400 KB) hold it.
 _MOST_HEADER_BYTES = 65_536
 
 _DEVICE_ID = "deviceid"
@@ -27,13 +29,14 @@ class CsvInspector:
         self.columns: tuple[str, ...] = ()
         self._count_repeated_ids = count_repeated_ids
         self._head: bytes | None = b""
+        self._scanned, self._quotes = 0, 0
         self._ids: _RepeatedIds | None = None
 
     def update(self, chunk: bytes) -> None:
         """Take the next bytes of the file."""
         if self._head is not None:
             self._head += chunk
-            end = _end_of_row(self._head)
+            end = self._end_of_row(self._head)
             if not end and len(self._head) <= _MOST_HEADER_BYTES:
                 return
             chunk = self._head[end:]
@@ -47,10 +50,21 @@ class CsvInspector:
             self._read_header(len(self._head))
         return self._ids.finish() if self._ids else 0
 
+    def _end_of_row(self, head: bytes) -> int:
+        """Where the first row ends, behind its newline; 0 if it does not yet, or too late."""
+        while (at := head.find(b"\n", self._scanned, _MOST_HEADER_BYTES)) >= 0:
+            self._quotes += head.count(b'"', self._scanned, at)
+            self._scanned = at + 1
+            if self._quotes % 2 == 0:
+                return at + 1
+        return 0
+
     def _read_header(self, end: int) -> None:
         text = (self._head or b"")[:end].decode("utf-8-sig", errors="replace")
         self._head = None
-        self.columns = tuple(next(csv.reader(io.StringIO(text, newline="")), ()))
+        columns = tuple(next(csv.reader(io.StringIO(text, newline="")), ()))
+        if len(json.dumps(columns)) <= _MOST_HEADER_BYTES:
+            self.columns = columns
         names = [loose(name) for name in self.columns]
         if self._count_repeated_ids and _DEVICE_ID in names:
             self._ids = _RepeatedIds(names.index(_DEVICE_ID), len(names))
@@ -114,11 +128,3 @@ class _RepeatedIds:
         append = [hashes.append for hashes in self._hashes]
         for hashed in map(hash, ids):
             append[hashed & 255](hashed)
-
-
-def _end_of_row(data: bytes) -> int:
-    """Where the first row ends, behind its newline; 0 if it does not yet."""
-    at = data.find(b"\n")
-    while at >= 0 and data.count(b'"', 0, at) % 2:
-        at = data.find(b"\n", at + 1)
-    return at + 1

@@ -63,6 +63,6 @@ def _with_port(name: str) -> str:
 def _addresses(host: str) -> set[str]:
     try:
         found = socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):  # the latter for what is too long for a host's name
         return set()  # the download will say so, and is tried again
     return {str(address[0]).partition("%")[0] for *_, address in found}

@@ -73,7 +73,7 @@ def manifest_of(
         **_description(export, exploration, bucket, files),
         "unchanged": unchanged,
         "qualityGate": "skipped" if export.request.skip_quality_gate else "passed",
-        "publishedAt": _utc(datetime.now(UTC)),
+        "publishedAt": utc(datetime.now(UTC)),
     }
 
 
@@ -88,7 +88,7 @@ def quarantine_of(
     return {
         **_description(export, exploration, bucket, files),
         "reasons": list(reasons),
-        "quarantinedAt": _utc(datetime.now(UTC)),
+        "quarantinedAt": utc(datetime.now(UTC)),
     }
 
 
@@ -103,11 +103,11 @@ def _description(
         "fields": list(export.request.fields),
         "filter": export.request.filter,
         "explorationId": exploration.id,
-        "createdAt": _utc(exploration.created_at),
-        "expiresAt": _utc(exploration.expires_at),
-        "dataNotBefore": _utc(data_not_before(exploration.created_at)),
-        "dataNotAfter": _utc(exploration.updated_at),
-        "changesUntil": changes_until and _utc(changes_until),
+        "createdAt": utc(exploration.created_at),
+        "expiresAt": utc(exploration.expires_at),
+        "dataNotBefore": utc(data_not_before(exploration.created_at)),
+        "dataNotAfter": utc(exploration.updated_at),
+        "changesUntil": changes_until and utc(changes_until),
         "changesIncluded": changes_included(changes_until, exploration.created_at),
         "bucket": bucket,
         "files": [file.to_document() for file in files],
@@ -122,5 +122,6 @@ def completed_event(manifest: Mapping[str, Any], manifest_key: str) -> dict[str,
     return {**manifest, "manifestKey": manifest_key}
 
 
-def _utc(time: datetime) -> str:
+def utc(time: datetime) -> str:
+    """A time in UTC, to the millisecond: as texts, earlier ones are less."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

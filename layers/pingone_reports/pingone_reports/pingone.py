@@ -3,11 +3,12 @@
 Source: "MFA reports" and "Rate limiting", PingOne Platform APIs, developer.pingidentity.com.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import requests
 
+from pingone_reports.answers import Answer, ask, tellable
 from pingone_reports.credentials import AccessTokens
 from pingone_reports.errors import (
     AccessDenied,
@@ -26,6 +27,7 @@ from pingone_reports.request import ExportRequest
 DEVICES_REPORT_TEMPLATE_ID = "db632bfd-7054-4bde-b108-a384aac2d513"
 
 _TIMEOUT_SECONDS = (5, 30)
+_SECRET_NAMES = ("zipPassword", "csvPresignedUrl", "jsonPresignedUrl")
 
 
 class PingOne:
@@ -35,6 +37,8 @@ class PingOne:
         self._session = session
         self._api_url = api_url
         self._tokens = tokens
+        # What PingOne gave out last, so that no error repeats it.
+        self._given_out: list[str] = []
 
     def create_exploration(self, request: ExportRequest) -> dict[str, Any]:
         """Ask for the report as files; returns the new exploration's body.
@@ -81,46 +85,41 @@ class PingOne:
         *,
         not_found: type[ExportError],
     ) -> dict[str, Any]:
-        def send(token: str) -> requests.Response:
-            return self._session.request(
+        def send(token: str) -> Answer:
+            return ask(
+                self._session,
+                "PingOne's API",
                 method,
                 f"{self._api_url}/{path}",
-                json=json,
-                headers={
+                {
                     "Authorization": f"Bearer {token}",
                     "X-Ping-External-Transaction-Id": correlation_id,
                 },
+                json=json,
                 timeout=_TIMEOUT_SECONDS,
-                allow_redirects=False,
             )
 
-        try:
-            response = send(self._tokens.current())
-            if response.status_code == 401:
-                response = send(self._tokens.renew())
-        except requests.RequestException as error:
-            # No `from`: a message of requests quotes the URL and may quote more.
-            raise PingOneUnavailable(
-                f"PingOne's API cannot be reached ({type(error).__name__})."
-            ) from None
-        if not 200 <= response.status_code < 300:
-            raise _error(response, not_found)
-        try:
-            body = response.json()
-        except ValueError:
-            body = None
-        if not isinstance(body, dict):
+        answer = send(self._tokens.current())
+        if answer.status == 401:
+            answer = send(self._tokens.renew())
+        if not 200 <= answer.status < 300:
+            secrets = [*self._tokens.secrets, *self._given_out]
+            raise _error(answer, _describe(answer, secrets), not_found)
+        body = answer.document()
+        if body is None:
             raise InvalidResponse(
-                f"PingOne's API answered {response.status_code} without a JSON object: "
-                "check the API URL."
+                f"PingOne's API answered {answer.status} without a JSON object: check the API URL."
             )
+        self._given_out = [
+            value for name in _SECRET_NAMES if isinstance(value := body.get(name), str)
+        ]
         return body
 
 
-def _error(response: requests.Response, not_found: type[ExportError]) -> ExportError:
+def _error(response: Answer, described: str, not_found: type[ExportError]) -> ExportError:
     """The error for an answer that is not a success, by its class: codes may change within one."""
-    answer = f"PingOne answered {_describe(response)}"
-    match response.status_code:
+    answer = f"PingOne answered {described}"
+    match response.status:
         case 429:
             return RateLimited(f"{answer}.", _retry_after(response))
         case 401:
@@ -136,23 +135,23 @@ def _error(response: requests.Response, not_found: type[ExportError]) -> ExportE
     return InvalidResponse(f"{answer}, which is neither a success nor an error: check the API URL.")
 
 
-def _describe(response: requests.Response) -> str:
+def _describe(answer: Answer, secrets: Collection[str]) -> str:
     """Status, code, message and id of an error body, which support asks for."""
-    try:
-        body = response.json()
-        details = body.get("details") or []
-        parts = [f"{body[name]}" for name in ("code", "message") if body.get(name)]
-        parts += [f"{detail.get('target')}: {detail.get('message')}" for detail in details]
-        parts += [f"id {body['id']}"] if body.get("id") else []
-    except (ValueError, TypeError, AttributeError, KeyError):
-        parts = []
-    described = (
-        f"{response.status_code} ({'; '.join(parts)})" if parts else f"{response.status_code}"
-    )
-    return described[:600]
+    body = answer.document() or {}
+    details = body.get("details")
+    parts = [body.get("code"), body.get("message")]
+    for detail in details if isinstance(details, list) else []:
+        if isinstance(detail, dict):
+            texts = [detail.get("target"), detail.get("message")]
+            parts.append(": ".join(text for text in texts if isinstance(text, str)))
+    if isinstance(body.get("id"), str):
+        parts.append(f"id {body['id']}")
+    told = "; ".join(part for part in parts if isinstance(part, str) and part)
+    # Cut at the end, or half of a secret would stay.
+    return f"{answer.status} ({tellable(told, secrets)})"[:600] if told else f"{answer.status}"
 
 
-def _retry_after(response: requests.Response) -> float:
+def _retry_after(response: Answer) -> float:
     """Seconds of the Retry-After header; PingOne documents whole seconds."""
     value = response.headers.get("Retry-After", "")
     # What is longer than a day is as good as nothing, and longer than some is infinity.

@@ -2,18 +2,18 @@
 
 import hashlib
 import json
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pingone_reports.export import Export
-from pingone_reports.manifest import LandedFile
+from pingone_reports.manifest import LandedFile, utc
 from pingone_reports.table import EXPIRY, ConditionFailed, Table
 
 # Longer than from one yearly export to the next.
-_KEPT_SECONDS = 400 * 86_400
+_KEPT = timedelta(days=400)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,12 @@ class PreviousExports:
         )
 
     def remember(self, export: Export, manifest: Mapping[str, Any], manifest_key: str) -> None:
-        """Keep a published export, unless a newer one is there already. Raises TableUnavailable."""
+        """Keep a published export, unless a newer one is there already. Raises TableUnavailable.
+
+        An export is as old as PingOne says, or as our request if that is earlier: a clock that is
+        ahead once must not make all later exports old.
+        """
+        now = datetime.now(UTC)
         landed = {
             "records": max(file["records"] for file in manifest["files"]),
             "contentSha256": {file["format"]: file["contentSha256"] for file in manifest["files"]},
@@ -64,12 +69,13 @@ class PreviousExports:
                 _key(export),
                 "SET createdAt = :createdAt, manifestKey = :manifestKey, landed = :landed, "
                 f"{EXPIRY} = :expiry",
-                "attribute_not_exists(createdAt) OR createdAt <= :createdAt",
+                "attribute_not_exists(createdAt) OR createdAt <= :createdAt OR createdAt > :now",
                 {
-                    "createdAt": manifest["createdAt"],
+                    "createdAt": min(manifest["createdAt"], utc(export.requested_at)),
+                    "now": utc(now),
                     "manifestKey": manifest_key,
                     "landed": json.dumps(landed),
-                    "expiry": int(time.time()) + _KEPT_SECONDS,
+                    "expiry": int((now + _KEPT).timestamp()),
                 },
             )
 

@@ -20,11 +20,12 @@ from pingone_reports.errors import (
 
 # A zip's directory is at its end: this much is read first, and in one request.
 _TAIL_BYTES = 64 * 1024
-# Without one byte in this time, a connection counts as stalled.
+# For a connection, for the head of an answer, and for each piece of it: then it counts as stalled.
 _TIMEOUT_SECONDS = (5, 20)
 # Tries in a row that bring no byte before the download is given up.
 _MAX_TRIES = 5
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
+# No file is larger than 18 digits tell.
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})")
 
 
 class Link(Protocol):
@@ -132,8 +133,8 @@ class RemoteFile(io.RawIOBase):
                 "more memory, which is more speed, or narrow the report's filter."
             )
         piece = response.raw.read1(size)
-        if not piece:
-            raise HTTPError("ended early")
+        if not 0 < len(piece) <= size:
+            raise HTTPError("ended early, or sent more than was asked for")
         return bytes(piece)
 
     def _get(self, start: int, end: int | None = None) -> requests.Response:

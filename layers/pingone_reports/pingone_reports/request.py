@@ -32,6 +32,7 @@ _TIME = (
 )
 # An export that waits for what has not happened yet; more is an error in a time, or a schedule's.
 _MOST_AHEAD = timedelta(hours=1)
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,11 +90,12 @@ class ExportRequest:
             if isinstance(value, str) and re.fullmatch(_TIME, value):
                 with suppress(ValueError):
                     moment = datetime.fromisoformat(value).astimezone(UTC)
-            if moment and moment <= datetime.now(UTC) + _MOST_AHEAD:
+            # As an offset may put it into the year before, which `parse` would not read again.
+            if moment and _EARLIEST <= moment <= datetime.now(UTC) + _MOST_AHEAD:
                 return moment
             raise InvalidRequest(
                 f"The field {name!r} must be an ISO 8601 time with seconds and a zone, such as "
-                "'2026-03-01T02:00:00Z', at most an hour from now."
+                "'2026-03-01T02:00:00Z', at most an hour from now and not before the year 2000."
             )
 
         def flag(name: str) -> bool:
@@ -117,7 +119,8 @@ class ExportRequest:
             ),
             filter=text(
                 "filter",
-                r"[^\x00-\x1f\x7f]{0,2000}",
+                # Half of a surrogate pair is no character, and cannot be sent.
+                r"[^\x00-\x1f\x7f\ud800-\udfff]{0,2000}",
                 "a PingOne filter of at most 2000 characters, such as "
                 "'(mfaEnabled eq \"true\")'; '' asks for none",
             ),
