@@ -306,6 +306,8 @@ class TestCorrelation:
             ({"correlationId": "ticket-4711"}, "ticket-4711"),
             ({"deliveryId": "1", "request": {"correlationId": "ticket-4711"}}, "ticket-4711"),
             ({"correlationId": 7}, NAME),
+            ({"correlationId": "x" * 128}, "x" * 128),
+            ({"correlationId": "x" * 250_000}, NAME),
             ({}, NAME),
         ],
     )
