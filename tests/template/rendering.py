@@ -134,7 +134,7 @@ def _values(template: Template, parameters: Mapping[str, str]) -> dict[str, str]
     defaults = {
         name: str(item.get("Default", "")) for name, item in template.get("Parameters", {}).items()
     }
-    return defaults | parameters
+    return defaults | dict(parameters)
 
 
 def _text(value: Any, values: Mapping[str, str]) -> Any:
