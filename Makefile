@@ -30,7 +30,7 @@ NO_SECRET_LINES := "(contentS|s)ha256":|!(Ref|If|Equals)\b|GetSecretValue|ATotal
 NO_SECRETS := ^(canary.*|local|none|word|correct-horse|pezeekamil|qwertzuiop|access_token|Bearer|TokenUrl|its client secret$\
 	|https://auth\.pingone\.eu/.*|arn:aws:secretsmanager:.*|report=devices/.*)$$
 
-.PHONY: help demo export load test check scan audit unit integration end-to-end faults benchmark dashboard \
+.PHONY: help demo export load test check scan audit unit integration oldest end-to-end faults benchmark dashboard \
 	queries build format lock clean
 
 help: ## Show this list
@@ -45,7 +45,7 @@ export: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Export a report of
 load: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Request many exports at once, and compare with PingOne's limits
 	@$(DEV)/python -m local.load
 
-test: check unit integration end-to-end ## Everything that must pass
+test: check unit integration oldest end-to-end ## Everything that must pass
 
 check: scan $(DEV_ENVIRONMENT) .venv/sam .venv/node ## Lint, types, template, state machine and scan
 	$(DEV)/ruff check .
@@ -74,6 +74,10 @@ unit: $(DEV_ENVIRONMENT) $(LIBRARY) ## Tests of logic
 
 integration: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud ## Tests of modules against the real services
 	$(DEV)/pytest tests/integration
+
+# The oldest environment's packages come before the same of the development's.
+oldest: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud .venv/oldest ## The integration tests, with the oldest botocore that will do
+	PYTHONPATH="$(CURDIR)/.venv/oldest/lib/python3.13/site-packages:$$PYTHONPATH" $(DEV)/pytest tests/integration
 
 end-to-end: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Tests of the deployed template on the local cloud
 	$(DEV)/pytest tests/end_to_end
@@ -104,6 +108,7 @@ format: $(DEV_ENVIRONMENT) ## Format the code and mend what lint can
 lock: $(UV) ## Lock the newest versions of all dependencies, with hashes
 	$(call compile,dev,3.11,local/requirements/dev.txt)
 	$(call compile,runtime,3.13,local/requirements/runtime.txt,-c local/requirements/dev.txt)
+	$(call compile,oldest,3.13,local/requirements/oldest.txt)
 	$(call compile,cloud,3.13,local/requirements/cloud.txt)
 	$(call compile,sam,3.13,local/requirements/sam.txt)
 	$(call compile,node,3.13,local/requirements/node.txt)

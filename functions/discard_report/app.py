@@ -3,9 +3,12 @@
 from typing import Any
 
 from pingone_reports import services
-from pingone_reports.discard import discard_report
+from pingone_reports.architecture import built_for_this_processor
 from pingone_reports.export import Export
 from pingone_reports.observability import log_as_export, only_typed_errors
+
+with built_for_this_processor():
+    from pingone_reports.discard import discard_report
 
 
 @only_typed_errors

@@ -3,10 +3,13 @@
 from typing import Any
 
 from pingone_reports import services
+from pingone_reports.architecture import built_for_this_processor
 from pingone_reports.export import Export
-from pingone_reports.fetch import fetch_report
 from pingone_reports.observability import log_as_export, only_typed_errors
 from pingone_reports.pacing import Turn
+
+with built_for_this_processor():
+    from pingone_reports.fetch import fetch_report
 
 # Kept back from the function's time, to abort what is unfinished and to say so; more than the 20
 # seconds after which a download that stalls is noticed.

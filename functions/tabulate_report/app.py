@@ -3,8 +3,11 @@
 from typing import Any
 
 from pingone_reports import services
+from pingone_reports.architecture import built_for_this_processor
 from pingone_reports.observability import logger, only_typed_errors
-from pingone_reports.tabulate import tabulate_report
+
+with built_for_this_processor():
+    from pingone_reports.tabulate import tabulate_report
 
 
 @only_typed_errors

@@ -140,9 +140,8 @@ def test_without_analytics_there_is_nothing_of_it() -> None:
     always = {
         name: item
         for name, item in RESOURCES.items()
-        # These name the function's role and the queue's alarm, where there is one.
-        if item.get("Condition") != "HasAnalytics"
-        and name not in ("TracePolicy", "ExportsDashboard")
+        # The dashboard names the queue's alarm, where there is one.
+        if item.get("Condition") != "HasAnalytics" and name != "ExportsDashboard"
     }
     for word in ("Glue", "Athena", "Tabulate", "DuckDb", "HasAnalytics"):
         assert word not in json.dumps(always)

@@ -40,7 +40,11 @@ def watched(alarm: dict[str, Any]) -> Iterator[tuple[str, str, set[str]]]:
         yield metric["Namespace"], metric["MetricName"], dimensions
 
 
-CONDITIONS = {"NoCompletedExport": "ExpectsExports", "UntabulatedExport": "HasAnalytics"}
+CONDITIONS = {
+    "NoCompletedExport": "ExpectsExports",
+    "UntabulatedExport": "HasAnalytics",
+    "UnprocessedEvent": "HasKmsKey",
+}
 """Of the alarms that a stack may be without."""
 
 

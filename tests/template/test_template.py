@@ -42,7 +42,7 @@ ROLES = resources_of("AWS::IAM::Role")
 
 
 def statements(role: Resource) -> Iterator[dict[str, Any]]:
-    """What a role allows, with a customer-managed key and without."""
+    """What a role allows, whatever is switched on."""
     for policy in role["Properties"]["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
             yield statement["Fn::If"][1] if "Fn::If" in statement else statement
@@ -134,7 +134,10 @@ class TestParameters:
             ("EnvironmentId", "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"),
             ("PingOneRegion", "com.au"),
             ("SecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:worker-Ab12Cd"),
-            ("SecretArn", "arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:a/b-c"),
+            (
+                "SecretArn",
+                "arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:a/b-4Ab12C",
+            ),
             ("ApiUrl", "http://127.0.0.1:8080/v1"),
             ("TokenUrl", "https://login.example.com/as/token"),
             ("ReportFields", "userId"),
@@ -172,6 +175,8 @@ class TestParameters:
             ("EnvironmentId", "abfba8f6"),
             ("PingOneRegion", "us"),
             ("SecretArn", "worker-app"),
+            ("SecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:worker-app"),
+            ("SecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:worker-Ab12Cd*"),
             ("ApiUrl", "api.pingone.com/v1"),
             ("ApiUrl", "https://api.pingone.com/v1?a=b"),
             ("TokenUrl", "https://"),
@@ -211,14 +216,18 @@ class TestPermissions:
         assert roles == [f"{name}Role" for name in FUNCTIONS]
 
     def test_who_may_write_traces_may_do_nothing_else_by_that(self) -> None:
-        policy = RESOURCES["TracePolicy"]
-        (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
-        assert policy["Condition"] == "Traced"
-        assert all(action.startswith("xray:") for action in statement["Action"])
-        traced = {
-            role.get("Ref") or role["Fn::If"][1]["Ref"] for role in policy["Properties"]["Roles"]
+        tracing = {
+            name: statement
+            for name, role in ROLES.items()
+            for policy in role["Properties"]["Policies"]
+            for statement in policy["PolicyDocument"]["Statement"]
+            if "xray:" in json.dumps(statement)
         }
-        assert traced == {f"{name}Role" for name in FUNCTIONS} | {"ExportReportRole"}
+        assert set(tracing) == {f"{name}Role" for name in FUNCTIONS} | {"ExportReportRole"}
+        for statement in tracing.values():
+            condition, allowed, otherwise = statement["Fn::If"]
+            assert (condition, otherwise) == ("Traced", {"Ref": "AWS::NoValue"})
+            assert all(action.startswith("xray:") for action in allowed["Action"])
 
     def test_every_role_has_one_user(self) -> None:
         no_user = {*ROLES, "ReportsBusPolicy"}
@@ -237,7 +246,7 @@ class TestPermissions:
     def test_no_role_has_a_managed_policy(self, name: str) -> None:
         assert "ManagedPolicyArns" not in ROLES[name]["Properties"]
         assert not resources_of("AWS::IAM::ManagedPolicy")
-        assert set(resources_of("AWS::IAM::Policy")) == {"TracePolicy"}
+        assert not resources_of("AWS::IAM::Policy")
 
     @pytest.mark.parametrize("name", ROLES)
     def test_every_statement_has_its_reason(self, name: str) -> None:
@@ -258,6 +267,9 @@ class TestPermissions:
             assert "NotResource" not in statement
             if statement["Action"] == "cloudwatch:PutMetricData":
                 assert statement["Condition"]["StringEquals"] == {"cloudwatch:namespace": NAMESPACE}
+                continue
+            if statement["Sid"] == "WriteTraces":
+                assert statement["Resource"] == "*"
                 continue
             for pattern in resource_patterns(statement["Resource"]):
                 # A star stands for exports or tables below the prefix, or for executions alone.
@@ -333,7 +345,6 @@ class TestEncryption:
             ("AWS::Logs::LogGroup", {"KmsKeyId": KEY}),
             ("AWS::SecretsManager::Secret", {"KmsKeyId": KEY}),
             ("AWS::SQS::Queue", {"KmsMasterKeyId": KEY}),
-            ("AWS::SNS::Topic", {"KmsMasterKeyId": KEY}),
             ("AWS::Events::EventBus", {"KmsKeyIdentifier": KEY}),
         ],
     )
@@ -341,6 +352,8 @@ class TestEncryption:
         self, resource_type: str, properties: dict[str, Any]
     ) -> None:
         kept = resources_of(resource_type)
+        # For what the key cannot encrypt.
+        kept.pop("UnprocessedEvents", None)
         assert kept
         for resource in kept.values():
             assert properties.items() <= resource["Properties"].items()
@@ -383,10 +396,28 @@ class TestEncryption:
             "AWS::Glue::Table",
             "AWS::Athena::WorkGroup",  # its results lie in the bucket
             "AWS::Athena::NamedQuery",
+            "AWS::SNS::Topic",  # alarms must be heard when the key is out of use
         }
         for name, resource in RESOURCES.items():
-            if resource["Type"] not in others:
+            if resource["Type"] not in others and name != "UnprocessedEvents":
                 assert '{"Ref": "KmsKeyArn"}' in json.dumps(resource), name
+
+    def test_an_alarm_is_heard_without_the_key(self) -> None:
+        """It may be the key that is out of use."""
+        (topic,) = resources_of("AWS::SNS::Topic").values()
+        assert "Properties" not in topic
+        used = json.dumps(
+            [TEMPLATE["Resources"][name] for name in resources_of("AWS::CloudWatch::Alarm")]
+        )
+        assert "KmsKeyArn" not in used
+
+    def test_the_state_machines_role_uses_the_key_for_that_one_alone(self) -> None:
+        [statement] = [
+            s for s in statements(ROLES["ExportReportRole"]) if s["Sid"] == "EncryptState"
+        ]
+        name = RESOURCES["ExportReport"]["Properties"]["StateMachineName"]["Fn::Sub"]
+        (machines,) = statement["Condition"]["StringEquals"].values()
+        assert machines["Fn::Sub"].endswith(f":stateMachine:{name}")
 
     def test_without_a_key_the_queue_is_encrypted_too(self) -> None:
         queue = RESOURCES["UndeliveredRequests"]["Properties"]
@@ -421,7 +452,6 @@ class TestEncryption:
         ]
         assert {str(statement["Principal"]["Service"]) for statement in by_service} == {
             "events.amazonaws.com",
-            "cloudwatch.amazonaws.com",
             "{'Fn::Sub': 'logs.${AWS::Region}.${AWS::URLSuffix}'}",
         }
         for statement in by_service:
@@ -531,9 +561,18 @@ class TestWiring:
         dead_letters = FUNCTIONS["TabulateReport"]["Properties"]["DeadLetterQueue"]
         assert rule_target["DeadLetterConfig"]["Arn"] == dead_letters["TargetArn"] == queue
 
-    def test_the_bucket_survives_the_stack_and_is_private(self) -> None:
+    @pytest.mark.parametrize("name", ["ReportsBucket", "ReportsBucketPolicy", "ReportsKey"])
+    def test_what_holds_exports_survives_the_stack_but_not_a_failed_creation(
+        self, name: str
+    ) -> None:
+        """Source: CloudFormation's `DeletionPolicy`, which alone knows RetainExceptOnCreate."""
+        key = read_template(ROOT / "kms-key.yaml")["Resources"]
+        resource = (RESOURCES | key)[name]
+        assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert resource["UpdateReplacePolicy"] == "Retain"
+
+    def test_the_bucket_is_private(self) -> None:
         bucket = RESOURCES["ReportsBucket"]
-        assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
         assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
         assert bucket["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
         assert bucket["Properties"]["OwnershipControls"] == {
@@ -553,7 +592,27 @@ class TestWiring:
                 },
             )
         ]
-        assert [rule["Id"] for rule in rules[2:]] == ["ExpireQuarantine", "ExpireQueryResults"]
+        assert [rule["Id"] for rule in rules[2:]] == [
+            "ExpireQuarantine",
+            "ExpireQueryResults",
+            "ForgetWhatWasDeleted",
+        ]
+
+    def test_what_was_deleted_does_not_stay_for_ever(self) -> None:
+        rules = RESOURCES["ReportsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+        assert rules[-1] == {
+            "Id": "ForgetWhatWasDeleted",
+            "Status": "Enabled",
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
+            "ExpiredObjectDeleteMarker": True,
+        }
+
+    def test_the_readme_says_how_long_a_stacks_name_may_be(self) -> None:
+        """CreateStateMachine: a name has at most 80 characters; the other services take more."""
+        name = RESOURCES["ExportReport"]["Properties"]["StateMachineName"]["Fn::Sub"]
+        longest = 80 - len(name.replace("${AWS::StackName}", ""))
+        text = " ".join((ROOT / "README.md").read_text().split())
+        assert f"stack's name: at most {longest} characters" in text
 
     def test_the_outputs_are_what_a_user_needs_next(self) -> None:
         assert set(TEMPLATE["Outputs"]) == {
@@ -566,6 +625,7 @@ class TestWiring:
             "DatabaseName",
             "WorkGroupName",
             "UntabulatedExportsUrl",
+            "UnprocessedEventsUrl",
         }
         assert all(output["Description"].endswith(".") for output in TEMPLATE["Outputs"].values())
 

@@ -29,7 +29,16 @@ _PARTS_IN_FLIGHT = 2
 # for each part costs as much time as copying into it, and is not given back evenly.
 _BUFFERS = _PARTS_IN_FLIGHT + 2
 
-_DENIALS = {"AccessDenied", "403", "AllAccessDisabled", "InvalidAccessKeyId", "NoSuchBucket"}
+# What another try does not mend. Source: S3's list of error codes; a HEAD has the status alone.
+_DENIALS = {
+    "AccessDenied", "403", "AllAccessDisabled", "InvalidAccessKeyId", "NoSuchBucket",
+    # The bucket is in another region.
+    "PermanentRedirect", "301", "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraintException",
+    # The key is out of use.
+    "KMS.DisabledException", "KMS.InvalidKeyUsageException", "KMS.KMSInvalidStateException",
+    "KMS.NotFoundException",
+}  # fmt: skip
 
 
 class Bucket:
@@ -222,8 +231,8 @@ def _storage_error(
     code = code_of(error)
     if code in _DENIALS:
         return StorageDenied(
-            f"S3 refused {operation} ({code}): check that the bucket exists, and what its policy "
-            "and its key allow the function's role."
+            f"S3 refused {operation} ({code}): check that the bucket exists in the stack's region, "
+            "that its key is in use, and what its policy and its key allow the function's role."
         )
     if code == "NoSuchUpload":
         return StorageUnavailable("Another try of this export has taken this one's place.")

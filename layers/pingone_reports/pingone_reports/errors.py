@@ -21,7 +21,7 @@ class InvalidRequest(ExportError):
 
 
 class InvalidConfiguration(ExportError):
-    """Raised when an environment variable of the function is missing or cannot be used."""
+    """Raised when an environment variable or a layer of the function cannot be used."""
 
 
 class InvalidSecret(ExportError):
