@@ -84,11 +84,12 @@ def run(out: Path) -> str:
         shipped, uncompiled = Path(folder, "shipped"), Path(folder, "uncompiled")
         for function in functions:
             _start(function, shipped, write_bytecode=True)
-        # `sam build` compiles our layer alone, and Lambda's file system is read-only.
-        for built in {function.folder for function in functions} | {_UNZIP_LAYER}:
-            shutil.rmtree(shipped / built.relative_to("/"))
+        # `sam build` compiles the layers alone, and Lambda's file system is read-only.
+        for folder_of_function in {function.folder for function in functions}:
+            shutil.rmtree(shipped / folder_of_function.relative_to("/"))
         shutil.copytree(shipped, uncompiled)
-        shutil.rmtree(uncompiled / _LAYER.relative_to("/"))
+        for layer in _LAYER, _UNZIP_LAYER:
+            shutil.rmtree(uncompiled / layer.relative_to("/"))
         starts: dict[str, list[Start]] = {function.name: [] for function in functions}
         uncompiled_starts: dict[str, list[Start]] = {function.name: [] for function in functions}
         imports: dict[str, list[list[Imported]]] = {function.name: [] for function in functions}
@@ -110,8 +111,8 @@ def run(out: Path) -> str:
             "milliseconds to import a handler, and then to make the AWS clients that it needs "
             "(Secrets Manager; FetchReport also S3). The baseline imports boto3, requests and "
             "Powertools' Logger, and does nothing. Goal: at most 1.3 times the baseline for "
-            "StartReport and CheckReport. The last column is the import if the layer had no "
-            "bytecode, as `sam build` leaves others.\n",
+            "StartReport and CheckReport. The last column is the import if the layers had no "
+            "bytecode, as `sam build` by itself leaves them.\n",
             _table(starts, uncompiled_starts),
             _plot(undisturbed, out),
             "What the application's modules import from elsewhere, with all that it brings: the "

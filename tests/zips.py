@@ -28,7 +28,6 @@ VARIANTS: list[dict[str, Any]] = [
 """The keyword arguments of `make_zip` in all their combinations."""
 
 _DIRECTORY_FIELDS = {
-    "made_by": (4, "<H"),
     "version_needed": (6, "<H"),
     "flags": (8, "<H"),
     "method": (10, "<H"),
@@ -38,6 +37,15 @@ _DIRECTORY_FIELDS = {
     "attributes": (38, "<L"),
     "offset": (42, "<L"),
 }
+_LOCAL_FIELDS = {
+    "version_needed": (4, "<H"),
+    "flags": (6, "<H"),
+    "method": (8, "<H"),
+    "crc": (14, "<L"),
+    "compressed_size": (18, "<L"),
+    "size": (22, "<L"),
+}
+_AES_FIELD = b"\x01\x99\x07\x00"
 _AES_FIELDS = {"version": (4, "<H"), "vendor": (6, "2s"), "strength": (8, "B"), "method": (9, "<H")}
 
 
@@ -60,13 +68,33 @@ def open_zip(*members: tuple[str, bytes]) -> bytes:
 
 
 def declaring(archive: bytes, **fields: int) -> bytes:
-    """The zip with other values in its first directory entry."""
-    return _patched(archive, archive.rindex(b"PK\1\2"), _DIRECTORY_FIELDS, fields)
+    """The zip with other values in its first member's directory entry and local header."""
+    shared = {name: value for name, value in fields.items() if name in _LOCAL_FIELDS}
+    archive = _patched(archive, archive.index(b"PK\3\4"), _LOCAL_FIELDS, shared)
+    return contradicting(archive, **fields)
 
 
 def declaring_aes(archive: bytes, **fields: int | bytes) -> bytes:
-    """The zip with other values in the AES extra field of its directory entry."""
-    return _patched(archive, archive.rindex(b"\x01\x99\x07\x00"), _AES_FIELDS, fields)
+    """The zip with other values in the AES extra field of both headers."""
+    archive = _patched(archive, archive.index(_AES_FIELD), _AES_FIELDS, fields)
+    return contradicting_aes(archive, **fields)
+
+
+def contradicting(archive: bytes, **fields: int) -> bytes:
+    """The zip with other values in its first directory entry alone."""
+    return _patched(archive, archive.rindex(b"PK\1\2"), _DIRECTORY_FIELDS, fields)
+
+
+def contradicting_aes(archive: bytes, **fields: int | bytes) -> bytes:
+    """The zip with other values in the AES extra field of its directory entry alone."""
+    return _patched(archive, archive.rindex(_AES_FIELD), _AES_FIELDS, fields)
+
+
+def with_extensible_data(archive: bytes, data: bytes) -> bytes:
+    """The zip64 zip with extensible data in its zip64 end record: APPNOTE.TXT, 4.3.14.2."""
+    record, locator = archive.rindex(b"PK\6\6"), archive.rindex(b"PK\6\7")
+    archive = _patched(archive, record, {"size": (4, "<Q")}, {"size": 44 + len(data)})
+    return archive[:locator] + data + archive[locator:]
 
 
 def _patched(

@@ -28,7 +28,17 @@ from pingone_reports.errors import (
     UnsupportedEncryption,
     WrongPassword,
 )
-from tests.zips import VARIANTS, declaring, declaring_aes, kept, open_zip, variant_name
+from tests.zips import (
+    VARIANTS,
+    contradicting,
+    contradicting_aes,
+    declaring,
+    declaring_aes,
+    kept,
+    open_zip,
+    variant_name,
+    with_extensible_data,
+)
 
 PASSWORD = "qwertzuiop"
 NO_LIMIT = 1 << 60
@@ -164,6 +174,18 @@ def test_a_large_stored_member_makes_a_deflate_stream_too() -> None:
     assert zlib.decompress(b"".join(piece.deflated for piece in pieces), -15) == data
 
 
+@pytest.mark.parametrize("encryption", [None, "aes256"])
+@pytest.mark.parametrize("comment", [b"", b"a comment"])
+@pytest.mark.parametrize("size", [1, 20, 100, 70_000])
+def test_a_zip64_end_record_with_extensible_data_is_passed_over(
+    encryption: Any, comment: bytes, size: int
+) -> None:
+    archive = with_extensible_data(csv_zip(encryption=encryption, zip64=True), noise(size))
+    archive = archive[:-2] + struct.pack("<H", len(comment)) + comment
+    download = Download(archive, lambda: 50)
+    assert b"".join(EncryptedZip(download, PASSWORD, ".csv", NO_LIMIT).stream()) == CSV
+
+
 def test_directories_beside_the_report_are_ignored() -> None:
     assert content(open_zip(("reports/", b""), ("reports/devices.csv", CSV))) == CSV
 
@@ -265,6 +287,49 @@ REFUSED: dict[str, tuple[type[ExportError], bytes]] = {
     "a web page": (CorruptZip, b"<!DOCTYPE html><html><body>Something went wrong</body></html>"),
     "nothing": (TruncatedZip, b""),
 }
+
+
+CONTRADICTIONS = {
+    # The deflate stream itself would come out, with its authentication code intact.
+    "stored, by a deflated member's directory": contradicting_aes(
+        contradicting(csv_zip(), size=opened(csv_zip()).compressed_size - 28), method=0
+    ),
+    "deflated, by a stored member's directory": contradicting_aes(
+        csv_zip(compression="stored"), method=8
+    ),
+    "the real method": contradicting_aes(csv_zip(data_descriptor=True), method=0),
+    "no encryption": contradicting(csv_zip(encryption="zipcrypto"), flags=0, method=0),
+    "strong encryption": contradicting(csv_zip(), flags=0x41),
+    "a masked header": contradicting(csv_zip(), flags=0x2001),
+    "patched data": contradicting(csv_zip(), flags=0x21),
+    "another size": contradicting(csv_zip(), size=len(CSV) + 1),
+    "another compressed size": contradicting(csv_zip(), compressed_size=100),
+    "another CRC": contradicting(csv_zip(encryption="zipcrypto"), crc=1),
+    "another method": contradicting(csv_zip(encryption=None), method=12),
+    "AES-64": contradicting_aes(csv_zip(), strength=0),
+    "AE-3": contradicting_aes(csv_zip(), version=3),
+    "AES of another vendor": contradicting_aes(csv_zip(), vendor=b"XX"),
+    "another suffix": csv_zip()[::-1].replace(b"vsc.", b"ssc.", 1)[::-1],
+}
+
+
+@pytest.mark.parametrize("name", CONTRADICTIONS)
+def test_a_directory_that_contradicts_the_local_header_is_damage(name: str) -> None:
+    with pytest.raises(CorruptZip, match="contradicts"):
+        opened(CONTRADICTIONS[name], limit=len(CSV))
+
+
+@pytest.mark.parametrize("encryption", [None, "zipcrypto", "aes256"])
+def test_a_producer_that_streams_knows_sizes_and_crc_in_the_directory_alone(
+    encryption: Any,
+) -> None:
+    archive = csv_zip(encryption=encryption, data_descriptor=True)
+    assert archive[14:26] == bytes(12)
+    assert content(archive) == CSV
+
+
+def test_a_version_of_aes_that_only_the_directory_knows_comes_out() -> None:
+    assert content(contradicting_aes(csv_zip(ae_version=1), version=2)) == CSV
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import tracemalloc
 from collections.abc import Iterable
 from typing import Any
 
@@ -171,6 +172,30 @@ class TestJson:
     def test_a_truncated_file_is_invalid(self, data: bytes) -> None:
         with pytest.raises(InvalidReport, match="JSON"):
             count(JsonRecordCounter(), one_by_one(data))
+
+    @pytest.mark.parametrize("data", [b"]", b"[}", b'{"a": [}]'])
+    def test_what_is_no_json_is_told_at_the_end_alone(self, data: bytes) -> None:
+        counter = JsonRecordCounter()
+        counter.update(data)
+        counter.update(b'[{"a": 1}]')
+        with pytest.raises(InvalidReport, match="JSON"):
+            counter.finish()
+
+    def test_a_thousand_lists_in_each_other_are_still_counted(self) -> None:
+        assert count(JsonRecordCounter(), [b"[" * 999 + b"{}" + b"]" * 999]) == 1
+
+    def test_endless_brackets_take_no_memory(self) -> None:
+        counter = JsonRecordCounter()
+        brackets = b"[" * 100_000
+        counter.update(brackets)
+        tracemalloc.start()
+        for _ in range(100):
+            counter.update(brackets)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 1_000_000
+        with pytest.raises(InvalidReport, match="more than 1000"):
+            counter.finish()
 
     @given(RECORDS.filter(bool), st.floats(0, 1, exclude_max=True), CUTS)
     def test_wherever_an_array_is_truncated(

@@ -4,6 +4,7 @@ pyzipper reads the format. What is slow in it is replaced through its own extens
 subclassing: the ciphers (zip_ciphers.py), the inflater, the CRC and the loop around them.
 """
 
+import io
 import stat
 import struct
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ from typing import Any, NamedTuple, NoReturn, Protocol
 
 import pyzipper
 from isal import igzip_lib, isal_zlib
-from pyzipper.zipfile_aes import AESZipExtFile
+from pyzipper.zipfile import _ECD_LOCATION, _EndRecData
+from pyzipper.zipfile_aes import AESZipExtFile, AESZipInfo
 
 from pingone_reports.errors import (
     CorruptZip,
@@ -41,9 +43,14 @@ _FIRST_READ_BYTES = 1024
 # More than the directory of any zip with one member, and all that a hostile one can make us hold.
 _MAX_DIRECTORY_BYTES = 1024 * 1024
 
-# APPNOTE.TXT, 4.3.7 and 4.4.
-_LOCAL_HEADER_START, _LOCAL_HEADER_BYTES = b"PK\3\4", 30
-_PATCHED_DATA, _STRONG_ENCRYPTION, _MASKED_HEADERS = 1 << 5, 1 << 6, 1 << 13
+# APPNOTE.TXT, 4.3.7, 4.3.14, 4.3.15 and 4.4.
+_LOCAL_HEADER_START = b"PK\3\4"
+# Its start, flags, method, CRC, both sizes and the lengths of name and extra field.
+_LOCAL_HEADER = struct.Struct("<4s2xHH4xLLLHH")
+_LOCATOR_START, _LOCATOR = b"PK\6\7", struct.Struct("<4s4xQ4x")
+# The record's start and the bytes that follow; and how long it is at least.
+_ZIP64_END_START, _ZIP64_END, _ZIP64_END_BYTES = b"PK\6\6", struct.Struct("<4sQ"), 56
+_ENCRYPTED, _PATCHED_DATA, _STRONG_ENCRYPTION, _MASKED_HEADERS = 1 << 0, 1 << 5, 1 << 6, 1 << 13
 _STORED, _DEFLATED, _AES_METHOD = 0, 8, 99
 _UNIX = 3
 
@@ -108,13 +115,17 @@ class EncryptedZip:
         self, file: SeekableFile, password: str | bytes, member_suffix: str, max_size: int
     ) -> None:
         archive = _read_directory(_Source(file))
-        info = _only_member(archive, member_suffix)
+        info = _only_member(archive)
+        _check_place(info, archive.start_dir)
+        # Before it is judged: what is in one header alone is damage, and worth another try.
+        _compare(_read_local_header(archive, info), info)
+        _check_name(info, member_suffix)
         self.encryption = _encryption_of(info)
         _check_compression(info)
         self.size = info.file_size
         self.compressed_size = info.compress_size
         self.crc = None if info.wz_aes_version == 2 else info.CRC
-        _check_sizes(info, archive.start_dir, max_size)
+        _check_sizes(info, max_size)
         self._member: _Member | None = _open_member(archive, info, password)
 
     def stream(self) -> Iterator[bytes]:
@@ -152,11 +163,44 @@ class _Source:
         return data
 
 
+class _Shortened:
+    """A file without some of its bytes. Like the file's, no read is short."""
+
+    def __init__(self, file: _Source, left_out: range) -> None:
+        self._file = file
+        self._left_out = left_out
+        self.seekable = file.seekable
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence != io.SEEK_SET:
+            base = self.tell() if whence == io.SEEK_CUR else self._file.seek(0, io.SEEK_END)
+            offset += base - (len(self._left_out) if whence == io.SEEK_END else 0)
+        behind = offset >= self._left_out.start
+        self._file.seek(offset + len(self._left_out) if behind else offset)
+        return offset
+
+    def tell(self) -> int:
+        position = self._file.tell()
+        return position if position < self._left_out.stop else position - len(self._left_out)
+
+    def read(self, size: int = -1) -> bytes:
+        until = self._left_out.start - self._file.tell()
+        if until <= 0 or 0 <= size < until:
+            return self._file.read(size)
+        data = self._file.read(until)
+        self._file.seek(self._left_out.stop)
+        return data + self._file.read(size - until if size > 0 else size)
+
+
 class _Member(AESZipExtFile):  # type: ignore[misc]
     """pyzipper's member, read with `pieces` in place of `read`."""
 
     _decrypter: Decrypter | None
     _decompressor: igzip_lib.IgzipDecompressor | None
+
+    def process_local_header(self) -> None:
+        # That has been read: the member's data is where the file is now.
+        self._fileobj.seek(0, io.SEEK_CUR)
 
     def setup_aeszipdecrypter(self) -> type[AesDecrypter]:
         super().setup_aeszipdecrypter()
@@ -236,15 +280,36 @@ class _Archive(pyzipper.AESZipFile):  # type: ignore[misc]
 
 def _read_directory(source: _Source) -> _Archive:
     try:
-        if not pyzipper.is_zipfile(source):
+        end = _EndRecData(source)
+        if not end:
             _fail_without_directory(source)
-        return _Archive(source)
+        return _Archive(_without_extensible_data(source, end[_ECD_LOCATION]))
     except NotImplementedError:
         raise UnsupportedCompression(
             "The zip asks for a newer reader than version 6.3 of the format: report this."
         ) from None
     except _PARSER_ERRORS:
         raise CorruptZip(f"The zip's directory is damaged: {_START_AGAIN}.") from None
+
+
+def _without_extensible_data(source: _Source, end: int) -> _Source | _Shortened:
+    """The zip as pyzipper expects it: its zip64 end record may be longer.
+
+    `end` is where the end record begins, behind the zip64 end record and its locator.
+    """
+    locator = end - _LOCATOR.size
+    if locator < 0:
+        return source
+    source.seek(locator)
+    start, record = _LOCATOR.unpack(source.read(_LOCATOR.size))
+    extensible = range(record + _ZIP64_END_BYTES, locator)
+    if start != _LOCATOR_START or not 0 < len(extensible) <= _MAX_DIRECTORY_BYTES:
+        return source
+    source.seek(record)
+    start, size = _ZIP64_END.unpack(source.read(_ZIP64_END.size))
+    if start != _ZIP64_END_START or record + _ZIP64_END.size + size != locator:
+        return source
+    return _Shortened(source, extensible)
 
 
 def _fail_without_directory(source: _Source) -> NoReturn:
@@ -255,20 +320,83 @@ def _fail_without_directory(source: _Source) -> NoReturn:
     raise CorruptZip(f"What came in place of the zip is no zip: {_START_AGAIN}.")
 
 
-def _only_member(archive: _Archive, suffix: str) -> Any:
+def _only_member(archive: _Archive) -> Any:
     members = [info for info in archive.infolist() if not info.filename.endswith("/")]
     if len(members) != 1:
         raise UnexpectedMember(
-            f"The zip holds {len(members)} files in place of one {suffix}: report this."
+            f"The zip holds {len(members)} files in place of one report: report this."
         )
-    member = members[0]
-    if not member.filename.lower().endswith(suffix):
+    return members[0]
+
+
+def _check_place(info: Any, directory_start: int) -> None:
+    data_end = info.header_offset + _LOCAL_HEADER.size + info.compress_size
+    if info.header_offset < 0 or data_end > directory_start:
+        raise CorruptZip(f"The sizes in the zip's directory cannot be: {_START_AGAIN}.")
+
+
+def _read_local_header(archive: _Archive, info: Any) -> Any:
+    """The header in front of the member's data, like its entry in the directory."""
+    source, local = archive.fp, AESZipInfo()
+    try:
+        source.seek(info.header_offset)
+        (
+            start,
+            local.flag_bits,
+            local.compress_type,
+            local.CRC,
+            local.compress_size,
+            local.file_size,
+            name_bytes,
+            extra_bytes,
+        ) = _LOCAL_HEADER.unpack(source.read(_LOCAL_HEADER.size))
+        if start != _LOCAL_HEADER_START:
+            raise pyzipper.BadZipFile
+        name = source.read(name_bytes)
+        local.orig_filename = name.decode("utf-8" if info.is_utf_filename else "cp437")
+        local.header_offset = 0
+        local.extra = source.read(extra_bytes)
+        local._decodeExtra()
+    except _PARSER_ERRORS:
+        raise CorruptZip(f"The header of the zip's file is damaged: {_START_AGAIN}.") from None
+    return local
+
+
+def _compare(local: Any, info: Any) -> None:
+    """One header checks the other: AES authenticates neither, and AE-2 has no CRC."""
+    same = _identity(local) == _identity(info)
+    # A producer that streams writes the sizes and the CRC behind the data.
+    if same and not local.use_datadescripter:
+        sizes = local.compress_size, local.file_size
+        same = sizes == (info.compress_size, info.file_size)
+        # AE-2 has none.
+        same &= info.wz_aes_version is not None or local.CRC == info.CRC
+    if not same:
+        raise CorruptZip(f"The zip's directory contradicts its file's header: {_START_AGAIN}.")
+
+
+def _identity(header: Any) -> tuple[object, ...]:
+    """What both headers of a member say alike.
+
+    Not the AES field's version: libarchive learns too late for the local header which it is.
+    """
+    return (
+        header.orig_filename,
+        header.flag_bits & (_ENCRYPTED | _PATCHED_DATA | _STRONG_ENCRYPTION | _MASKED_HEADERS),
+        header.compress_type,
+        header.wz_aes_vendor_id,
+        header.wz_aes_strength,
+        _is_known_aes(header),
+    )
+
+
+def _check_name(info: Any, suffix: str) -> None:
+    if not info.filename.lower().endswith(suffix):
         raise UnexpectedMember(f"The zip's one file is no {suffix}: report this.")
     # Not everything but regular files: Info-ZIP calls what it got through a pipe a pipe.
-    file_type = stat.S_IFMT(member.external_attr >> 16) if member.create_system == _UNIX else 0
+    file_type = stat.S_IFMT(info.external_attr >> 16) if info.create_system == _UNIX else 0
     if file_type in (stat.S_IFLNK, stat.S_IFDIR):
         raise UnexpectedMember("The zip's one member is a link or a directory: report this.")
-    return member
 
 
 def _encryption_of(info: Any) -> str:
@@ -303,20 +431,14 @@ def _check_compression(info: Any) -> None:
         )
 
 
-def _check_sizes(info: Any, directory_start: int, max_size: int) -> None:
+def _check_sizes(info: Any, max_size: int) -> None:
     if info.file_size > max_size:
         raise ReportTooLarge(
             f"The report has {info.file_size} bytes where {max_size} are allowed: raise the limit "
             "or ask for fewer fields."
         )
     data_size = info.compress_size - encryption_overhead(info)
-    data_end = info.header_offset + _LOCAL_HEADER_BYTES + info.compress_size
-    if (
-        info.header_offset < 0
-        or data_end > directory_start
-        or data_size < 0
-        or (info.compress_type == _STORED and data_size != info.file_size)
-    ):
+    if data_size < 0 or (info.compress_type == _STORED and data_size != info.file_size):
         raise CorruptZip(f"The sizes in the zip's directory cannot be: {_START_AGAIN}.")
 
 
@@ -325,10 +447,7 @@ def _open_member(archive: _Archive, info: Any, password: str | bytes) -> _Member
     key = password.encode(errors="surrogatepass") if isinstance(password, str) else password
     if info.is_encrypted and not key:
         raise WrongPassword("The zip is encrypted, but there is no password: report this.")
-    try:
-        member: _Member = archive.open(info, pwd=key)
-    except _PARSER_ERRORS:
-        raise CorruptZip(f"The header of the zip's file is damaged: {_START_AGAIN}.") from None
+    member: _Member = archive.open(info, pwd=key)
     return member
 
 

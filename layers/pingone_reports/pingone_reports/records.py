@@ -9,13 +9,15 @@ from pingone_reports.native import library
 
 _FLAT_OBJECTS = re.compile(rb"(?:\{\})+")
 _OPENING = {ord("}"): ord("{"), ord("]"): ord("[")}
+# No report nests its values so deep, and each that is open takes a byte.
+_MOST_OPEN = 1000
 
 
 class RecordCounter(Protocol):
     """Is fed a file chunk by chunk, in order, and then knows its records."""
 
     def update(self, chunk: bytes) -> None:
-        """Take the next bytes of the file."""
+        """Take the next bytes of the file. Raises nothing: they may not be verified yet."""
 
     def finish(self) -> int:
         """The number of records; raises InvalidReport when the file is not of its format."""
@@ -63,6 +65,7 @@ class JsonRecordCounter:
         self._strings = _JsonStrings()
         self._marks = ctypes.create_string_buffer(0)
         self._open = bytearray()
+        self._fault = ""
         self._first_byte = b""
         self._top_level_objects = 0
         self._has_list = False
@@ -71,13 +74,15 @@ class JsonRecordCounter:
 
     def update(self, chunk: bytes) -> None:
         """Take the next bytes of the file."""
-        if not chunk:
+        if not chunk or self._fault:
             return
         self._first_byte = self._first_byte or chunk.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
         self._count(self._structure(chunk))
 
     def finish(self) -> int:
         """The number of records; raises InvalidReport unless the file is whole JSON."""
+        if self._fault:
+            raise InvalidReport(self._fault)
         if self._open or self._strings.in_string or self._first_byte not in (b"[", b"{"):
             raise InvalidReport("The JSON file is empty or ends inside a value.")
         if self._top_level_objects > 1 or not self._has_list:
@@ -94,7 +99,7 @@ class JsonRecordCounter:
 
     def _count(self, run: bytes) -> None:
         at = 0
-        while at < len(run):
+        while at < len(run) and not self._fault:
             # Flat records in a list, by far the commonest run, are counted without a look at each.
             if (
                 len(self._open) == self._list_depth
@@ -109,7 +114,7 @@ class JsonRecordCounter:
             if mark in b"{[":
                 self._enter(mark)
             elif not self._open or self._open.pop() != _OPENING[mark]:
-                raise InvalidReport("The JSON file closes a bracket that it did not open.")
+                self._fault = "The JSON file closes a bracket that it did not open."
 
     def _enter(self, mark: int) -> None:
         if mark == ord("{"):
@@ -123,6 +128,8 @@ class JsonRecordCounter:
         else:
             self._has_list = True
         self._open.append(mark)
+        if len(self._open) > _MOST_OPEN:
+            self._fault = f"The JSON file nests more than {_MOST_OPEN} lists and objects."
 
 
 def record_counter(format_name: str) -> RecordCounter:

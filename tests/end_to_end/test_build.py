@@ -1,0 +1,44 @@
+"""The built layers that say they fit both of Lambda's processors do, and are compiled."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from local.paths import SAM_BUILD
+
+LAYERS = ("PingOneReportsLayer", "UnzipLayer")
+# Of ELF's header: what machine a library is for.
+MACHINES = {0x3E: "x86_64", 0xB7: "aarch64"}
+# What Python, and pycryptodome's own loader, look for on a processor; ours is native-<processor>.
+SUFFIX = re.compile(r"(?:\.cpython-313|native)-(?P<machine>\w+?)(?:-linux-gnu)?\.so")
+
+
+def libraries(layer: str) -> dict[Path, str]:
+    """A layer's native libraries, and the machine that each one is for."""
+    found = sorted((SAM_BUILD / layer).rglob("*.so"))
+    return {path: MACHINES[int.from_bytes(path.read_bytes()[18:20], "little")] for path in found}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_each_library_is_loaded_on_its_own_processor_alone(layer: str) -> None:
+    for path, machine in libraries(layer).items():
+        suffix = SUFFIX.search(path.name)
+        assert suffix, path
+        assert suffix["machine"] == machine, path
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("machine", MACHINES.values())
+def test_what_an_export_needs_is_there_for_each_processor(layer: str, machine: str) -> None:
+    names = {SUFFIX.sub("", path.name) for path, of in libraries(layer).items() if of == machine}
+    needed = {"UnzipLayer": {"igzip_lib", "isal_zlib", "_raw_aes", "_raw_ctr", "_strxor"}}
+    assert names >= needed.get(layer, {""})
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_no_cold_start_compiles_a_module(layer: str) -> None:
+    modules = list((SAM_BUILD / layer).rglob("*.py"))
+    assert modules
+    for module in modules:
+        assert (module.parent / "__pycache__" / f"{module.stem}.cpython-313.pyc").exists(), module

@@ -1,0 +1,72 @@
+"""The local cloud ends with its user, however that one ends."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from local.paths import ROOT
+
+# It runs a function that does not end, and keeps data, as Athena does.
+_USER = """
+import io, sys, zipfile
+from local.cloud import LocalCloud
+
+code = io.BytesIO()
+with zipfile.ZipFile(code, "w") as zipped:
+    zipped.writestr("bootstrap", "#!/bin/sh\\nsleep 600\\n")
+with LocalCloud(log_name="test-cloud") as cloud:
+    cloud.data.mkdir(exist_ok=True)
+    role = cloud.client("iam").create_role(RoleName="function", AssumeRolePolicyDocument="{}")
+    cloud.client("lambda").create_function(
+        FunctionName="endless",
+        Runtime="provided.al2023",
+        Handler="none",
+        Timeout=900,
+        Role=role["Role"]["Arn"],
+        Code={"ZipFile": code.getvalue()},
+    )
+    cloud.client("lambda").invoke(FunctionName="endless", InvocationType="Event")
+    print(cloud.process_group, cloud.data, flush=True)
+    sys.stdin.read()
+"""
+
+
+def _commands(process_group: str) -> list[str]:
+    """What runs in a process group; a zombie does not."""
+    listed = subprocess.run(
+        ["ps", "-A", "-o", "pgid=,stat=,args="], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+    processes = [line.split(None, 2) for line in listed.splitlines()]
+    return [args for group, state, args in processes if group == process_group and state[0] != "Z"]
+
+
+def _eventually(condition: Callable[[], bool]) -> bool:
+    for _ in range(600):
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("end", ["SIGKILL", "in order"])
+def test_a_cloud_its_functions_and_its_data_end_with_its_user(end: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", _USER],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as user:
+        assert user.stdout
+        group, data = user.stdout.readline().split()
+        assert _eventually(lambda: "sleep 600" in _commands(group))
+        assert Path(data).exists()
+        if end == "SIGKILL":
+            user.kill()
+        else:
+            user.communicate()
+    assert _eventually(lambda: not _commands(group) and not Path(data).exists())
