@@ -43,6 +43,7 @@ _NOT_SHOWN = {
     "EncryptExports": "the local S3 does not call KMS",
     "EncryptTables": "neither S3 nor SQS calls KMS locally",
     "EncryptUndelivered": "the local SQS does not call KMS",
+    "WriteTraces": "nothing writes traces locally",
 }
 
 
