@@ -181,7 +181,8 @@ class _Handler(ForwardingHandler):
             kind = "application/xml"
             text = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
         self.send_head(status, {"Content-Type": kind}, len(text))
-        self.wfile.write(text.encode())
+        if self.command != "HEAD":
+            self.wfile.write(text.encode())
 
 
 def _s3_operation(method: str, path: str) -> str:
@@ -198,6 +199,7 @@ def _s3_operation(method: str, path: str) -> str:
         ("GET", "uploads"): "ListMultipartUploads",
         ("GET", "list-type"): "ListObjectsV2",
         ("GET", ""): "GetObject",
+        ("HEAD", ""): "HeadObject",
         ("PUT", ""): "PutObject",
         ("DELETE", ""): "DeleteObject",
     }.get((method, part), method)

@@ -34,8 +34,8 @@ _WATCHDOG = 'read -r _; kill -s KILL -- "-$1"; rm -rf -- "$2"'
 class LocalCloud:
     """A running local cloud; a context manager.
 
-    `wait_scale` shortens every wait and retry interval of Step Functions: 0.1 makes 5 s half a
-    second.
+    `wait_scale` shortens every wait and retry interval of Step Functions, and of calls of functions
+    that nobody waits for: 0.1 makes 5 s half a second.
     """
 
     def __init__(self, wait_scale: float = 1.0, log_name: str = "cloud") -> None:
@@ -107,6 +107,7 @@ class LocalCloud:
                     "AUTH": "true",
                     "SERVICES": _SERVICES,
                     "SFN_WAIT_SCALE": str(self.wait_scale),
+                    "LAMBDA_ASYNC_RETRY_BASE_SECONDS": str(self.wait_scale),
                     "MINISTACK_REGION": REGION,
                     "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
                     "S3_DATA_DIR": str(self.data),

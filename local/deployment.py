@@ -17,6 +17,9 @@ _BOOTSTRAP = """#!/bin/sh
 export PYTHONPATH="$PWD:{layers}" AWS_ENDPOINT_URL="{endpoint}"
 # Each of its calls tells which process makes it.
 export AWS_SDK_UA_APP_ID=$$
+# Each has a disk of its own.
+export TMPDIR="{temporary}/$$"
+mkdir -p "$TMPDIR"
 exec "{python}" -P "{runner}" {wait_scale} "$_HANDLER"
 """
 
@@ -90,6 +93,7 @@ def _localized(build: Path, copy: Path, wait_scale: float, endpoint_url: str) ->
                         runner=Path(__file__).with_name("run_function.py"),
                         wait_scale=wait_scale,
                         endpoint=endpoint_url,
+                        temporary=copy / "tmp",
                     )
                 )
                 bootstrap.chmod(0o755)

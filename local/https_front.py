@@ -84,6 +84,9 @@ class ForwardingHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.answer()
 
+    def do_HEAD(self) -> None:
+        self.answer()
+
     def do_PUT(self) -> None:
         self.answer()
 
@@ -105,6 +108,9 @@ class ForwardingHandler(BaseHTTPRequestHandler):
             decode_content=False,
         )
         kept = {k: v for k, v in answer.headers.items() if k.lower() not in _OF_ONE_CONNECTION}
+        if self.command == "HEAD":
+            # It is the length of the body that does not come.
+            kept["Content-Length"] = answer.headers["Content-Length"]
         return answer.status, kept, answer.data
 
     def send_head(self, status: int, headers: Mapping[str, str], length: int) -> None:
@@ -112,7 +118,8 @@ class ForwardingHandler(BaseHTTPRequestHandler):
         self.send_response_only(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(length))
+        if "Content-Length" not in headers:
+            self.send_header("Content-Length", str(length))
         self.end_headers()
 
     def reset(self) -> None:

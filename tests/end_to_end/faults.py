@@ -672,6 +672,66 @@ FAULTS_IN_A_HURRY: dict[str, dict[str, Case]] = {
     },
 }
 
+
+@dataclass(frozen=True)
+class TableCase:
+    """A published export whose tabulation meets faults: in the tables, unless with an error.
+
+    `failed` are the errors of tries, as they are logged. `replaced` is what stands in place of its
+    file.
+    """
+
+    aws: Sequence[AwsFault] = ()
+    replaced: bytes = b""
+
+    error: str = ""
+    failed: Sequence[str] = ()
+
+
+def _table(
+    operation: str, effect: Any, about: str, times: int | None = 1, **case: Any
+) -> TableCase:
+    return TableCase(aws=(AwsFault(operation, effect, about, times),), **case)
+
+
+_DEVICES, _EXPORTS = "tables/devices/", "tables/exports/"
+_DENIED_STORAGE, _NO_STORAGE = (
+    {"error": "StorageDenied", "failed": ("StorageDenied",)},
+    {"error": "StorageUnavailable", "failed": _UNAVAILABLE},
+)
+
+# After the export, which has succeeded whatever happens: Lambda calls TabulateReport thrice.
+FAULTS_OF_TABLES: dict[str, dict[str, TableCase]] = {
+    "tables for Athena": {
+        "the manifest cannot be read": _table(
+            "GetObject", _DENIED, _MANIFEST, None, **_DENIED_STORAGE
+        ),
+        "the manifest's answer gets lost": _table("GetObject", LoseAnswer(), _MANIFEST),
+        "the file cannot be read": _table("HeadObject", _DENIED, ".csv", None, **_DENIED_STORAGE),
+        "the file is throttled (503 SlowDown) three times": _table(
+            "GetObject", _SLOW_DOWN, ".csv", 3, failed=_UNAVAILABLE
+        ),
+        "the file is throttled for ever": _table(
+            "GetObject", _SLOW_DOWN, ".csv", None, **_NO_STORAGE
+        ),
+        "the file is another one than the manifest says": TableCase(
+            replaced=b"userId\r\nnobody\r\n", error="InvalidReport", failed=("InvalidReport",)
+        ),
+        "TabulateReport is killed while it downloads": _table("GetObject", Kill(), ".csv"),
+        "the rows cannot be written": _table(
+            "PutObject", _DENIED, _DEVICES, None, **_DENIED_STORAGE
+        ),
+        "the rows' answer gets lost": _table("PutObject", LoseAnswer(), _DEVICES),
+        "TabulateReport is killed between rows and export": _table("PutObject", Kill(), _EXPORTS),
+        "the export cannot be written": _table(
+            "PutObject", _DENIED, _EXPORTS, None, **_DENIED_STORAGE
+        ),
+        "the export's write is throttled three times": _table(
+            "PutObject", _SLOW_DOWN, _EXPORTS, 3, failed=_UNAVAILABLE
+        ),
+    },
+}
+
 # What the local cloud cannot do, and what is shown elsewhere.
 NOT_SHOWN = {
     "PutEvents is denied": "The local Step Functions asks no role. The state machine retries and "

@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import PurePosixPath
+from threading import Lock
 from time import monotonic, sleep
 from typing import Any
 from uuid import uuid4
@@ -27,9 +28,11 @@ from tests.end_to_end.faults import (
     FAULTS,
     FAULTS_IN_A_HURRY,
     FAULTS_OF_ALL,
+    FAULTS_OF_TABLES,
     NOT_SHOWN,
     Case,
     Meanwhile,
+    TableCase,
 )
 from tests.end_to_end.leaks import everything_left
 
@@ -50,7 +53,8 @@ the local cloud, with IAM enforced; [faults.py](../tests/end_to_end/faults.py) m
 Of {number} exports {exported} land whole in the end. The others fail with a typed error, and say so
 with one event. Each has one manifest or none, no upload is left unfinished, and no file is left
 without a manifest, but where even the removal is denied. No secret is in a history, an event, a
-log line, an object or its metadata.
+log line, an object or its metadata. Where an export cannot be tabulated, the rows of {tables} more
+exports, it stays whole, is in neither view, and is in the queue of untabulated exports.
 
 An error behind "after" was retried with success, one "in vain" through all retries. "For ever" is
 longer than they last.
@@ -63,6 +67,11 @@ _CASES = {
     for faults in (FAULTS_OF_ALL, FAULTS, FAULTS_IN_A_HURRY)
     for fault, case in faults.get(where, {}).items()
 }
+_TABLE_CASES = {
+    (where, fault): case
+    for where, faults in FAULTS_OF_TABLES.items()
+    for fault, case in faults.items()
+}
 
 
 @dataclass
@@ -72,6 +81,7 @@ class Matrix:
     stack: Stack
     alone: Stack
     hurried: Stack
+    tabulated: Stack
     front: AwsFront
     pingone: PingOneSimulator
     home: str
@@ -79,8 +89,12 @@ class Matrix:
     client_secret: str = ""
     events: dict[str, dict[str, Any]] = field(default_factory=dict)
     ended: dict[tuple[str, str], Future[tuple[Exporter, str]]] = field(default_factory=dict)
+    tables: dict[tuple[str, str], Future[str]] = field(default_factory=dict)
     rows: list[tuple[str, str, str, str]] = field(default_factory=list)
+    table_rows: list[tuple[str, str, str, str]] = field(default_factory=list)
     _machines: Iterator[int] = field(default_factory=count)
+    _untabulated: dict[str, str] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
 
     def export(self, case: Case, stack: Stack, subject: str = "") -> tuple[Exporter, str]:
         """Let the faults of a case meet an export; returns who exported, in which execution."""
@@ -114,6 +128,91 @@ class Matrix:
                 functions.update_function_configuration(
                     FunctionName=function["FunctionName"], Timeout=_SECONDS_IN_A_HURRY
                 )
+
+    def publish(self) -> str:
+        """An export that nobody tabulates yet; returns the key of its manifest."""
+        # The emulator's rules call a function once, and its CloudFormation forgets where to put
+        # what has failed: Lambda's own retries and queue are what is shown.
+        stack = self.tabulated
+        events, sqs, lambda_ = (stack.cloud.client(name) for name in ("events", "sqs", "lambda"))
+        bus = stack.outputs["EventBusName"]
+        for rule in events.list_rules(EventBusName=bus)["Rules"]:
+            if "ExportCompletedRule" in rule["Name"]:
+                events.disable_rule(Name=rule["Name"], EventBusName=bus)
+        queue = sqs.get_queue_attributes(
+            QueueUrl=stack.outputs["UntabulatedExportsUrl"], AttributeNames=["QueueArn"]
+        )["Attributes"]["QueueArn"]
+        lambda_.update_function_configuration(
+            FunctionName=self._tabulate_report(), DeadLetterConfig={"TargetArn": queue}
+        )
+        exporter, arn = self.export(Case(), stack)
+        return str(exporter.end_of(arn).event["detail"]["manifestKey"])
+
+    def tabulate(self, published: Future[str], case: TableCase) -> str:
+        """Let faults meet the tabulation of a copy of the export; returns the copy's name."""
+        s3, bucket = self.tabulated.cloud.client("s3"), self.tabulated.outputs["BucketName"]
+        name, source = uuid4().hex, published.result()
+        copied = source.split("/")[-2]
+        text = self.tabulated.read(source).decode().replace(copied, name)
+        [file] = json.loads(text)["files"]
+        body = case.replaced or self.tabulated.read(file["key"].replace(name, copied))
+        s3.put_object(Bucket=bucket, Key=file["key"], Body=body)
+        manifest_key = source.replace(copied, name)
+        s3.put_object(Bucket=bucket, Key=manifest_key, Body=text.encode())
+        self.front.set_faults(name, case.aws)
+        self.tabulated.cloud.client("lambda").invoke(
+            FunctionName=self._tabulate_report(),
+            InvocationType="Event",
+            Payload=json.dumps({"manifestKey": manifest_key, "correlationId": name}),
+        )
+        deadline = monotonic() + 60
+        while not self.written(name, "exports") and name not in self.untabulated():
+            assert monotonic() < deadline
+            sleep(0.1)
+        return name
+
+    def written(self, name: str, table: str) -> list[str]:
+        """The objects that a table has of an export."""
+        keys = [item["Key"] for item in self.tabulated.objects(f"pingone/tables/{table}/")]
+        return [key for key in keys if name in key]
+
+    def untabulated(self) -> dict[str, str]:
+        """The errors in the queue of untabulated exports, by the export's name."""
+        with self._lock:
+            answer = self.tabulated.cloud.client("sqs").receive_message(
+                QueueUrl=self.tabulated.outputs["UntabulatedExportsUrl"], MaxNumberOfMessages=10
+            )
+            for message in answer.get("Messages", []):
+                body = json.loads(message["Body"])
+                name = body["requestPayload"]["correlationId"]
+                self._untabulated[name] = body["responsePayload"]["errorType"]
+            return self._untabulated
+
+    def failed_tries(self, name: str) -> list[str]:
+        """The errors that TabulateReport has logged of an export."""
+        cloud = self.tabulated.cloud
+        function = cloud.client("lambda").get_function_configuration(
+            FunctionName=self._tabulate_report()
+        )
+        pages = (
+            cloud.client("logs")
+            .get_paginator("filter_log_events")
+            .paginate(logGroupName=function["LoggingConfig"]["LogGroup"])
+        )
+        lines = [event["message"] for page in pages for event in page["events"]]
+        found = [json.loads(line) for line in lines if line.startswith("{") and name in line]
+        return sorted({line["error"] for line in found if "error" in line})
+
+    def _tabulate_report(self) -> str:
+        resources = self.tabulated.cloud.client("cloudformation").describe_stack_resources(
+            StackName="tabulated"
+        )["StackResources"]
+        [function] = [
+            item["PhysicalResourceId"]
+            for item in resources
+            if item["LogicalResourceId"] == "TabulateReport"
+        ]
+        return str(function)
 
     def _with_machine(self, stack: Stack, case: Case) -> Stack:
         if not case.changed:
@@ -175,9 +274,10 @@ def matrix(cloud: LocalCloud, pingone: PingOneSimulator) -> Iterator[Matrix]:
             pool.submit(deploy, "faults"),
             pool.submit(deploy, "alone", TokenUrl=pingone.token_url(home)),
             pool.submit(deploy, "hurried"),
+            pool.submit(deploy, "tabulated", Analytics="enabled", DatabaseName="faulty_reports"),
         ]
-        stack, alone, hurried = (deploying.result() for deploying in stacks)
-        matrix = Matrix(stack, alone, hurried, front, pingone, home)
+        stack, alone, hurried, tabulated = (deploying.result() for deploying in stacks)
+        matrix = Matrix(stack, alone, hurried, tabulated, front, pingone, home)
         matrix.hurry()
         for where, fault, case in _each(FAULTS_OF_ALL):
             matrix.ended[where, fault] = one_by_one.submit(matrix.export_alone, case)
@@ -185,6 +285,9 @@ def matrix(cloud: LocalCloud, pingone: PingOneSimulator) -> Iterator[Matrix]:
             matrix.ended[where, fault] = pool.submit(matrix.export, case, matrix.stack)
         for where, fault, case in _each(FAULTS_IN_A_HURRY):
             matrix.ended[where, fault] = pool.submit(matrix.export, case, matrix.hurried)
+        published = pool.submit(matrix.publish)
+        for (where, fault), table_case in _TABLE_CASES.items():
+            matrix.tables[where, fault] = pool.submit(matrix.tabulate, published, table_case)
         yield matrix
         for workers in (pool, one_by_one):
             workers.shutdown(cancel_futures=True)
@@ -229,8 +332,30 @@ def test_an_export_is_whole_or_fails_cleanly(matrix: Matrix, where: str, fault: 
     assert all(meeting.met for meeting in case.aws)
 
 
+@pytest.mark.parametrize(("where", "fault"), _TABLE_CASES)
+def test_an_export_is_tabulated_or_in_the_queue(matrix: Matrix, where: str, fault: str) -> None:
+    case = _TABLE_CASES[where, fault]
+
+    name = matrix.tables[where, fault].result()
+    exports, devices = (matrix.written(name, table) for table in ("exports", "devices"))
+    error, failed = matrix.untabulated().get(name, ""), matrix.failed_tries(name)
+    happened = f"`{error}`, retried in vain" if error else "tabulated"
+    after = "" if error else "".join(f", after `{one}`" for one in failed)
+    left = "export and rows" if exports else "rows that no view shows" if devices else "nothing"
+    matrix.table_rows.append((where, fault, happened + after, left))
+
+    assert error == case.error
+    assert failed == list(case.failed)
+    assert len(exports) == (not case.error)
+    if exports:
+        assert len(devices) == 1
+    if case.replaced:
+        assert devices == []
+    assert all(meeting.met for meeting in case.aws)
+
+
 def test_no_execution_has_sent_two_events(matrix: Matrix) -> None:
-    for stack in (matrix.stack, matrix.alone, matrix.hurried):
+    for stack in (matrix.stack, matrix.alone, matrix.hurried, matrix.tabulated):
         assert stack.receive_events() == []
 
 
@@ -259,17 +384,17 @@ def test_no_secret_is_left_anywhere(matrix: Matrix) -> None:
 
 def test_what_came_of_each_fault(matrix: Matrix, capsys: pytest.CaptureFixture[str]) -> None:
     table = Table("where", "fault", "what happened", "what is left", title="Faults")
-    for row in matrix.rows:
+    for row in matrix.rows + matrix.table_rows:
         table.add_row(*row)
     with capsys.disabled():
         Console(width=150).print(table)
-    _DOCUMENT.write_text(_document(matrix.rows))
+    _DOCUMENT.write_text(_document(matrix.rows, matrix.table_rows))
 
 
 def test_that_is_what_the_documentation_says() -> None:
     """`make faults` writes it."""
     assert (ROOT / "docs" / "faults.md").read_text() == _DOCUMENT.read_text()
-    assert f"for {len(_CASES)} faults" in (ROOT / "README.md").read_text()
+    assert f"for {len(_CASES) + len(_TABLE_CASES)} faults" in (ROOT / "README.md").read_text()
 
 
 def creates(pingone: PingOneSimulator, environment_id: str) -> int:
@@ -332,19 +457,21 @@ def _sha256(scenario: Scenario, format_name: str) -> str:
     return hashlib.sha256("".join(blocks[format_name]).encode()).hexdigest()
 
 
-def _document(rows: list[tuple[str, str, str, str]]) -> str:
+def _document(
+    rows: list[tuple[str, str, str, str]], table_rows: list[tuple[str, str, str, str]]
+) -> str:
     exported = sum(happened.startswith("exported") for _, _, happened, _ in rows)
-    lines = []
-    for where in dict.fromkeys(row[0] for row in rows):
+    lines, all_rows = [], rows + table_rows
+    for where in dict.fromkeys(row[0] for row in all_rows):
         lines += [
             f"## {where}",
             "",
             "| fault | what happened | what is left |",
             "| --- | --- | --- |",
         ]
-        lines += [f"| {' | '.join(row[1:])} |" for row in rows if row[0] == where]
+        lines += [f"| {' | '.join(row[1:])} |" for row in all_rows if row[0] == where]
         lines += [""]
     lines += ["## Not shown here", ""]
     lines += [f"- **{fault}.** {why}" for fault, why in NOT_SHOWN.items()]
-    introduction = _INTRODUCTION.format(number=len(rows), exported=exported)
+    introduction = _INTRODUCTION.format(number=len(rows), exported=exported, tables=len(table_rows))
     return introduction + "\n".join(lines) + "\n"

@@ -289,13 +289,6 @@ _SHOWN_BY: dict[tuple[str, str], tuple[Callable[[Bench, str], str], str]] = {
     ("KeepUndelivered", "sqs:SendMessage"): (_send_to("UndeliveredRequestsUrl"), "AccessDenied"),
     ("ReadExports", "s3:GetObject"): (_tabulate, "StorageDenied"),
     ("WriteTables", "s3:PutObject"): (_tabulate, "StorageDenied"),
-    ("WriteTables", "s3:AbortMultipartUpload"): (
-        _simulate(
-            lambda bench, role: f"{_bucket(bench, role)}/pingone/tables/x",
-            "s3:AbortMultipartUpload",
-        ),
-        "implicitDeny",
-    ),
     ("KeepFailed", "sqs:SendMessage"): (_send_to("UntabulatedExportsUrl"), "AccessDenied"),
 }
 

@@ -307,7 +307,7 @@ class TestPermissions:
             ("DiscardReportRole", "s3:AbortMultipartUpload", "quarantine/report=*"),
             ("TabulateReportRole", "s3:GetObject", "report=*"),
             ("TabulateReportRole", "s3:PutObject", "tables/*"),
-            ("TabulateReportRole", "s3:AbortMultipartUpload", "tables/*"),
+            ("TabulateReportRole", "s3:ListBucket", ""),
         }
 
     @pytest.mark.parametrize("name", ROLES)

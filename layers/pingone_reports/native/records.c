@@ -20,6 +20,10 @@ static inline uint64_t where(block bytes, uint8_t byte) {
     return __builtin_bit_cast(uint64_t, __builtin_convertvector(bytes == byte, flags));
 }
 
+static inline uint64_t where_digits(block bytes) {
+    return __builtin_bit_cast(uint64_t, __builtin_convertvector(bytes - '0' < 10, flags));
+}
+
 /* A bit for each byte from a quote on, up to the next: the parity of the quotes so far. */
 static inline uint64_t within(uint64_t quotes) {
     for (int distance = 1; distance < BLOCK; distance *= 2)
@@ -49,9 +53,10 @@ size_t csv_line_feeds(uint8_t *quoted, const uint8_t *text, size_t size) {
 struct json {
     uint8_t in_string;
     uint8_t escaped; /* the next byte is, by a backslash before it */
+    uint8_t numbers; /* a digit stood outside strings */
 };
 
-/* The braces and brackets outside strings, in their order; returns how many. */
+/* The braces and brackets outside strings, in their order; returns how many. Sees numbers, too. */
 size_t json_structure(struct json *state, const uint8_t *text, size_t size, uint8_t *structure) {
     size_t count = 0, at = 0;
     while (at < size) {
@@ -63,6 +68,7 @@ size_t json_structure(struct json *state, const uint8_t *text, size_t size, uint
                 uint64_t marks = (where(lower, '{') | where(lower, '}')) & ~inside;
                 for (; marks; marks &= marks - 1)
                     structure[count++] = text[at + __builtin_ctzll(marks)];
+                state->numbers |= (where_digits(bytes) & ~inside) != 0;
                 state->in_string = inside >> (BLOCK - 1);
                 at += BLOCK;
                 continue;
@@ -79,6 +85,8 @@ size_t json_structure(struct json *state, const uint8_t *text, size_t size, uint
                 state->escaped = byte == '\\';
             else if ((byte | 0x20) == '{' || (byte | 0x20) == '}')
                 structure[count++] = byte;
+            else
+                state->numbers |= (uint8_t)(byte - '0') < 10;
         }
     }
     return count;

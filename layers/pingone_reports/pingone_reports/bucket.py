@@ -70,11 +70,11 @@ class Bucket:
             self.s3.download_file(self.name, key, str(path))
 
     def upload_file(self, path: Path, key: str) -> None:
-        """Copy a file into an object, in place of what is there."""
-        with self.upload(key, "application/octet-stream") as upload, path.open("rb") as file:
-            while chunk := file.read(PART_BYTES):
-                upload.write(chunk)
-            upload.commit()
+        """Copy a file of at most 5 GB into an object, in place of what is there."""
+        with _storage_errors("PutObject"), path.open("rb") as file:
+            self.s3.put_object(
+                Bucket=self.name, Key=key, Body=file, ContentType="application/octet-stream"
+            )
 
     def read_json(self, key: str) -> dict[str, Any] | None:
         """The JSON object at a key, or None."""

@@ -49,7 +49,11 @@ class CsvRecordCounter:
 class _JsonStrings(ctypes.Structure):
     """`struct json` of records.c."""
 
-    _fields_ = (("in_string", ctypes.c_uint8), ("escaped", ctypes.c_uint8))
+    _fields_ = (
+        ("in_string", ctypes.c_uint8),
+        ("escaped", ctypes.c_uint8),
+        ("numbers", ctypes.c_uint8),
+    )
 
 
 class JsonRecordCounter:
@@ -57,7 +61,8 @@ class JsonRecordCounter:
 
     Records are the items of the outermost list of objects, be it the file itself or a value in an
     enclosing object. In a file without such a list they are the top-level objects, one a line; but
-    one object that has only other lists encloses an empty one.
+    one object that has only other lists encloses an empty one. An empty file has no record: of one
+    object a line, a filter may match nothing.
     """
 
     def __init__(self) -> None:
@@ -71,6 +76,7 @@ class JsonRecordCounter:
         self._has_list = False
         self._list_depth = -1
         self._listed_objects = 0
+        self._deepest = 0
 
     def update(self, chunk: bytes) -> None:
         """Take the next bytes of the file."""
@@ -83,11 +89,23 @@ class JsonRecordCounter:
         """The number of records; raises InvalidReport unless the file is whole JSON."""
         if self._fault:
             raise InvalidReport(self._fault)
-        if self._open or self._strings.in_string or self._first_byte not in (b"[", b"{"):
-            raise InvalidReport("The JSON file is empty or ends inside a value.")
+        if self._open or self._strings.in_string or self._first_byte not in (b"", b"[", b"{"):
+            raise InvalidReport("The JSON file is no JSON or ends inside a value.")
         if self._top_level_objects > 1 or not self._has_list:
             return self._top_level_objects
         return self._listed_objects
+
+    @property
+    def record_depth(self) -> int | None:
+        """How many brackets and braces are open around each record; None if there is no record."""
+        if self._top_level_objects > 1 or (self._top_level_objects and not self._has_list):
+            return 0
+        return None if self._list_depth < 0 else self._list_depth
+
+    @property
+    def has_only_texts(self) -> bool:
+        """Whether no record holds a number, a list or an object."""
+        return not self._strings.numbers and self._deepest == (self.record_depth or 0) + 1
 
     def _structure(self, chunk: bytes) -> bytes:
         """The brackets and braces of a chunk that stand outside strings."""
@@ -128,7 +146,8 @@ class JsonRecordCounter:
         else:
             self._has_list = True
         self._open.append(mark)
-        if len(self._open) > _MOST_OPEN:
+        self._deepest = max(self._deepest, len(self._open))
+        if self._deepest > _MOST_OPEN:
             self._fault = f"The JSON file nests more than {_MOST_OPEN} lists and objects."
 
 

@@ -1,10 +1,11 @@
 """TabulateReport: write a published report as Parquet, into the tables that Athena queries."""
 
+import hashlib
 import re
+import shutil
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from pingone_reports.bucket import Bucket
@@ -16,10 +17,11 @@ _MANIFEST_KEY = re.compile(
 )
 
 
-def tabulate_report(manifest_key: str, bucket: Bucket) -> dict[str, Any]:
+def tabulate_report(manifest_key: str, bucket: Bucket, folder: Path) -> dict[str, Any]:
     """Write the rows of an export, and then the row about it: only then do the views show it.
 
-    The same manifest writes the same objects again. Returns what was written. Raises
+    The same manifest writes the same objects again. The folder is this call's alone; what another
+    one left in it, because it was killed, is removed first. Returns what was written. Raises
     InvalidRequest, InvalidReport and what the bucket raises.
     """
     at = _MANIFEST_KEY.fullmatch(manifest_key)
@@ -34,12 +36,15 @@ def tabulate_report(manifest_key: str, bucket: Bucket) -> dict[str, Any]:
         "export_id": at["id"],
         "exported_at": manifest["createdAt"],
     }
-    devices_key = f"{at['prefix']}tables/devices/date={at['date']}/{at['id']}.parquet"
+    # Athena passes over files whose names begin so. No execution's name has a comma.
+    name = f"name,{at['id']}" if at["id"].startswith(("_", ".")) else at["id"]
+    devices_key = f"{at['prefix']}tables/devices/date={at['date']}/{name}.parquet"
     exports_key = f"{at['prefix']}tables/exports/{at['date']}-{at['id']}.parquet"
-    with TemporaryDirectory() as folder:
-        report = Path(folder) / Path(file["key"]).name
-        parquet = Path(folder) / "parquet"
+    _empty(folder)
+    try:
+        report, parquet = folder / Path(file["key"]).name, folder / "parquet"
         bucket.download(file["key"], report)
+        _verify(report, file["sha256"])
         rows = report_to_parquet(report, file["format"], export, parquet)
         if rows != file["records"]:
             raise InvalidReport(f"The file has {rows} rows, its manifest {file['records']}.")
@@ -48,7 +53,23 @@ def tabulate_report(manifest_key: str, bucket: Bucket) -> dict[str, Any]:
             export | {"date": date.fromisoformat(at["date"])} | _about(manifest, file), parquet
         )
         bucket.upload_file(parquet, exports_key)
+    finally:
+        _empty(folder)
     return {"rows": rows, "keys": [devices_key, exports_key]}
+
+
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _verify(report: Path, sha256: str) -> None:
+    with report.open("rb") as stored:
+        if hashlib.file_digest(stored, "sha256").hexdigest() != sha256:
+            raise InvalidReport(
+                "The file is not the one that its manifest describes: it was replaced since. "
+                "Export the report again."
+            )
 
 
 def _about(manifest: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Cell]:
