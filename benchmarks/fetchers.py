@@ -15,15 +15,15 @@ from urllib.parse import urlsplit
 import requests
 
 from benchmarks import CHUNK_BYTES, LANDING_BUCKET, PASSWORD
-from pingone_reports import services
-from pingone_reports.credentials import AccessTokens
-from pingone_reports.discarded import DiscardedExports
-from pingone_reports.export import Execution, Export
-from pingone_reports.fetch import fetch_report
-from pingone_reports.pingone import PingOne
-from pingone_reports.previous import PreviousExports
-from pingone_reports.records import record_counter
-from pingone_reports.request import ExportRequest
+from pingone_reports import wiring
+from pingone_reports.aws.discarded import DiscardedExports
+from pingone_reports.aws.history import PreviousExports
+from pingone_reports.model.export import Execution, Export
+from pingone_reports.model.request import ExportRequest
+from pingone_reports.pingone.api import PingOne
+from pingone_reports.pingone.credentials import AccessTokens
+from pingone_reports.steps.fetch import fetch_report
+from pingone_reports.transfer.records import record_counter
 
 Landed = list[dict[str, Any]]
 _ENVIRONMENT_ID = "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"
@@ -104,7 +104,7 @@ def fetch_ours(links: dict[str, str], folder: str, compression: str) -> Callable
     )
     hosts = {urlsplit(link).netloc for link in links.values()}
     os.environ |= _ENVIRONMENT | {"COMPRESSION": compression, "LINK_HOSTS": ",".join(hosts)}
-    config, session, bucket = services.config(), services.session(), services.bucket()
+    config, session, bucket = wiring.config(), wiring.session(), wiring.bucket()
     pingone = _FinishedReport(session, links)
 
     def run() -> Landed:

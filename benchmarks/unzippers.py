@@ -17,9 +17,9 @@ from isal import igzip_lib, isal_zlib
 from stream_unzip import stream_unzip
 
 from benchmarks import CHUNK_BYTES, PASSWORD, Cipher
-from pingone_reports.encrypted_zip import EncryptedZip
-from pingone_reports.records import record_counter
-from pingone_reports.zipcrypto import ZipCrypto
+from pingone_reports.transfer.records import record_counter
+from pingone_reports.zips.encrypted_zip import EncryptedZip
+from pingone_reports.zips.zipcrypto import ZipCrypto
 
 _NO_LIMIT = 1 << 40
 

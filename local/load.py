@@ -24,23 +24,23 @@ from local.cloud import LocalCloud
 from local.display import console
 from local.pingone_simulator import PingOneSimulator, Scenario
 from local.stack import create_table, deployed, simulated_pingone, simulator_parameters
-from pingone_reports.bookings import Bookings
-from pingone_reports.check import check_report
-from pingone_reports.claims import Claims
+from pingone_reports.aws.calendar import Bookings
+from pingone_reports.aws.idempotency import Claims
+from pingone_reports.aws.reattach import Once
+from pingone_reports.aws.table import Table
 from pingone_reports.config import Config
-from pingone_reports.credentials import AccessTokens
 from pingone_reports.errors import ExportError, RateLimited
-from pingone_reports.exploration import IN_PROGRESS
-from pingone_reports.export import Execution, Export
-from pingone_reports.link_hosts import LinkHosts
-from pingone_reports.links import FreshLinks
-from pingone_reports.pacing import CALLS_FROM_CREATE, Pacer, Turn
-from pingone_reports.pingone import PingOne
-from pingone_reports.polling import MIN_SECONDS_BETWEEN_CALLS
-from pingone_reports.reattach import Once
-from pingone_reports.request import ExportRequest
-from pingone_reports.start import NOT_STARTED, Queued, start_report
-from pingone_reports.table import Table
+from pingone_reports.model.exploration import IN_PROGRESS
+from pingone_reports.model.export import Execution, Export
+from pingone_reports.model.request import ExportRequest
+from pingone_reports.pingone.api import PingOne
+from pingone_reports.pingone.credentials import AccessTokens
+from pingone_reports.pingone.link_hosts import LinkHosts
+from pingone_reports.pingone.links import FreshLinks
+from pingone_reports.pingone.rhythm import MIN_SECONDS_BETWEEN_CALLS
+from pingone_reports.pingone.turns import CALLS_FROM_CREATE, Pacer, Turn
+from pingone_reports.steps.check import check_report
+from pingone_reports.steps.start import NOT_STARTED, Queued, start_report
 
 _CALLS_A_MINUTE = 600
 # Of the functions that start exports, on this machine.

@@ -11,7 +11,7 @@ from awslambdaric.__main__ import main
 if __name__ == "__main__":
     wait_scale = float(sys.argv.pop(1))
     if wait_scale != 1:
-        from pingone_reports import services
+        from pingone_reports import wiring
 
-        services.clock = lambda: time.time() / wait_scale
+        wiring.clock = lambda: time.time() / wait_scale
     main(sys.argv)

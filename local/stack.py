@@ -16,7 +16,7 @@ from local.pingone_simulator import (
     PingOneSimulator,
     Scenario,
 )
-from pingone_reports.table import KEY
+from pingone_reports.aws.table import KEY
 
 # The sample environment of PingOne's documentation.
 ENVIRONMENT_ID = "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"

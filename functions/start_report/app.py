@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from pingone_reports import services
-from pingone_reports.export import Execution
+from pingone_reports import wiring
+from pingone_reports.model.export import Execution
+from pingone_reports.model.request import ExportRequest, delivered
 from pingone_reports.observability import log_as, only_typed_errors
-from pingone_reports.request import ExportRequest, delivered
-from pingone_reports.start import Queued, start_report
+from pingone_reports.steps.start import Queued, start_report
 
 
 @only_typed_errors
@@ -15,7 +15,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     log_as(execution, execution.correlation_id)
     document, delivery_id = delivered(event["request"])
     defaults = {
-        **services.config().request_defaults,
+        **wiring.config().request_defaults,
         "correlationId": execution.correlation_id,
         "idempotencyKey": delivery_id,
     }
@@ -25,9 +25,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         request,
         execution,
         Queued.from_state(event["queued"]),
-        services.pingone(),
-        services.claims(),
-        services.once().within(context),
-        services.pacer(),
-        services.config(),
+        wiring.pingone(),
+        wiring.claims(),
+        wiring.once().within(context),
+        wiring.pacer(),
+        wiring.config(),
     )

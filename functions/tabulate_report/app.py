@@ -4,12 +4,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pingone_reports import services
+from pingone_reports import wiring
 from pingone_reports.architecture import built_for_this_processor
 from pingone_reports.observability import logger, only_typed_errors
 
 with built_for_this_processor():
-    from pingone_reports.tabulate import tabulate_report
+    from pingone_reports.steps.tabulate import tabulate_report
 
 # Always the same: what was left of a call that was killed must not fill the disk for the next.
 _FOLDER = Path(tempfile.gettempdir(), "tabulate")
@@ -21,4 +21,4 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     logger.append_keys(
         manifest_key=event["manifestKey"], correlation_id=event.get("correlationId", "")
     )
-    return tabulate_report(event["manifestKey"], services.bucket(), _FOLDER)
+    return tabulate_report(event["manifestKey"], wiring.bucket(), _FOLDER)

@@ -747,7 +747,7 @@ NOT_SHOWN = {
     "FetchReport is killed between its manifest and its metrics": "The export has landed and its "
     "event comes, but no metric counts it. That is some milliseconds of an export; if it was the "
     "only one in `AlarmAfterHoursWithoutExport`, the alarm goes off in vain.",
-    "429 for two hours": "`DeadlineExceeded`, in `tests/unit/test_start_check.py`.",
+    "429 for two hours": "`DeadlineExceeded`, in `tests/unit/steps/test_start_check.py`.",
     "The same request twice at once": "With an `idempotencyKey` one export, in "
     "`tests/end_to_end/test_once.py`; without, two with a folder each, in `test_load.py`.",
     "A role without a permission": "Each of them, in `tests/end_to_end/test_least_privilege.py`.",

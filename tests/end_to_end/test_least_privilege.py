@@ -23,11 +23,11 @@ from local.cloud import ACCOUNT_ID, REGION
 from local.pingone_simulator import Answer, Fault, PingOneSimulator, Scenario
 from local.pingone_simulator.zip_damage import flipped_bit
 from local.stack import Stack
-from pingone_reports.export import Export
-from pingone_reports.manifest import export_folder, quarantine_folder
+from pingone_reports.model.export import Export
+from pingone_reports.model.manifest import export_folder, quarantine_folder
 from tests.end_to_end.conftest import Ended, Exporter
+from tests.support.documents import sample
 from tests.template.test_template import ROLES, as_list, statements
-from tests.unit.documents import sample
 
 _CASES = [
     (role, statement["Sid"], action)

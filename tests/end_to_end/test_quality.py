@@ -12,7 +12,7 @@ from local.pingone_simulator import PingOneSimulator, Scenario
 from local.pingone_simulator.report_data import ALL_FIELDS
 from local.stack import Stack, deployed, simulator_parameters
 from tests.end_to_end.conftest import Ended, Exporter, assert_landed
-from tests.unit.documents import faults
+from tests.support.documents import faults
 
 _ROWS = 100
 

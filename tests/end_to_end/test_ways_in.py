@@ -14,7 +14,7 @@ from local.paths import ROOT
 from local.pingone_simulator import PingOneSimulator
 from local.stack import ENVIRONMENT_ID, Stack, states_entered
 from tests.end_to_end.conftest import Exporter
-from tests.unit.documents import faults
+from tests.support.documents import faults
 
 README = ROOT / "README.md"
 

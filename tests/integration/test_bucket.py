@@ -13,16 +13,16 @@ from botocore.config import Config
 
 from local.cloud import LocalCloud
 from local.stack import create_table
-from pingone_reports import bucket as bucket_module
-from pingone_reports.bucket import Bucket
-from pingone_reports.discard import discard_report
-from pingone_reports.discarded import DiscardedExports
+from pingone_reports.aws import bucket as bucket_module
+from pingone_reports.aws.bucket import Bucket
+from pingone_reports.aws.discarded import DiscardedExports
+from pingone_reports.aws.table import Table
 from pingone_reports.errors import ExportDiscarded, StorageDenied, StorageUnavailable
-from pingone_reports.manifest import export_folder, quarantine_folder
-from pingone_reports.publication import Publication
-from pingone_reports.table import Table
-from tests.unit.asking import export_of, told
-from tests.unit.documents import faults
+from pingone_reports.model.manifest import export_folder, quarantine_folder
+from pingone_reports.steps.discard import discard_report
+from pingone_reports.transfer.publication import Publication
+from tests.support.asking import export_of, told
+from tests.support.documents import faults
 
 NAME = "reports"
 KEY = "pingone/report=devices/devices.csv"

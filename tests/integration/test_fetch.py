@@ -19,21 +19,21 @@ from botocore.config import Config as BotoConfig
 from local.cloud import ACCOUNT_ID, REGION, LocalCloud
 from local.pingone_simulator import PingOneSimulator, Scenario
 from local.stack import ENVIRONMENT_ID, create_table, simulated_pingone
-from pingone_reports.bucket import Bucket
+from pingone_reports.aws.bucket import Bucket
+from pingone_reports.aws.discarded import DiscardedExports
+from pingone_reports.aws.history import PreviousExports
+from pingone_reports.aws.table import Table
 from pingone_reports.config import Config
-from pingone_reports.connections import new_session
-from pingone_reports.credentials import AccessTokens
-from pingone_reports.discard import discard_report
-from pingone_reports.discarded import DiscardedExports
 from pingone_reports.errors import DownloadInterrupted, ExportError
-from pingone_reports.export import Export
-from pingone_reports.fetch import fetch_report
-from pingone_reports.manifest import export_folder
-from pingone_reports.pingone import PingOne
-from pingone_reports.previous import PreviousExports
-from pingone_reports.request import ExportRequest
-from pingone_reports.table import Table
-from tests.unit.asking import export_of, secret_of
+from pingone_reports.model.export import Export
+from pingone_reports.model.manifest import export_folder
+from pingone_reports.model.request import ExportRequest
+from pingone_reports.pingone.api import PingOne
+from pingone_reports.pingone.credentials import AccessTokens
+from pingone_reports.pingone.sessions import new_session
+from pingone_reports.steps.discard import discard_report
+from pingone_reports.steps.fetch import fetch_report
+from tests.support.asking import export_of, secret_of
 
 # Several parts for each format.
 _SCENARIO = Scenario(rows=150_000, generation_seconds=0)

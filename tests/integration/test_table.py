@@ -12,16 +12,16 @@ import pytest
 
 from local.cloud import LocalCloud
 from local.stack import create_table
-from pingone_reports.bookings import Bookings
-from pingone_reports.claims import Claims
+from pingone_reports.aws.calendar import Bookings
+from pingone_reports.aws.history import Previous, PreviousExports, _key
+from pingone_reports.aws.idempotency import Claims
+from pingone_reports.aws.reattach import Once
+from pingone_reports.aws.table import EXPIRY, KEY, Table
 from pingone_reports.errors import StartInProgress, TableUnavailable
-from pingone_reports.export import Export
-from pingone_reports.manifest import utc
-from pingone_reports.previous import Previous, PreviousExports, _key
-from pingone_reports.reattach import Once
-from pingone_reports.table import EXPIRY, KEY, Table
-from tests.unit.asking import export_of
-from tests.unit.turns import FakeCalendar
+from pingone_reports.model.export import Export
+from pingone_reports.model.manifest import utc
+from tests.support.asking import export_of
+from tests.support.turns import FakeCalendar
 
 _NOW = 1_772_330_400_000
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.jsonata import Failure, Jsonata, QueryEvaluationError, Walk, expressions
+from tests.support.documents import faults, sample
+from tests.support.jsonata import Failure, Jsonata, QueryEvaluationError, Walk, expressions
 from tests.template.definition import definition
-from tests.unit.documents import faults, sample
 
 MACHINE = definition()
 STATES = MACHINE["States"]

@@ -12,7 +12,7 @@ from cfnlint.api import lint
 from local.deployment import read_template
 from local.paths import ROOT
 from pingone_reports import errors
-from tests.jsonata import expressions
+from tests.support.jsonata import expressions
 from tests.template.definition import SOURCE, Definition, definition
 
 MACHINE = definition()

@@ -10,11 +10,11 @@ import yaml
 
 from local.deployment import read_template
 from local.paths import ROOT
+from pingone_reports.aws.table import EXPIRY
+from pingone_reports.aws.table import KEY as TABLE_KEY
 from pingone_reports.config import Config
+from pingone_reports.model.request import delivered
 from pingone_reports.observability import NAMESPACE
-from pingone_reports.request import delivered
-from pingone_reports.table import EXPIRY
-from pingone_reports.table import KEY as TABLE_KEY
 
 Resource = dict[str, Any]
 

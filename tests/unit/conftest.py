@@ -8,11 +8,11 @@ import requests
 from hypothesis import settings
 
 from local.pingone_simulator import PingOneSimulator, Scenario
-from pingone_reports.connections import new_session
-from pingone_reports.credentials import AccessTokens
-from pingone_reports.pingone import PingOne
-from tests.unit.asking import ENVIRONMENT_ID, secret_of
-from tests.unit.test_pingone_simulator import FakeBucket, ManualClock
+from pingone_reports.pingone.api import PingOne
+from pingone_reports.pingone.credentials import AccessTokens
+from pingone_reports.pingone.sessions import new_session
+from tests.support.asking import ENVIRONMENT_ID, secret_of
+from tests.unit.local.test_pingone_simulator import FakeBucket, ManualClock
 
 # As in template.yaml, where it is the stack's name.
 os.environ["POWERTOOLS_SERVICE_NAME"] = "reports"

@@ -6,7 +6,7 @@ import pytest
 
 from pingone_reports.config import Config
 from pingone_reports.errors import InvalidConfiguration
-from pingone_reports.request import ExportRequest
+from pingone_reports.model.request import ExportRequest
 
 VARIABLES = {
     "PINGONE_API_URL": "https://api.pingone.eu/v1",

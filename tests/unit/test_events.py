@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from pingone_reports.export import Export
-from pingone_reports.manifest import completed_event
-from tests.unit.documents import EVENTS, faults, sample, schema
+from pingone_reports.model.export import Export
+from pingone_reports.model.manifest import completed_event
+from tests.support.documents import EVENTS, faults, sample, schema
 
 SAMPLES = sorted(path.name.removesuffix(".schema.json") for path in EVENTS.glob("*.schema.json"))
 

@@ -16,12 +16,12 @@ USED_BY_FETCH_ALONE = {
     "isal",
     "Crypto",
     "Cryptodome",
-    "pingone_reports.bucket",
-    "pingone_reports.encrypted_zip",
-    "pingone_reports.fetch",
-    "pingone_reports.landing",
-    "pingone_reports.records",
-    "pingone_reports.remote_file",
+    "pingone_reports.aws.bucket",
+    "pingone_reports.zips.encrypted_zip",
+    "pingone_reports.steps.fetch",
+    "pingone_reports.transfer.transfer",
+    "pingone_reports.transfer.records",
+    "pingone_reports.transfer.remote_file",
 }
 
 
@@ -39,17 +39,17 @@ def imported_by(function: str) -> frozenset[str]:
 
 @pytest.mark.parametrize("function", ["start_report", "check_report"])
 def test_start_and_check_import_nothing_of_a_fetch(function: str) -> None:
-    assert "pingone_reports.services" in imported_by(function)
+    assert "pingone_reports.wiring" in imported_by(function)
     assert imported_by(function) & (UNUSED_BY_ALL | USED_BY_FETCH_ALONE) == set()
 
 
 def test_discard_imports_the_bucket_alone() -> None:
-    in_bucket = {"isal", "pingone_reports.bucket"}
+    in_bucket = {"isal", "pingone_reports.aws.bucket"}
     assert imported_by("discard_report") & (UNUSED_BY_ALL | USED_BY_FETCH_ALONE) <= in_bucket
 
 
 def test_check_does_not_import_start() -> None:
-    assert "pingone_reports.start" not in imported_by("check_report")
+    assert "pingone_reports.steps.start" not in imported_by("check_report")
 
 
 def test_fetch_imports_only_what_it_uses() -> None:

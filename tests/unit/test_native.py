@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pingone_reports.native import library
-from tests.unit.chunks import CUTS, cut
+from tests.support.chunks import CUTS, cut
 
 # Long enough for several blocks of 64 bytes, with and without what a block is searched for.
 _TEXTS = st.lists(st.sampled_from([*'"\\{}[]\n,', "é", "x" * 20, "y" * 63]), max_size=300).map(

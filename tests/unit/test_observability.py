@@ -20,7 +20,7 @@ from pingone_reports.observability import (
     measure,
     only_typed_errors,
 )
-from tests.unit.asking import ENVIRONMENT_ID, execution, export_of, told
+from tests.support.asking import ENVIRONMENT_ID, execution, export_of, told
 
 CANARY = "https://s3.test/devices.zip?X-Amz-Signature=canary"
 

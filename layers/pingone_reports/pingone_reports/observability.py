@@ -13,7 +13,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 
 from pingone_reports.errors import ExportError, UnexpectedError
-from pingone_reports.export import Execution, Export
+from pingone_reports.model.export import Execution, Export
 
 NAMESPACE = "PingOneReports"
 # What is measured of an export, in its unit. ExportsFailed comes from the state machine.

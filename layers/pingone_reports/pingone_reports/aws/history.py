@@ -1,0 +1,87 @@
+"""What the previous export of the same report landed, in the stack's table."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pingone_reports.aws.table import EXPIRY, ConditionFailed, Table
+from pingone_reports.model.export import Export
+from pingone_reports.model.manifest import LandedFile, utc
+
+# Longer than from one yearly export to the next.
+_KEPT = timedelta(days=400)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Previous:
+    """An export's records, its content's SHA-256 by format, and the columns of its CSV, if any."""
+
+    records: int
+    content_sha256: Mapping[str, str]
+    columns: Sequence[str]
+
+    def has_content_of(self, files: Sequence[LandedFile]) -> bool:
+        """Whether these are the same bytes, in every format that both exports have."""
+        same = [
+            self.content_sha256[file.format] == file.content_sha256
+            for file in files
+            if file.format in self.content_sha256
+        ]
+        return bool(same) and all(same)
+
+
+class PreviousExports:
+    """The newest published export of each report, environment, filter and list of fields."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def of(self, export: Export) -> Previous | None:
+        """The one before this, if there is one. Raises TableUnavailable."""
+        item = self._table.get(_key(export))
+        if not item:
+            return None
+        landed = json.loads(str(item["landed"]))
+        return Previous(
+            records=landed["records"],
+            content_sha256=landed["contentSha256"],
+            columns=landed["columns"],
+        )
+
+    def remember(self, export: Export, manifest: Mapping[str, Any], manifest_key: str) -> None:
+        """Keep a published export, unless a newer one is there already. Raises TableUnavailable.
+
+        An export is as old as PingOne says, or as our request if that is earlier: a clock that is
+        ahead once must not make all later exports old.
+        """
+        now = datetime.now(UTC)
+        landed = {
+            "records": max(file["records"] for file in manifest["files"]),
+            "contentSha256": {file["format"]: file["contentSha256"] for file in manifest["files"]},
+            "columns": manifest.get("columns", []),  # a manifest may be of an older version
+        }
+        with suppress(ConditionFailed):
+            self._table.update(
+                _key(export),
+                "SET createdAt = :createdAt, manifestKey = :manifestKey, landed = :landed, "
+                f"{EXPIRY} = :expiry",
+                "attribute_not_exists(createdAt) OR createdAt <= :createdAt OR createdAt > :now",
+                {
+                    "createdAt": min(manifest["createdAt"], utc(export.requested_at)),
+                    "now": utc(now),
+                    "manifestKey": manifest_key,
+                    "landed": json.dumps(landed),
+                    "expiry": int((now + _KEPT).timestamp()),
+                },
+            )
+
+
+def _key(export: Export) -> str:
+    request = export.request
+    asked = [request.report_name, request.environment_id.lower(), request.filter, request.fields]
+    # A hash, because a filter may be longer than a key.
+    return f"export#{hashlib.sha256(json.dumps(asked).encode()).hexdigest()}"

@@ -1,0 +1,86 @@
+"""The stack's DynamoDB table: items that are written on a condition, and forgotten in time."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pingone_reports.aws.error_codes import AWS_ERRORS, code_of
+from pingone_reports.errors import TableUnavailable
+
+KEY = "id"
+EXPIRY = "expiration"  # epoch seconds: the table's TTL attribute
+
+Value = str | int
+Item = dict[str, Value]
+
+
+class ConditionFailed(Exception):
+    """Raised when an item is not as its writer wants it; `item` is how it is."""
+
+    def __init__(self, item: Item) -> None:
+        super().__init__()
+        self.item = item
+
+
+class Table:
+    """One table, with `id` as its key."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self.client = client
+        self.name = name
+
+    def update(
+        self, key: str, expression: str, condition: str | None, values: Mapping[str, Value]
+    ) -> Item:
+        """Write an item in one step, on a condition or on none; returns all of it, as it is now.
+
+        Raises ConditionFailed, TableUnavailable.
+        """
+        try:
+            answer = self.client.update_item(
+                TableName=self.name,
+                Key={KEY: {"S": key}},
+                UpdateExpression=expression,
+                ExpressionAttributeValues={
+                    f":{name}": {"N": str(value)} if isinstance(value, int) else {"S": value}
+                    for name, value in values.items()
+                },
+                ReturnValues="ALL_NEW",
+                **(
+                    {
+                        "ConditionExpression": condition,
+                        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                    }
+                    if condition
+                    else {}
+                ),
+            )
+        except ClientError as error:
+            code = code_of(error)
+            if code == "ConditionalCheckFailedException":
+                # botocore's type of an error knows nothing of what an operation adds to it.
+                answer = cast("dict[str, Any]", error.response)
+                raise ConditionFailed(_item(answer.get("Item", {}))) from None
+            raise TableUnavailable(f"DynamoDB did not take an item ({code}).") from None
+        except BotoCoreError as error:
+            raise TableUnavailable(
+                f"DynamoDB cannot be reached ({type(error).__name__})."
+            ) from None
+        return _item(answer["Attributes"])
+
+    def get(self, key: str) -> Item | None:
+        """An item as it is now, if there is one. Raises TableUnavailable."""
+        try:
+            answer = self.client.get_item(
+                TableName=self.name, Key={KEY: {"S": key}}, ConsistentRead=True
+            )
+        except AWS_ERRORS as error:
+            raise TableUnavailable(f"DynamoDB did not give an item ({code_of(error)}).") from None
+        return _item(answer["Item"]) if "Item" in answer else None
+
+
+def _item(attributes: Mapping[str, Mapping[str, str]]) -> Item:
+    return {
+        name: int(value["N"]) if "N" in value else value["S"] for name, value in attributes.items()
+    }

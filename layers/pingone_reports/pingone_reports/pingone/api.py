@@ -1,0 +1,158 @@
+"""The two calls of the PingOne reporting API that an export makes.
+
+Source: "MFA reports" and "Rate limiting", PingOne Platform APIs, developer.pingidentity.com.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import requests
+
+from pingone_reports.errors import (
+    AccessDenied,
+    ExportError,
+    InvalidResponse,
+    PingOneUnavailable,
+    RateLimited,
+    ReportExpired,
+    ReportRejected,
+    Unauthorized,
+)
+from pingone_reports.model.request import ExportRequest
+from pingone_reports.pingone.answers import Answer, ask, tellable
+from pingone_reports.pingone.credentials import AccessTokens
+from pingone_reports.pingone.rhythm import MIN_SECONDS_BETWEEN_CALLS
+
+# "Devices report": "currently the only supported value".
+DEVICES_REPORT_TEMPLATE_ID = "db632bfd-7054-4bde-b108-a384aac2d513"
+
+_TIMEOUT_SECONDS = (5, 30)
+_SECRET_NAMES = ("zipPassword", "csvPresignedUrl", "jsonPresignedUrl")
+
+
+class PingOne:
+    """PingOne's dataExplorations, for one worker application."""
+
+    def __init__(self, session: requests.Session, api_url: str, tokens: AccessTokens) -> None:
+        self._session = session
+        self._api_url = api_url
+        self._tokens = tokens
+        # What PingOne gave out last, so that no error repeats it.
+        self._given_out: list[str] = []
+
+    def create_exploration(self, request: ExportRequest) -> dict[str, Any]:
+        """Ask for the report as files; returns the new exploration's body.
+
+        Raises ReportRejected, AccessDenied, Unauthorized, RateLimited, PingOneUnavailable or
+        InvalidResponse.
+        """
+        body: dict[str, Any] = {
+            "dataExplorationTemplate": {"id": DEVICES_REPORT_TEMPLATE_ID},
+            "deliverAs": "ASYNC_FILE",
+        }
+        if request.fields:
+            body["fields"] = [{"name": name} for name in request.fields]
+        if request.filter:
+            body["filter"] = request.filter
+        return self._call(
+            "POST",
+            f"environments/{request.environment_id}/dataExplorations",
+            request.correlation_id,
+            body,
+            not_found=ReportRejected,
+        )
+
+    def read_exploration(
+        self, environment_id: str, exploration_id: str, correlation_id: str
+    ) -> dict[str, Any]:
+        """The exploration's body; once it succeeded, with fresh links (five minutes) and password.
+
+        Raises ReportExpired when PingOne no longer has it, and otherwise as create_exploration.
+        """
+        return self._call(
+            "GET",
+            f"environments/{environment_id}/dataExplorations/{exploration_id}",
+            correlation_id,
+            not_found=ReportExpired,
+        )
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        correlation_id: str,
+        json: Mapping[str, Any] | None = None,
+        *,
+        not_found: type[ExportError],
+    ) -> dict[str, Any]:
+        def send(token: str) -> Answer:
+            return ask(
+                self._session,
+                "PingOne's API",
+                method,
+                f"{self._api_url}/{path}",
+                {
+                    "Authorization": f"Bearer {token}",
+                    "X-Ping-External-Transaction-Id": correlation_id,
+                },
+                json=json,
+                timeout=_TIMEOUT_SECONDS,
+            )
+
+        answer = send(self._tokens.current())
+        if answer.status == 401:
+            answer = send(self._tokens.renew())
+        if not 200 <= answer.status < 300:
+            secrets = [*self._tokens.secrets, *self._given_out]
+            raise _error(answer, _describe(answer, secrets), not_found)
+        body = answer.document()
+        if body is None:
+            raise InvalidResponse(
+                f"PingOne's API answered {answer.status} without a JSON object: check the API URL."
+            )
+        self._given_out = [
+            value for name in _SECRET_NAMES if isinstance(value := body.get(name), str)
+        ]
+        return body
+
+
+def _error(response: Answer, described: str, not_found: type[ExportError]) -> ExportError:
+    """The error for an answer that is not a success, by its class: codes may change within one."""
+    answer = f"PingOne answered {described}"
+    match response.status:
+        case 429:
+            return RateLimited(f"{answer}.", _retry_after(response))
+        case 401:
+            return Unauthorized(f"{answer} to a new token: check the API URL and the region.")
+        case 403:
+            return AccessDenied(f"{answer}: give the worker application a role with this report.")
+        case 404:
+            return not_found(f"{answer}: check the environment id, or start a new export.")
+        case status if 400 <= status < 500:
+            return ReportRejected(f"{answer}: correct the request's fields or filter.")
+        case status if status >= 500:
+            return PingOneUnavailable(f"{answer}; try again later.")
+    return InvalidResponse(f"{answer}, which is neither a success nor an error: check the API URL.")
+
+
+def _describe(answer: Answer, secrets: Collection[str]) -> str:
+    """Status, code, message and id of an error body, which support asks for."""
+    body = answer.document() or {}
+    details = body.get("details")
+    parts = [body.get("code"), body.get("message")]
+    for detail in details if isinstance(details, list) else []:
+        if isinstance(detail, dict):
+            texts = [detail.get("target"), detail.get("message")]
+            parts.append(": ".join(text for text in texts if isinstance(text, str)))
+    if isinstance(body.get("id"), str):
+        parts.append(f"id {body['id']}")
+    told = "; ".join(part for part in parts if isinstance(part, str) and part)
+    # Cut at the end, or half of a secret would stay.
+    return f"{answer.status} ({tellable(told, secrets)})"[:600] if told else f"{answer.status}"
+
+
+def _retry_after(response: Answer) -> float:
+    """Seconds of the Retry-After header; PingOne documents whole seconds."""
+    value = response.headers.get("Retry-After", "")
+    # What is longer than a day is as good as nothing, and longer than some is infinity.
+    return min(float(value), 86_400) if value.isdecimal() else MIN_SECONDS_BETWEEN_CALLS

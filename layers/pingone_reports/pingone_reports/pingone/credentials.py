@@ -1,0 +1,131 @@
+"""The worker application's credentials, and the access token they buy."""
+
+import base64
+import json
+import math
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Self
+
+import requests
+
+from pingone_reports.errors import InvalidResponse, InvalidSecret, PingOneUnavailable, Unauthorized
+from pingone_reports.pingone.answers import ask
+
+# Renewed this long before it expires, so that a token never dies on its way to PingOne.
+_EXPIRY_MARGIN_SECONDS = 60
+_TIMEOUT_SECONDS = (5, 20)
+# What a header may hold; more than RFC 6750 allows.
+_TOKEN = re.compile(r"[!-~]+")
+
+
+@dataclass(frozen=True)
+class ClientCredentials:
+    """A worker application's client id and secret."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+    @property
+    def basic(self) -> str:
+        """Both as HTTP Basic sends them."""
+        return base64.b64encode(f"{self.client_id}:{self.client_secret}".encode()).decode()
+
+    @classmethod
+    def parse(cls, secret: str) -> Self:
+        """Raises InvalidSecret unless it is `{"clientId": "...", "clientSecret": "..."}`."""
+        try:
+            document = json.loads(secret)
+            values = [document[name] for name in ("clientId", "clientSecret")]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            values = []
+        if not values or not all(
+            isinstance(value, str) and value.isascii() and value for value in values
+        ):
+            # No `from`: the parser's exception quotes the secret.
+            raise InvalidSecret(
+                "The secret must hold the worker application's credentials as "
+                '{"clientId": "...", "clientSecret": "..."}. Put them in with '
+                "`aws secretsmanager put-secret-value`."
+            ) from None
+        return cls(*values)
+
+
+class AccessTokens:
+    """Access tokens of one worker application, each kept until shortly before it expires.
+
+    Source: "Token (client_credentials)", developer.pingidentity.com; a token lives one hour.
+    """
+
+    def __init__(
+        self,
+        session: requests.Session,
+        token_url: str,
+        read_secret: Callable[[], str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._session = session
+        self._token_url = token_url
+        self._read_secret = read_secret
+        self._clock = clock
+        self._token = ""
+        self._renew_at = -1.0
+        # The tokens and the credentials of the last two renewals: PingOne may repeat any of them.
+        self.secrets: tuple[str, ...] = ()
+
+    def current(self) -> str:
+        """A token that is good for at least a minute, as far as we know."""
+        return self._token if self._clock() < self._renew_at else self.renew()
+
+    def renew(self) -> str:
+        """Get a new token, with the secret as it is now: it may have been rotated.
+
+        Raises Unauthorized when the credentials are refused, PingOneUnavailable when the token
+        endpoint cannot answer, InvalidResponse when its answer holds no token.
+        """
+        credentials = ClientCredentials.parse(self._read_secret())
+        now = self._clock()
+        answer = ask(
+            self._session,
+            "PingOne's token endpoint",
+            "POST",
+            self._token_url,
+            data={"grant_type": "client_credentials"},
+            auth=(credentials.client_id, credentials.client_secret),
+            timeout=_TIMEOUT_SECONDS,
+        )
+        if answer.status == 429 or answer.status >= 500:
+            raise PingOneUnavailable(
+                f"PingOne's token endpoint answered {answer.status}; try again later."
+            )
+        if answer.status != 200:
+            raise Unauthorized(
+                f"PingOne's token endpoint answered {answer.status}. Check that the secret "
+                "holds the client id and secret of an enabled worker application of this "
+                "environment, and that the token URL is right."
+            )
+        body = answer.document() or {}
+        token, lifetime = body.get("access_token"), _seconds(body.get("expires_in"))
+        if not isinstance(token, str) or not _TOKEN.fullmatch(token) or not lifetime:
+            raise InvalidResponse(
+                "PingOne's token endpoint answered without access_token and expires_in: "
+                "check the token URL."
+            )
+        self._token = token
+        secrets = (token, credentials.client_secret, credentials.basic)
+        self.secrets = (*secrets, *self.secrets[: len(secrets)])
+        self._renew_at = now + lifetime - _EXPIRY_MARGIN_SECONDS
+        return token
+
+
+def _seconds(value: object) -> float:
+    """A lifetime; 0 if it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return 0
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return 0
+    return seconds if math.isfinite(seconds) and seconds > 0 else 0

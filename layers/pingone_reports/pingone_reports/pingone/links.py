@@ -1,0 +1,73 @@
+"""The links to a finished report's files, asked for again when they die."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from pingone_reports.errors import DownloadInterrupted, LinkRefused, RateLimited
+from pingone_reports.model.exploration import SUCCESS, Delivery, Exploration
+from pingone_reports.model.export import Export
+from pingone_reports.pingone.api import PingOne
+from pingone_reports.pingone.link_hosts import LinkHosts
+from pingone_reports.pingone.rhythm import MIN_SECONDS_BETWEEN_CALLS
+
+
+class FreshLinks:
+    """One export's presigned URLs by format, shared by its downloads, and its zip password.
+
+    A link lives five minutes, or less when the credentials that signed it die first. Whoever finds
+    one dead renews both, once for all who share them and never faster than PingOne allows.
+    """
+
+    def __init__(
+        self,
+        pingone: PingOne,
+        export: Export,
+        hosts: LinkHosts,
+        seconds_left: Callable[[], float],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._pingone = pingone
+        self._export = export
+        self._hosts = hosts
+        self._seconds_left = seconds_left
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._delivery, self.exploration = self._ask(0)
+
+    @property
+    def zip_password(self) -> str:
+        """The password of both zips."""
+        return self._delivery.zip_password
+
+    def current(self, format_name: str) -> str:
+        """The newest link to the file of this format."""
+        return self._delivery.links[format_name]
+
+    def renew(self, format_name: str, dead: str) -> str:
+        """A newer link than `dead`; raises DownloadInterrupted when no time is left to use one."""
+        with self._lock:
+            if self.current(format_name) == dead:
+                self._delivery, self.exploration = self._ask(MIN_SECONDS_BETWEEN_CALLS)
+            return self.current(format_name)
+
+    def _ask(self, pause: float) -> tuple[Delivery, Exploration]:
+        """Ask PingOne after a pause of so many seconds, and again after every pause it asks for."""
+        while True:
+            if pause >= self._seconds_left():
+                raise DownloadInterrupted("No time is left to ask PingOne for fresh links.")
+            self._sleep(pause)
+            try:
+                body = self._pingone.read_exploration(
+                    self._export.request.environment_id,
+                    self._export.exploration_id,
+                    self._export.request.correlation_id,
+                )
+            except RateLimited as answer:
+                pause = max(answer.retry_after, MIN_SECONDS_BETWEEN_CALLS)
+                continue
+            exploration = Exploration.parse(body)
+            if exploration.status != SUCCESS:
+                raise LinkRefused("PingOne has withdrawn the report: it is not ready any more.")
+            delivery = Delivery.parse(body, self._export.request.formats, self._hosts)
+            return delivery, exploration

@@ -1,0 +1,214 @@
+"""A JSON report as rows of text: every value as it was written, in bounded memory.
+
+Parsers of JSON make numbers of numbers: 1.10 would become 1.1, and 1e999 infinite.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Never, TextIO
+
+from pingone_reports.errors import InvalidReport
+from pingone_reports.tables.report_text import open_bytes, open_text
+from pingone_reports.transfer.records import JsonRecordCounter
+
+# Of one record, and of all that stands around the records.
+_MOST_CHARACTERS = 16_000_000
+_MOST_COLUMNS = 1_000
+_CHUNK = 1 << 20
+
+_WORDS = {True: "true", False: "false", None: ""}
+_TEXT = {str, type(None)}
+
+_SPACE = re.compile(r"[ \t\n\r]*+")
+_NEXT_LINE = re.compile(r"[ \t\n\r]*+(?=\{)")
+_NEXT_ITEM = re.compile(r"[ \t\n\r]*+,[ \t\n\r]*+(?=\{)")
+_GAP = re.compile(r"[ \t\n\r]*+,?[ \t\n\r]*+")
+_PART = re.compile(r'[^"{}\[\]]++|[{}\[\]]|"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class JsonShape:
+    """Where the records of a JSON file are, as JsonRecordCounter says.
+
+    `depth` is how many brackets and braces are open around each, or None if there is none. `plain`
+    is a list or one object a line, of strings, true, false and null: a parser of JSON changes
+    nothing in it.
+    """
+
+    depth: int | None
+    plain: bool
+
+
+def json_shape(report: Path) -> JsonShape:
+    """Look through a JSON report; raises InvalidReport when it is not whole."""
+    counter, beginning = JsonRecordCounter(), b""
+    with open_bytes(report) as file:
+        while chunk := file.read(_CHUNK):
+            beginning = beginning or chunk[:100]
+            counter.update(chunk)
+    counter.finish()
+    depth = counter.record_depth
+    begins = {0: b"{", 1: b"["}.get(-1 if depth is None else depth, b"\0")
+    # DuckDB takes a byte order mark for a value.
+    plain = counter.has_only_texts and beginning.lstrip(b" \t\r\n").startswith(begins)
+    return JsonShape(depth, plain)
+
+
+def json_to_rows(report: Path, depth: int | None, rows: TextIO) -> list[str]:
+    """Write a row of CSV for each record; returns the names of its columns but the first.
+
+    The first column is empty. A record without the newest columns is a shorter row. A string is its
+    text; null, and what a record does not have, is ''; any other value is the JSON text that it is
+    in the file. Raises InvalidReport or ValueError for what is not JSON, for other items among
+    records, for a name twice in an object, for a record of more than 16 million characters, and for
+    more than 1,000 columns.
+    """
+    columns: dict[str, None] = {}
+    writerow = csv.writer(rows, lineterminator="\n").writerow
+    with open_text(report) as text:
+        for record in _Records(text, depth).read():
+            if not record.keys() <= columns.keys():
+                columns.update(dict.fromkeys(record))
+                if len(columns) > _MOST_COLUMNS:
+                    _refuse(f"It has more than {_MOST_COLUMNS:,} columns")
+            writerow(["", *map(record.get, columns)])
+    return list(columns)
+
+
+class _Records:
+    """The records of a file, in which so many brackets and braces are open around each."""
+
+    def __init__(self, text: TextIO, depth: int | None) -> None:
+        self._file = text
+        self._depth = depth
+        self._text = ""
+        self._at = 0
+
+    def read(self) -> Iterator[dict[str, str | None]]:
+        """Each record's values, by name."""
+        if self._depth != 0:
+            yield from self._records_of_lists()
+        elif self._next_mark():
+            yield from self._run(_NEXT_LINE)
+            if self._next_mark():
+                _refuse("It has something else beside its objects")
+
+    def _records_of_lists(self) -> Iterator[dict[str, str | None]]:
+        around, length, opened = [""], 0, ""
+        if not self._next_mark():
+            return
+        while part := self._part():
+            if part == "{" and len(opened) == self._depth and opened[-1] == "[":
+                _refuse("A list of records has other items, too")
+            length += len(part)
+            if length > _MOST_CHARACTERS:
+                _refuse("Too much stands around its records")
+            around.append(part)
+            if part in ("}", "]"):
+                opened = opened[:-1]
+            elif part in ("{", "["):
+                opened += part
+                if part == "[" and len(opened) == self._depth and self._next_mark() == "{":
+                    yield from self._run(_NEXT_ITEM)
+                    if self._next_mark() != "]":
+                        _refuse("A list of records has other items, too")
+        # The rest must be JSON without the records, too.
+        whole = json.loads("".join(around), parse_int=str)
+        if self._depth is None and isinstance(whole, list) and whole:
+            _refuse("Its list has no records")
+
+    def _run(self, separator: re.Pattern[str]) -> Iterator[dict[str, str | None]]:
+        """The objects that stand here, one behind another."""
+        while True:
+            yield self._object()
+            while not (gap := separator.match(self._text, self._at)):
+                if not _GAP.fullmatch(self._text, self._at) or not self._more():
+                    return
+            self._at = gap.end()
+
+    def _object(self) -> dict[str, str | None]:
+        while True:
+            try:
+                values: dict[str, Any]
+                values, end = _decode(self._text, self._at)
+                break
+            except json.JSONDecodeError:
+                if not self._more():
+                    raise
+        if not {*map(type, values.values())} <= _TEXT:
+            for name, start, behind in _places(self._text, self._at):
+                value = values[name]
+                if isinstance(value, dict | list):
+                    values[name] = self._text[start:behind]
+                elif not isinstance(value, str):
+                    values[name] = _WORDS[value]
+        self._at = end
+        return values
+
+    def _part(self) -> str:
+        """The next string, bracket or brace, or what is between them; '' at the end of the file."""
+        while not (part := _PART.match(self._text, self._at)):
+            if not self._more():
+                if self._at < len(self._text):
+                    _refuse("It ends inside a string")
+                return ""
+        self._at = part.end()
+        return part[0]
+
+    def _next_mark(self) -> str:
+        """The next character that is no space, which stays where it is; '' at the end."""
+        while True:
+            space = _SPACE.match(self._text, self._at)
+            assert space
+            self._at = space.end()
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._more():
+                return ""
+
+    def _more(self) -> bool:
+        """Read on, and forget what was read."""
+        rest = self._text[self._at :]
+        if len(rest) > _MOST_CHARACTERS:
+            _refuse("A record is too long")
+        # Twice as much each time: what is not whole yet is looked at again.
+        chunk = self._file.read(max(_CHUNK, len(rest)))
+        self._text, self._at = rest + chunk, 0
+        return bool(chunk)
+
+
+def _places(text: str, at: int) -> Iterator[tuple[str, int, int]]:
+    """The name of each value of the object that begins here, and where the value is."""
+    at = _end_of_space(text, at + 1)
+    while text[at] != "}":
+        name, at = _decode(text, _end_of_space(text, at))
+        start = _end_of_space(text, _end_of_space(text, at) + 1)
+        _, at = _decode(text, start)
+        yield name, start, at
+        at = _end_of_space(text, at)
+        at += text[at] == ","
+
+
+def _end_of_space(text: str, at: int) -> int:
+    space = _SPACE.match(text, at)
+    return space.end() if space else at
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        _refuse("An object has a name twice")
+    return values
+
+
+def _refuse(reason: str) -> Never:
+    raise InvalidReport(f"The JSON file is no table: {reason[0].lower()}{reason[1:]}.")
+
+
+_decode = json.JSONDecoder(
+    object_pairs_hook=_once, parse_int=str, parse_float=str, parse_constant=str
+).raw_decode

@@ -1,0 +1,145 @@
+"""A report as Parquet: every value the text that it was, every column under its own name.
+
+DuckDB does the work in bounded memory. Athena's own text readers end a record at every newline,
+also at a quoted one.
+"""
+
+import csv
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import cast
+
+import duckdb
+
+from pingone_reports.errors import InvalidReport
+from pingone_reports.tables.json_rows import json_shape, json_to_rows
+from pingone_reports.tables.report_text import create_text, open_text
+
+Cell = str | int | date
+
+_LINE_BYTES = 16_000_000
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "threads": 1,  # keeps the order of rows, and so makes the same file again
+    "memory_limit": "600MB",
+    "autoinstall_known_extensions": False,  # what is needed is built in
+}
+
+
+def report_to_parquet(
+    report: Path, format_name: str, constants: Mapping[str, Cell], parquet: Path
+) -> int:
+    """Write a CSV or JSON report, plain or `.gz`, with `constants` as further columns.
+
+    A value that the report leaves empty is ''; NULL is left for columns that it does not have. A
+    number, a list and an object in JSON are the text that they are there. In CSV, spaces between a
+    quote and a comma belong to no value. A column that is named as a constant gets `_1` behind.
+    What is beside `parquet` may be written, too: the rows of a JSON file, as big as it.
+
+    Returns the number of rows, to be compared with what the report should have: DuckDB passes over
+    a last row whose quote is open. Raises InvalidReport.
+    """
+    with _database(parquet.parent) as database:
+        try:
+            if format_name == "csv":
+                values, source = _csv_table(report)
+            else:
+                values, source = _json_table(report, database, parquet)
+            values = [*_literals(constants), *values]
+            return _write(database, f"SELECT {', '.join(values)} FROM {source}", parquet)  # noqa: S608
+        except (duckdb.Error, ValueError, RecursionError, csv.Error) as error:
+            # DuckDB's messages quote the report.
+            raise InvalidReport(
+                f"The {format_name} file is no table ({type(error).__name__})."
+            ) from None
+
+
+def row_to_parquet(row: Mapping[str, Cell], parquet: Path) -> None:
+    """Write a file of one row."""
+    with _database(parquet.parent) as database:
+        _write(database, f"SELECT {', '.join(_literals(row))}", parquet)
+
+
+def _database(folder: Path) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(config=_SETTINGS | {"temp_directory": str(folder)})
+
+
+def _write(database: duckdb.DuckDBPyConnection, query: str, parquet: Path) -> int:
+    query.encode()  # for half a character, DuckDB's error has no type of its own
+    database.execute(f"COPY ({query}) TO {_text(str(parquet))} (FORMAT parquet, COMPRESSION zstd)")
+    return int(cast("tuple[int]", database.fetchone())[0])
+
+
+def _csv_table(report: Path) -> tuple[list[str], str]:
+    with open_text(report) as text:
+        names = next(csv.reader(text, skipinitialspace=True), None)
+    if not names:
+        raise ValueError("There is no header.")
+    return _rows_of(report, [name.strip(" ") for name in names], "header = true")
+
+
+def _json_table(
+    report: Path, database: duckdb.DuckDBPyConnection, parquet: Path
+) -> tuple[list[str], str]:
+    shape = json_shape(report)
+    if not shape.plain:
+        # Several times as slow as DuckDB, which would change numbers.
+        rows = parquet.with_name("rows.csv.gz" if report.suffix == ".gz" else "rows.csv")
+        with create_text(rows) as text:
+            names = json_to_rows(report, shape.depth, text)
+        return _rows_of(rows, names, "header = false, null_padding = true", first=1)
+    of_file = f"{_text(str(report))}, maximum_object_size = {_LINE_BYTES}"
+    database.execute(
+        "SELECT DISTINCT unnest(json_keys(json)) AS name "  # noqa: S608
+        f"FROM read_json_objects({of_file}) ORDER BY name"
+    )
+    names = [str(name) for (name,) in database.fetchall()]
+    if not names:
+        return [], f"read_json_objects({of_file})"
+    return _texts(names, names), f"read_json({of_file}, columns = {_types(names)})"
+
+
+def _rows_of(file: Path, names: list[str], options: str, first: int = 0) -> tuple[list[str], str]:
+    """The columns of CSV from the first of these on, by number: names may be anything."""
+    columns = [str(number) for number in range(first + len(names))]
+    return _texts(columns[first:], names), (
+        f"read_csv({_text(str(file))}, columns = {_types(columns)}, {options}, "
+        """auto_detect = false, delim = ',', quote = '"', escape = '"', strict_mode = true, """
+        f"parallel = false, max_line_size = {_LINE_BYTES}, buffer_size = {2 * _LINE_BYTES})"
+    )
+
+
+def _types(columns: list[str]) -> str:
+    return "{" + ", ".join(f"{_text(column)}: 'VARCHAR'" for column in columns) + "}"
+
+
+def _texts(columns: list[str], names: list[str]) -> list[str]:
+    if len({name.lower() for name in names}) < len(names):
+        raise InvalidReport("Two columns of the file have one name, for which Athena has no case.")
+    return [
+        f"coalesce({_name(column)}, '') AS {_name(name)}"
+        for column, name in zip(columns, names, strict=True)
+    ]
+
+
+def _literals(cells: Mapping[str, Cell]) -> list[str]:
+    return [f"{_literal(cell)} AS {_name(name)}" for name, cell in cells.items()]
+
+
+def _literal(cell: Cell) -> str:
+    match cell:
+        case str():
+            # A filter may have half a character.
+            return _text(cell.encode(errors="replace").decode())
+        case int():
+            return f"{cell}::BIGINT"
+        case date():
+            return f"DATE '{cell}'"
+
+
+def _name(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,324 @@
+"""PingOne is asked as documented, and every answer that is no success has its type."""
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+import requests
+
+from local.pingone_simulator import (
+    Answer,
+    DropConnection,
+    Fault,
+    LoseResponse,
+    MalformedJson,
+    PingOneSimulator,
+)
+from pingone_reports.errors import (
+    AccessDenied,
+    ExportError,
+    InvalidResponse,
+    PingOneUnavailable,
+    RateLimited,
+    ReportExpired,
+    ReportRejected,
+    Unauthorized,
+)
+from pingone_reports.pingone.api import PingOne
+from pingone_reports.pingone.credentials import AccessTokens
+from tests.support.asking import ENVIRONMENT_ID, REQUEST, play, secrets_in, told
+from tests.unit.local.test_pingone_simulator import ManualClock
+
+UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
+
+
+def read(pingone: PingOne, exploration_id: str) -> dict[str, Any]:
+    return pingone.read_exploration(ENVIRONMENT_ID, exploration_id, REQUEST.correlation_id)
+
+
+def calls(simulator: PingOneSimulator) -> list[tuple[str, int | None]]:
+    """What was asked, but for tokens, and the status of its answer."""
+    return [
+        (request.method, request.status)
+        for request in simulator.requests
+        if "dataExplorations" in request.path
+    ]
+
+
+class TestCalls:
+    def test_a_report_is_created_and_then_read(self, pingone: PingOne, clock: ManualClock) -> None:
+        created = pingone.create_exploration(REQUEST)
+        assert created["status"] == "IN_PROGRESS"
+        assert created["fields"] == [{"name": "userId"}, {"name": "username"}]
+        assert created["filter"] == '(mfaEnabled eq "true")'
+        assert created["deliverAs"] == "ASYNC_FILE"
+        assert created["dataExplorationTemplate"]["id"] == "db632bfd-7054-4bde-b108-a384aac2d513"
+        clock.now += 6
+        finished = read(pingone, created["id"])
+        assert finished["status"] == "SUCCESS"
+        assert finished["zipPassword"]
+
+    def test_what_is_not_asked_for_is_left_out(self, pingone: PingOne) -> None:
+        created = pingone.create_exploration(replace(REQUEST, fields=(), filter=""))
+        assert len(created["fields"]) == 5
+        assert "filter" not in created
+
+    def test_every_call_carries_the_correlation_id(
+        self, pingone: PingOne, simulator: PingOneSimulator, clock: ManualClock
+    ) -> None:
+        created = pingone.create_exploration(REQUEST)
+        clock.now += 6
+        read(pingone, created["id"])
+        sent = [r.correlation_id for r in simulator.requests if "dataExplorations" in r.path]
+        assert sent == ["nightly-2026-03-01"] * 2
+
+    def test_one_token_is_enough(
+        self, pingone: PingOne, simulator: PingOneSimulator, clock: ManualClock
+    ) -> None:
+        created = pingone.create_exploration(REQUEST)
+        for _ in range(3):
+            clock.now += 6
+            read(pingone, created["id"])
+        assert len(simulator.requests) == 1 + 4
+
+
+class TestTokens:
+    def test_one_that_is_refused_is_renewed_once(
+        self, pingone: PingOne, simulator: PingOneSimulator
+    ) -> None:
+        pingone.create_exploration(replace(REQUEST, environment_id=UNKNOWN_ID))
+        simulator.revoke_tokens()
+        assert pingone.create_exploration(REQUEST)["status"] == "IN_PROGRESS"
+        assert calls(simulator) == [("POST", 201), ("POST", 401), ("POST", 201)]
+
+    def test_what_getting_one_raises_is_raised(
+        self, pingone: PingOne, simulator: PingOneSimulator
+    ) -> None:
+        play(simulator, Fault("token", Answer(503)))
+        with pytest.raises(PingOneUnavailable, match="token endpoint"):
+            pingone.create_exploration(REQUEST)
+        assert calls(simulator) == []
+
+
+CREATE_FAILURES: list[tuple[Answer | DropConnection | LoseResponse | MalformedJson, type]] = [
+    (Answer(302), InvalidResponse),
+    (Answer(307), InvalidResponse),
+    (Answer(400), ReportRejected),
+    (Answer(400, html=True), ReportRejected),
+    (Answer(403), AccessDenied),
+    (Answer(403, html=True), AccessDenied),
+    (Answer(404), ReportRejected),
+    (Answer(409), ReportRejected),
+    (Answer(415), ReportRejected),
+    (Answer(429), RateLimited),
+    (Answer(500), PingOneUnavailable),
+    (Answer(502, html=True), PingOneUnavailable),
+    (Answer(504), PingOneUnavailable),
+    (DropConnection(), PingOneUnavailable),
+    (LoseResponse(), PingOneUnavailable),
+    (MalformedJson(), InvalidResponse),
+]
+
+
+class TestFailures:
+    @pytest.mark.parametrize(("effect", "kind"), CREATE_FAILURES)
+    def test_every_one_of_a_creation_has_its_type_and_tells_no_secret(
+        self,
+        pingone: PingOne,
+        simulator: PingOneSimulator,
+        effect: Any,
+        kind: type[ExportError],
+    ) -> None:
+        play(simulator, Fault("create", effect, times=None))
+        with pytest.raises(kind) as failure:
+            pingone.create_exploration(REQUEST)
+        assert type(failure.value) is kind
+        assert secrets_in(told(failure.value), simulator) == []
+        assert "<html" not in told(failure.value)
+        if isinstance(effect, Answer):
+            assert str(effect.status) in str(failure.value)
+
+    def test_an_exploration_that_is_gone_has_expired(
+        self, pingone: PingOne, clock: ManualClock
+    ) -> None:
+        created = pingone.create_exploration(REQUEST)
+        clock.now += 1801
+        with pytest.raises(ReportExpired, match="404"):
+            read(pingone, created["id"])
+
+    def test_what_pingone_says_is_passed_on(
+        self, pingone: PingOne, simulator: PingOneSimulator
+    ) -> None:
+        play(simulator, Fault("create", Answer(400)))
+        with pytest.raises(ReportRejected, match=r"PingOne answered 400 \(.+; id .+\)"):
+            pingone.create_exploration(REQUEST)
+
+    def test_calls_too_close_together_are_rate_limited(
+        self, pingone: PingOne, clock: ManualClock
+    ) -> None:
+        pingone.create_exploration(REQUEST)
+        clock.now += 2
+        with pytest.raises(RateLimited, match="REQUEST_LIMITED") as answer:
+            pingone.create_exploration(REQUEST)
+        assert answer.value.retry_after == 3
+
+    @pytest.mark.parametrize(
+        ("header", "seconds"),
+        [
+            (17, 17),
+            ("0", 0),
+            ("9" * 400, 86_400),
+            ("\u00b2", 5),
+            (None, 5),
+            ("soon", 5),
+            ("-1", 5),
+            ("Wed, 21 Oct 2026 07:28:00 GMT", 5),
+        ],
+    )
+    def test_a_pause_that_cannot_be_read_is_the_usual_one(
+        self,
+        pingone: PingOne,
+        simulator: PingOneSimulator,
+        header: int | str | None,
+        seconds: float,
+    ) -> None:
+        play(simulator, Fault("create", Answer(429, retry_after=header)))
+        with pytest.raises(RateLimited) as answer:
+            pingone.create_exploration(REQUEST)
+        assert answer.value.retry_after == seconds
+
+    def test_nobody_there_is_worth_another_try(
+        self, session: requests.Session, tokens: AccessTokens, simulator: PingOneSimulator
+    ) -> None:
+        pingone = PingOne(session, "http://127.0.0.1:1/v1", tokens)
+        with pytest.raises(PingOneUnavailable) as failure:
+            pingone.create_exploration(REQUEST)
+        assert secrets_in(told(failure.value), simulator) == []
+        assert "127.0.0.1" not in told(failure.value)
+
+
+class _Scripted(BaseHTTPRequestHandler):
+    server: "ScriptedServer"
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", str(len(self.server.body)))
+        self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/elsewhere")
+        self.end_headers()
+        self.wfile.write(self.server.body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+
+class ScriptedServer(ThreadingHTTPServer):
+    """Says what PingOne never should."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Scripted)
+        self.status = 200
+        self.body = b"{}"
+        self.asked: list[str] = []
+
+
+@pytest.fixture(scope="module")
+def scripted() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+class TestAnswers:
+    @pytest.fixture
+    def pingone(
+        self, scripted: ScriptedServer, session: requests.Session, tokens: AccessTokens
+    ) -> PingOne:
+        scripted.asked.clear()
+        return PingOne(session, f"http://127.0.0.1:{scripted.server_port}/v1", tokens)
+
+    @pytest.mark.parametrize(
+        "body", [b"", b"null", b"[]", b'"SUCCESS"', b"7", b"<html></html>", b'{"a', b"\xff\xfe"]
+    )
+    def test_a_success_without_an_object_is_invalid(
+        self, pingone: PingOne, scripted: ScriptedServer, body: bytes
+    ) -> None:
+        scripted.status, scripted.body = 200, body
+        with pytest.raises(InvalidResponse, match="without a JSON object"):
+            read(pingone, UNKNOWN_ID)
+
+    def test_a_new_token_that_is_refused_too_is_not_renewed_again(
+        self, pingone: PingOne, scripted: ScriptedServer
+    ) -> None:
+        scripted.status, scripted.body = 401, b"{}"
+        with pytest.raises(Unauthorized, match="401 to a new token"):
+            read(pingone, UNKNOWN_ID)
+        assert len(scripted.asked) == 2
+
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    def test_a_redirect_is_not_followed(
+        self, pingone: PingOne, scripted: ScriptedServer, status: int
+    ) -> None:
+        scripted.status, scripted.body = status, b"{}"
+        with pytest.raises(InvalidResponse, match=f"{status}"):
+            read(pingone, UNKNOWN_ID)
+        assert len(scripted.asked) == 1
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"null",
+            b"[1]",
+            b'"no"',
+            b"{}",
+            b'{"details": null}',
+            b'{"details": 7, "message": "no"}',
+            b'{"details": ["no"]}',
+            b'{"code": {"a": 1}, "message": ["no"]}',
+            b"<html>no</html>",
+        ],
+    )
+    def test_an_error_with_any_body_is_an_error(
+        self, pingone: PingOne, scripted: ScriptedServer, body: bytes
+    ) -> None:
+        scripted.status, scripted.body = 400, body
+        with pytest.raises(ReportRejected, match="PingOne answered 400"):
+            read(pingone, UNKNOWN_ID)
+
+    def test_an_error_body_is_described(self, pingone: PingOne, scripted: ScriptedServer) -> None:
+        scripted.status = 400
+        scripted.body = json.dumps(
+            {
+                "id": "8b1c",
+                "code": "INVALID_DATA",
+                "message": "The request could not be completed.",
+                "details": [{"code": "X", "target": "filter", "message": "No such attribute."}],
+            }
+        ).encode()
+        with pytest.raises(ReportRejected) as rejection:
+            read(pingone, UNKNOWN_ID)
+        assert str(rejection.value).startswith(
+            "PingOne answered 400 (INVALID_DATA; The request could not be completed.; "
+            "filter: No such attribute.; id 8b1c)"
+        )
+
+    def test_null_details_do_not_hide_the_message(
+        self, pingone: PingOne, scripted: ScriptedServer
+    ) -> None:
+        scripted.status, scripted.body = 400, b'{"message": "No.", "details": null}'
+        with pytest.raises(ReportRejected, match=r"No\."):
+            read(pingone, UNKNOWN_ID)
+
+    def test_a_long_error_body_is_cut(self, pingone: PingOne, scripted: ScriptedServer) -> None:
+        scripted.status, scripted.body = 400, json.dumps({"message": "no" * 10_000}).encode()
+        with pytest.raises(ReportRejected) as rejection:
+            read(pingone, UNKNOWN_ID)
+        assert len(str(rejection.value)) < 800

@@ -1,0 +1,128 @@
+"""A link of PingOne leads to PingOne's report buckets, or to a host that the deployment names."""
+
+import socket
+
+import pytest
+
+from pingone_reports.errors import LinkNotAllowed
+from pingone_reports.pingone.link_hosts import LinkHosts
+from tests.support.asking import told
+from tests.support.documents import polling_answer
+
+SECRET = "/devices.csv.zip?X-Amz-Signature=secret"
+PINGONE = "p1-reports-prod-eu-central-1.s3.eu-central-1.amazonaws.com"
+
+
+@pytest.fixture(autouse=True)
+def addresses(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """What each host's name stands for; an unknown name has no address."""
+    known = {PINGONE: ["52.219.170.1", "2a05:d070:e000::1"]}
+
+    def resolve(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        if host not in known:
+            raise socket.gaierror(f"{host} is not known")
+        return [(None, None, None, "", (address, port)) for address in known[host]]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    return known
+
+
+def test_the_links_of_the_documentation_are_followed() -> None:
+    LinkHosts().check(polling_answer()["csvPresignedUrl"])
+    LinkHosts().check(polling_answer()["jsonPresignedUrl"])
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        PINGONE,
+        PINGONE.upper(),
+        f"{PINGONE}:443",
+        "p1-reports-prod-us-east-1.s3.amazonaws.com",
+        "p1-reports-prod-ap-southeast-2.s3.dualstack.ap-southeast-2.amazonaws.com",
+        "p1-reports-prod-us-west-2.s3-us-west-2.amazonaws.com",
+    ],
+)
+def test_every_name_of_pingones_buckets_is_followed(host: str) -> None:
+    LinkHosts().check(f"https://{host}{SECRET}")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "p1-reports-evil.s3.eu-central-1.amazonaws.com",
+        "p1-reports-prod-eu-central-1-evil.s3.eu-central-1.amazonaws.com",
+        "p1-reports-prod-eu-central-1.s3.eu-west-1.amazonaws.com",
+        "p1-reports-prod-eu-central-1.s3.eu-central-1.amazonaws.com.example.com",
+        "evil.p1-reports-prod-eu-central-1.s3.eu-central-1.amazonaws.com",
+        "evil.s3.eu-central-1.amazonaws.com",
+        "s3.eu-central-1.amazonaws.com",
+        f"{PINGONE}:8443",
+        f"{PINGONE}.",
+        "169.254.169.254",
+        "127.0.0.1",
+        "[::1]",
+        "10.0.0.7",
+        "localhost",
+        "example.com",
+        f"example.com\\@{PINGONE}",
+        "2130706433",
+    ],
+)
+def test_every_other_host_is_refused_and_named(host: str) -> None:
+    with pytest.raises(LinkNotAllowed, match="LinkHosts") as fault:
+        LinkHosts(["files.example.com"]).check(f"https://{host}{SECRET}")
+    named = host.partition(":")[0] if not host.startswith("[") else host
+    assert named.partition("\\")[0] in str(fault.value)
+    assert "secret" not in told(fault.value)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        f"http://{PINGONE}{SECRET}",
+        f"https://user:word@{PINGONE}{SECRET}",
+        f"ftp://{PINGONE}{SECRET}",
+        f"//{PINGONE}{SECRET}",
+        SECRET,
+        f"https://[secret{SECRET}",
+        f"https://{PINGONE}:secret{SECRET}",
+    ],
+)
+def test_only_plain_https_is_followed(link: str) -> None:
+    with pytest.raises(LinkNotAllowed) as fault:
+        LinkHosts().check(link)
+    assert "secret" not in told(fault.value)
+    assert "word" not in told(fault.value)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:4566", "Files.example.com", "files.example.com:443"])
+def test_a_host_that_the_deployment_names_is_followed_wherever_it_is(host: str) -> None:
+    hosts = LinkHosts(["127.0.0.1:4566", "files.example.com"])
+    hosts.check(f"https://{host}{SECRET}")
+    with pytest.raises(LinkNotAllowed):
+        hosts.check(f"https://{host.partition(':')[0]}:8443{SECRET}")
+
+
+@pytest.mark.parametrize(
+    "address", ["10.0.0.7", "127.0.0.1", "169.254.169.254", "192.168.1.1", "::1", "fe80::1%eth0"]
+)
+def test_pingones_host_with_a_private_address_is_refused(
+    address: str, addresses: dict[str, list[str]]
+) -> None:
+    addresses[PINGONE].append(address)
+    with pytest.raises(LinkNotAllowed, match="private address"):
+        LinkHosts().check(f"https://{PINGONE}{SECRET}")
+    LinkHosts([PINGONE]).check(f"https://{PINGONE}{SECRET}")
+
+
+def test_a_name_that_is_too_long_is_left_to_the_download() -> None:
+    region = f"eu-{'a' * 80}-1"
+    LinkHosts().check(f"https://p1-reports-prod-{region}.s3.{region}.amazonaws.com{SECRET}")
+
+
+def test_a_name_that_nobody_knows_is_left_to_the_download(
+    addresses: dict[str, list[str]],
+) -> None:
+    del addresses[PINGONE]
+    LinkHosts().check(f"https://{PINGONE}{SECRET}")

@@ -1,0 +1,151 @@
+"""Links are renewed once for all who share them, in PingOne's rhythm, while there is time."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from local.pingone_simulator import Answer, ChangeBody, Fault, PingOneSimulator
+from pingone_reports.errors import (
+    DownloadInterrupted,
+    InvalidResponse,
+    LinkRefused,
+    PingOneUnavailable,
+    ReportExpired,
+    ReportFailed,
+)
+from pingone_reports.pingone.api import PingOne
+from pingone_reports.pingone.link_hosts import LinkHosts
+from pingone_reports.pingone.links import FreshLinks
+from tests.support.asking import REQUEST, export_of, play, secrets_in, told
+from tests.unit.local.test_pingone_simulator import ManualClock
+
+
+class Situation:
+    """A finished report, and time that passes only in pauses."""
+
+    def __init__(self, pingone: PingOne, simulator: PingOneSimulator, clock: ManualClock) -> None:
+        self.simulator = simulator
+        self.clock = clock
+        self.pauses: list[float] = []
+        self.seconds_left = 900.0
+        self._pingone = pingone
+        self.export = export_of(pingone.create_exploration(REQUEST)["id"])
+        self.clock.now += 6
+
+    def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.clock.now += seconds
+
+    def play(self, *faults: Fault, **scenario: Any) -> None:
+        play(self.simulator, *faults, **scenario)
+
+    def links(self) -> FreshLinks:
+        hosts = LinkHosts([self.simulator.link_host])
+        return FreshLinks(self._pingone, self.export, hosts, lambda: self.seconds_left, self.pause)
+
+    @property
+    def reads(self) -> int:
+        """How often the report was asked for, and given."""
+        return sum(r.method == "GET" and r.status == 200 for r in self.simulator.requests)
+
+
+@pytest.fixture
+def situation(pingone: PingOne, simulator: PingOneSimulator, clock: ManualClock) -> Situation:
+    return Situation(pingone, simulator, clock)
+
+
+class TestAsking:
+    def test_they_come_with_the_password_and_the_times(self, situation: Situation) -> None:
+        links = situation.links()
+        assert links.current("csv") != links.current("json")
+        assert links.zip_password
+        assert links.exploration.id == situation.export.exploration_id
+        assert situation.pauses == [0]
+
+    def test_only_the_wanted_formats_are_there(self, situation: Situation) -> None:
+        situation.play(Fault("read", ChangeBody(omit=("csvPresignedUrl",))))
+        situation.export = replace(situation.export, request=replace(REQUEST, formats=("json",)))
+        assert situation.links().current("json")
+
+    def test_they_do_not_show_themselves(self, situation: Situation) -> None:
+        links = situation.links()
+        assert secrets_in(f"{links!r} {links} {links.exploration!r}", situation.simulator) == []
+
+
+class TestRenewing:
+    def test_a_dead_link_is_renewed_after_five_seconds(self, situation: Situation) -> None:
+        links = situation.links()
+        dead = links.current("csv")
+        fresh = links.renew("csv", dead)
+        assert fresh == links.current("csv") != dead
+        assert situation.pauses == [0, 5]
+        assert situation.reads == 2
+
+    def test_what_one_user_renewed_the_other_only_takes(self, situation: Situation) -> None:
+        links = situation.links()
+        dead = {name: links.current(name) for name in ("csv", "json")}
+        links.renew("csv", dead["csv"])
+        assert links.renew("json", dead["json"]) != dead["json"]
+        assert situation.reads == 2
+
+    def test_two_at_once_renew_once(self, situation: Situation) -> None:
+        links = situation.links()
+        dead = {name: links.current(name) for name in ("csv", "json")}
+        with ThreadPoolExecutor(2) as pool:
+            fresh = dict(zip(dead, pool.map(links.renew, dead, dead.values()), strict=True))
+        assert situation.reads == 2
+        assert all(fresh[name] == links.current(name) != dead[name] for name in dead)
+
+    def test_the_pause_that_pingone_asks_for_is_made(self, situation: Situation) -> None:
+        links = situation.links()
+        situation.play(Fault("read", Answer(429, retry_after=17)))
+        links.renew("csv", links.current("csv"))
+        assert situation.pauses == [0, 5, 17]
+
+    def test_no_pause_is_shorter_than_five_seconds(self, situation: Situation) -> None:
+        links = situation.links()
+        situation.play(Fault("read", Answer(429, retry_after=0), times=3))
+        links.renew("csv", links.current("csv"))
+        assert all(pause >= 5 for pause in situation.pauses[1:])
+
+
+class TestGivingUp:
+    def test_without_time_to_pause_nothing_is_asked(self, situation: Situation) -> None:
+        links = situation.links()
+        situation.seconds_left = 5
+        with pytest.raises(DownloadInterrupted, match="No time is left"):
+            links.renew("csv", links.current("csv"))
+        assert situation.reads == 1
+
+    def test_nor_is_a_pause_made_that_is_too_long(self, situation: Situation) -> None:
+        situation.play(Fault("read", Answer(429, retry_after=1000)))
+        with pytest.raises(DownloadInterrupted, match="No time is left"):
+            situation.links()
+        assert situation.pauses == [0]
+
+    def test_a_report_that_is_gone_has_expired(self, situation: Situation) -> None:
+        links = situation.links()
+        situation.clock.now += 1800
+        with pytest.raises(ReportExpired):
+            links.renew("csv", links.current("csv"))
+
+    @pytest.mark.parametrize(
+        ("effect", "kind"),
+        [
+            (ChangeBody(override={"status": "IN_PROGRESS"}), LinkRefused),
+            (ChangeBody(override={"status": "FAILED"}), ReportFailed),
+            (ChangeBody(omit=("zipPassword",)), InvalidResponse),
+            (ChangeBody(omit=("jsonPresignedUrl",)), InvalidResponse),
+            (Answer(503), PingOneUnavailable),
+        ],
+    )
+    def test_every_other_answer_has_its_type_and_tells_no_secret(
+        self, situation: Situation, effect: Any, kind: type[Exception]
+    ) -> None:
+        links = situation.links()
+        situation.play(Fault("read", effect))
+        with pytest.raises(kind) as failure:
+            links.renew("csv", links.current("csv"))
+        assert secrets_in(told(failure.value), situation.simulator) == []

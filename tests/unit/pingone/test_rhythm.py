@@ -1,0 +1,93 @@
+"""PingOne is asked in its own rhythm, then ever less often, and never after the deadline."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pingone_reports.errors import DeadlineExceeded
+from pingone_reports.pingone.rhythm import seconds_until_next_call
+
+REQUESTED_AT = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
+HALF_AN_HOUR = 1800.0
+
+
+def wait_at(age: float, retry_after: float = 0, deadline: float = HALF_AN_HOUR) -> int:
+    """The wait of a report that was requested `age` seconds ago."""
+
+    def after(seconds: float) -> datetime:
+        return REQUESTED_AT + timedelta(seconds=seconds)
+
+    return seconds_until_next_call(after(age), REQUESTED_AT, after(deadline), retry_after)
+
+
+@pytest.mark.parametrize(
+    ("age", "wait"), [(0, 5), (5, 5), (29, 5), (30, 6), (100, 20), (1000, 200)]
+)
+def test_the_wait_is_five_seconds_and_then_a_fifth_of_the_age(age: float, wait: int) -> None:
+    assert wait_at(age) == wait
+
+
+def test_the_last_wait_ends_at_the_deadline() -> None:
+    assert wait_at(1700) == 100
+    assert wait_at(1700.5) == 99
+
+
+@pytest.mark.parametrize(("age", "retry_after", "wait"), [(0, 30, 30), (100, 60, 60), (0, 7.2, 8)])
+def test_what_pingone_asks_for_wins(age: float, retry_after: float, wait: int) -> None:
+    assert wait_at(age, retry_after) == wait
+
+
+def test_what_pingone_asks_for_does_not_quicken_the_rhythm() -> None:
+    assert wait_at(0, retry_after=1) == 5
+    assert wait_at(100, retry_after=1) == 20
+
+
+@pytest.mark.parametrize("age", [1800, 1801, 4000])
+def test_after_the_deadline_there_is_no_wait(age: float) -> None:
+    with pytest.raises(DeadlineExceeded, match="2026-03-01T02:30:00"):
+        wait_at(age)
+
+
+@pytest.mark.parametrize("retry_after", [301, 3600, 10.0**9])
+def test_a_pause_beyond_the_deadline_is_not_waited_for(retry_after: float) -> None:
+    with pytest.raises(DeadlineExceeded):
+        wait_at(1500, retry_after)
+
+
+@given(st.floats(0, HALF_AN_HOUR), st.floats(0, 100), st.floats(60, HALF_AN_HOUR))
+def test_no_wait_is_shorter_than_pingone_allows_or_longer_than_there_is_time(
+    age: float, retry_after: float, deadline: float
+) -> None:
+    try:
+        wait = wait_at(age, retry_after, deadline)
+    except DeadlineExceeded:
+        assert deadline - age < max(retry_after, 5) + 1
+    else:
+        assert wait >= max(retry_after, 5)
+        assert age + wait <= deadline + 1
+
+
+@given(st.floats(2, 1500), st.floats(0, 2))
+@example(5.0, 0.0)
+@example(30.001, 0.0)
+def test_a_report_is_seen_a_fifth_of_its_own_time_late_at_most(
+    duration: float, answer_seconds: float
+) -> None:
+    """And PingOne is asked so few times that it is cheap: each call takes `answer_seconds`."""
+    now, calls = 0.0, 0
+    while now < duration:
+        now += wait_at(now) + answer_seconds
+        calls += 1
+    assert now - duration <= max(5, duration * 0.2 + 1) + answer_seconds
+    assert calls <= 30
+
+
+def test_half_an_hour_of_polling_is_few_calls_and_ends_at_the_deadline() -> None:
+    now, calls = 0.0, 0
+    while now < HALF_AN_HOUR:
+        now += wait_at(now)
+        calls += 1
+    assert now == HALF_AN_HOUR
+    assert calls < 35

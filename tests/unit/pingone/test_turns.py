@@ -1,0 +1,181 @@
+"""Exports of one environment call PingOne in turns; one that is alone never waits for one."""
+
+import heapq
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pingone_reports.errors import RateLimited
+from pingone_reports.pingone.turns import (
+    CALLS_FROM_CHECK,
+    CALLS_FROM_CREATE,
+    CALLS_FROM_FETCH,
+    Pacer,
+    Turn,
+)
+from tests.support.asking import ENVIRONMENT_ID
+from tests.support.turns import FakeCalendar
+
+
+class Line:
+    """One environment's pacer, on a clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1_772_330_400.0
+        self.calendar = FakeCalendar()
+        self.pacer = Pacer(self.calendar, lambda: self.now)
+
+    def create(self, held: Turn | None = None) -> tuple[Turn | None, int]:
+        return self.pacer.turn_to_create(ENVIRONMENT_ID, held)
+
+    def turn(self, held: Turn | None, calls: int, after: int = 0) -> tuple[Turn, int]:
+        return self.pacer.turn(ENVIRONMENT_ID, held, calls, after)
+
+
+@pytest.fixture
+def line() -> Line:
+    return Line()
+
+
+class TestAlone:
+    def test_an_export_books_once_for_all_its_calls(self, line: Line) -> None:
+        turn, wait = line.create()
+        assert (wait, line.calendar.bookings) == (0, 1)
+        for calls in (CALLS_FROM_CHECK, CALLS_FROM_FETCH):
+            line.now += 6.5
+            assert line.turn(turn, calls) == (turn, 0)
+        assert line.calendar.bookings == 1
+
+    @given(st.lists(st.floats(5, 400), max_size=20))
+    def test_it_never_waits_for_a_turn(self, pauses: list[float]) -> None:
+        line = Line()
+        turn, wait = line.create()
+        assert wait == 0
+        for pause in pauses:
+            line.now += pause
+            turn, wait = line.turn(turn, CALLS_FROM_CHECK)
+            assert wait == 0
+
+    def test_the_fetch_comes_five_seconds_after_the_check(self, line: Line) -> None:
+        turn, _ = line.create()
+        line.now += 100
+        turn, wait = line.turn(turn, CALLS_FROM_CHECK)
+        assert wait == 0
+        turn, wait = line.turn(turn, CALLS_FROM_FETCH, after=5)
+        assert wait == 5
+        line.now += 5
+        line.pacer.require_turn_to_fetch(ENVIRONMENT_ID, turn)
+
+
+class TestAmongOthers:
+    def test_the_second_waits_for_the_first_ones_turn_to_end(self, line: Line) -> None:
+        first, _ = line.create()
+        second, wait = line.create()
+        assert first
+        assert second
+        assert second.begins == first.ends
+        assert wait == (first.ends - first.begins) / 1000
+        line.now += wait
+        assert line.create(second) == (second, 0)
+        assert line.calendar.bookings == 2
+
+    def test_who_comes_back_too_early_keeps_the_turn(self, line: Line) -> None:
+        line.create()
+        turn, wait = line.create()
+        line.now += wait - 2.5
+        assert line.create(turn) == (turn, 3)
+
+    def test_who_comes_too_late_gets_another_turn(self, line: Line) -> None:
+        line.create()
+        missed, wait = line.create()
+        line.create()
+        assert missed
+        line.now += wait + (missed.ends - missed.begins) / 1000 - 5
+        turn, wait = line.create(missed)
+        assert turn
+        assert turn.begins > missed.ends
+        assert wait > 0
+
+    def test_a_fetch_without_a_turn_is_not_to_call(self, line: Line) -> None:
+        turn, _ = line.create()
+        line.create()
+        line.now += 30
+        with pytest.raises(RateLimited) as raised:
+            line.pacer.require_turn_to_fetch(ENVIRONMENT_ID, turn)
+        assert raised.value.retry_after > 0
+        assert line.calendar.bookings == 2
+
+    def test_other_environments_do_not_matter(self, line: Line) -> None:
+        line.create()
+        _, wait = line.pacer.turn_to_create("11111111-2222-3333-4444-555555555555", None)
+        assert wait == 0
+
+
+class TestLongQueue:
+    def test_what_runs_does_not_wait_for_all_that_is_asked_for(self, line: Line) -> None:
+        """However many creates there are, a running report's turn comes soon."""
+        running, _ = line.create()
+        refused = [line.create() for _ in range(200)][-1]
+        assert refused[0] is None
+        line.now += 60
+        _, wait = line.turn(running, CALLS_FROM_CHECK)
+        assert wait < 330
+
+    def test_a_refused_create_comes_back_before_the_queue_is_empty(self, line: Line) -> None:
+        while (asked := line.create())[0]:
+            last = asked[0]
+        _, wait = asked
+        assert wait > 0
+        line.now += wait
+        turn, wait = line.create()
+        assert turn
+        assert turn.begins == last.ends
+        assert wait > 0
+
+
+@given(
+    exports=st.lists(
+        st.tuples(
+            st.floats(0, 60),  # when it is requested
+            st.integers(0, 6),  # checks that find it unfinished
+            st.lists(st.floats(0, 8), min_size=1, max_size=8),  # how late its functions are
+            st.floats(0, 0.99),  # from the look at the clock to PingOne
+        ),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_no_two_calls_of_one_environment_come_within_five_seconds(
+    exports: list[tuple[float, int, list[float], float]],
+) -> None:
+    line = Line()
+    zero, made = line.now, list[float]()
+    held: list[Turn | None] = [None] * len(exports)
+    left = [[CALLS_FROM_CREATE, *[CALLS_FROM_CHECK] * (n + 1)] for _, n, _, _ in exports]
+    events = [(zero + export[0], 0, number) for number, export in enumerate(exports)]
+    heapq.heapify(events)
+    while events:
+        line.now, step, number = heapq.heappop(events)
+        _, _, lateness, delay = exports[number]
+        late = lateness[step % len(lateness)]
+        calls = left[number]
+        if calls[0] == CALLS_FROM_CREATE:
+            held[number], wait = line.create(held[number])
+        else:
+            held[number], wait = line.turn(held[number], calls[0])
+        if not wait:
+            made.append(line.now + delay)
+            calls.pop(0)
+            wait = 5
+            line.now += delay
+        if calls and step < 200:
+            heapq.heappush(events, (line.now + wait + late, step + 1, number))
+    assert all(later - earlier >= 5 for earlier, later in pairwise(sorted(made)))
+
+
+def test_a_turn_comes_back_from_its_state() -> None:
+    turn = Turn(1_772_330_400_000, 1_772_330_419_000)
+    assert Turn.from_state(turn.to_state()) == turn
+    assert Turn.from_state(None) is None

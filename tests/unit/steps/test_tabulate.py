@@ -1,0 +1,138 @@
+"""An export's two Parquet files have the tables' types, and every row of the report or none."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import duckdb
+import pytest
+
+from local.deployment import read_template
+from local.paths import ROOT
+from pingone_reports.errors import InvalidReport, InvalidRequest
+from pingone_reports.steps.tabulate import tabulate_report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pingone_reports.aws.bucket import Bucket
+
+_MANIFEST: dict[str, Any] = json.loads((ROOT / "events" / "manifest.json").read_text())
+_FOLDER = _MANIFEST["files"][0]["key"].rpartition("/")[0]
+_MANIFEST_KEY = f"{_FOLDER}/manifest.json"
+_DEVICES = "pingone/tables/devices/date=2026-03-01/5f2c1c1e-3a6f-4a57-9c39-0c1d6c8b7e21.parquet"
+_EXPORTS = "pingone/tables/exports/2026-03-01-5f2c1c1e-3a6f-4a57-9c39-0c1d6c8b7e21.parquet"
+_TYPES = {"VARCHAR": "string", "BIGINT": "bigint", "DATE": "date"}
+
+
+class _Files:
+    """The objects of a bucket, in memory; in the order in which they were written."""
+
+    def __init__(self, folder: Path, report: bytes, records: int, format_name: str = "csv") -> None:
+        self.folder = folder / "tabulate"
+        [file] = [file for file in _MANIFEST["files"] if file["format"] == format_name]
+        about = {"records": records, "sha256": hashlib.sha256(report).hexdigest()}
+        manifest = _MANIFEST | {"files": [file | about]}
+        self.before_download: Callable[[], None] = lambda: None
+        self.objects = {file["key"]: report, _MANIFEST_KEY: json.dumps(manifest).encode()}
+
+    def read_json(self, key: str) -> dict[str, Any] | None:
+        return dict(json.loads(self.objects[key])) if key in self.objects else None
+
+    def download(self, key: str, path: Path) -> None:
+        self.before_download()
+        path.write_bytes(self.objects[key])
+
+    def upload_file(self, path: Path, key: str) -> None:
+        self.objects[key] = path.read_bytes()
+
+    def tabulate(self, manifest_key: str = _MANIFEST_KEY) -> dict[str, Any]:
+        return tabulate_report(manifest_key, cast("Bucket", self), self.folder)
+
+    def types_of(self, key: str, folder: Path) -> dict[str, str]:
+        """Glue's names of the types of a Parquet file's columns."""
+        path = folder / "file.parquet"
+        self.download(key, path)
+        with duckdb.connect() as database:
+            described = database.execute(f"DESCRIBE FROM '{path}'").fetchall()
+        return {name.lower(): _TYPES[type_] for name, type_, *_ in described}
+
+
+def _glue_columns(table: str) -> dict[str, str]:
+    resources = read_template(ROOT / "template.yaml")["Resources"]
+    columns = resources[table]["Properties"]["TableInput"]["StorageDescriptor"]["Columns"]
+    return {column["Name"]: column["Type"] for column in columns}
+
+
+def test_devices_first_and_the_export_when_they_are_there(tmp_path: Path) -> None:
+    files = _Files(tmp_path, b"userId,deviceId\r\nu,d\r\n", records=1)
+
+    assert files.tabulate() == {"rows": 1, "keys": [_DEVICES, _EXPORTS]}
+    assert list(files.objects)[-2:] == [_DEVICES, _EXPORTS]
+    assert files.types_of(_EXPORTS, tmp_path) == _glue_columns("ExportsTable")
+    devices = files.types_of(_DEVICES, tmp_path)
+    assert devices.items() <= _glue_columns("DevicesTable").items()
+    assert {"userid", "deviceid", "export_id"} <= set(devices)
+
+
+def test_json_is_read_when_there_is_no_csv(tmp_path: Path) -> None:
+    assert _Files(tmp_path, b'[{"userId": "u"}]', 1, "json").tabulate()["rows"] == 1
+
+
+@pytest.mark.parametrize("report", [b"a,b\r\n1,2\r\n", b'a,b\r\n1,2\r\n3,"4\r\n', b"a,b\r\n"])
+def test_not_one_row_more_or_less_than_the_manifest_says(tmp_path: Path, report: bytes) -> None:
+    files = _Files(tmp_path, report, records=2)
+
+    with pytest.raises(InvalidReport):
+        files.tabulate()
+
+    assert _DEVICES not in files.objects
+    assert _EXPORTS not in files.objects
+
+
+def test_a_file_that_is_not_the_one_of_the_manifest_is_not_tabulated(tmp_path: Path) -> None:
+    files = _Files(tmp_path, b"a\r\n1\r\n", records=1)
+    [file] = json.loads(files.objects[_MANIFEST_KEY])["files"]
+    files.objects[file["key"]] = b"a\r\n2\r\n"
+
+    with pytest.raises(InvalidReport, match="replaced"):
+        files.tabulate()
+
+    assert list(files.objects) == [file["key"], _MANIFEST_KEY]
+
+
+@pytest.mark.parametrize("name", ["_nightly", ".nightly"])
+def test_no_file_is_hidden_from_athena_by_the_name_of_an_execution(
+    tmp_path: Path, name: str
+) -> None:
+    files = _Files(tmp_path, b"a\r\n1\r\n", records=1)
+    manifest_key = _MANIFEST_KEY.replace(_FOLDER.rpartition("/")[2], name)
+    files.objects[manifest_key] = files.objects[_MANIFEST_KEY]
+
+    keys = files.tabulate(manifest_key)["keys"]
+
+    assert [key.rpartition("/")[2] for key in keys] == [
+        f"name,{name}.parquet",
+        f"2026-03-01-{name}.parquet",
+    ]
+
+
+def test_what_a_killed_call_left_on_the_disk_is_removed_first(tmp_path: Path) -> None:
+    files = _Files(tmp_path, b"a\r\n1\r\n", records=1)
+    left = files.folder / "devices.csv"
+    left.parent.mkdir()
+    left.write_bytes(b"left")
+    seen = []
+    files.before_download = lambda: seen.append(left.exists())
+
+    files.tabulate()
+
+    assert seen == [False]
+    assert list(files.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("key", ["", "manifest.json", f"{_FOLDER}/other/manifest.json"])
+def test_only_a_published_manifest(tmp_path: Path, key: str) -> None:
+    with pytest.raises(InvalidRequest):
+        _Files(tmp_path, b"a\r\n", 0).tabulate(key)

@@ -1,0 +1,402 @@
+"""A report's Parquet holds what Python's own readers read, cell by cell."""
+
+import csv
+import gzip
+import io
+import json
+import random
+import tracemalloc
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pingone_reports.errors import InvalidReport
+from pingone_reports.tables import json_rows
+from pingone_reports.tables.parquet import Cell, report_to_parquet, row_to_parquet
+from pingone_reports.transfer.records import JsonRecordCounter
+from tests.support.csv_dialects import DIALECTS
+
+_HOSTILE = ('"', ",", "\n", "\r\n", "\r", "\\", "'", "\t", ";", "#", " ", "NULL", "é山🦊", "\u2028")
+_FIELDS = ("userId", 'Überschrift, "quoted"', "deviceId", "order", "a'b")
+
+
+def _csv(rows: Sequence[Sequence[str]], line_end: str, quoting: int = csv.QUOTE_MINIMAL) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator=line_end, quoting=quoting).writerows(rows)  # type: ignore[arg-type]
+    return text.getvalue().encode()
+
+
+def _as_python_reads(data: bytes) -> list[list[str]]:
+    csv.field_size_limit(2**31 - 1)
+    return list(csv.reader(io.StringIO(data.decode(), newline="")))
+
+
+def _tabulated(
+    data: bytes, name: str, folder: Path, **constants: str | int
+) -> tuple[list[str], list[list[Any]]]:
+    """The columns and rows of the Parquet file that a report becomes."""
+    report, parquet = folder / name, folder / "parquet"
+    report.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    rows = report_to_parquet(report, "csv" if ".csv" in name else "json", constants, parquet)
+    columns, read = _read(parquet)
+    assert rows == len(read)
+    return columns, read
+
+
+def _read(parquet: Path) -> tuple[list[str], list[list[Any]]]:
+    with duckdb.connect() as database:
+        database.execute("SELECT * FROM read_parquet($path)", {"path": str(parquet)})
+        columns = [column[0] for column in database.description or []]
+        return columns, [list(row) for row in database.fetchall()]
+
+
+@pytest.mark.parametrize("name", ["devices.csv", "devices.csv.gz"])
+@pytest.mark.parametrize(("line_end", "quoting"), DIALECTS)
+def test_every_cell_of_a_hostile_csv(
+    tmp_path: Path, name: str, line_end: str, quoting: int
+) -> None:
+    random_ = random.Random(7)
+    rows = [
+        ["".join(random_.choices(_HOSTILE, k=random_.randrange(6))) for _ in _FIELDS]
+        for _ in range(5_000)
+    ]
+    rows[5][1], rows[6][2], rows[4_000][0] = "long" * 300_000, '"' * 200_000, "\n" * 300_000
+    data = _csv([_FIELDS, *rows], line_end, quoting)
+
+    columns, read = _tabulated(data, name, tmp_path)
+
+    assert [columns, *read] == _as_python_reads(data) == [list(_FIELDS), *rows]
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(
+        st.tuples(*[st.text(st.characters(codec="utf-8", exclude_characters="\0"))] * 2),
+        max_size=5,
+    )
+)
+def test_any_two_columns_of_text(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
+) -> None:
+    data = _csv([("a", "b"), *rows], "\r\n")
+
+    columns, read = _tabulated(data, "report.csv", tmp_path_factory.mktemp("parquet"))
+
+    assert [columns, *read] == _as_python_reads(data)
+
+
+def test_the_constants_come_first_and_stay_text(tmp_path: Path) -> None:
+    columns, read = _tabulated(b"a\r\n1\r\n", "x.csv", tmp_path, export_id="it's", records=3)
+
+    assert columns == ["export_id", "records", "a"]
+    assert read == [["it's", 3, "1"]]
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
+    assert _tabulated(b"\xef\xbb\xbfa,b\n1,2\n", "x.csv", tmp_path) == (["a", "b"], [["1", "2"]])
+
+
+def test_spaces_between_a_quote_and_a_comma_belong_to_no_value(tmp_path: Path) -> None:
+    data = b'a, "b, c" , d\n1, "2" , 3 \n "4","5" ,"6 "\n'
+
+    assert _tabulated(data, "x.csv", tmp_path) == (
+        ["a", "b, c", "d"],
+        [["1", "2", " 3 "], ["4", "5", "6 "]],
+    )
+
+
+def test_a_report_without_rows(tmp_path: Path) -> None:
+    assert _tabulated(b"a,b\r\n", "x.csv", tmp_path) == (["a", "b"], [])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"a,b\r\n1\r\n", id="a short row"),
+        pytest.param(b"a,b\r\n1,2,3\r\n", id="a long row"),
+        pytest.param(b"a,a\r\n1,2\r\n", id="a name twice"),
+        pytest.param(b"a,A\r\n1,2\r\n", id="a name in two cases"),
+        pytest.param(b'a,b\r\n1,"2"x\r\n', id="a text behind a quote"),
+        pytest.param(b"a,b\r\n1,\xff\r\n", id="no UTF-8"),
+    ],
+)
+def test_a_csv_that_is_no_table(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(InvalidReport) as raised:
+        _tabulated(data, "x.csv", tmp_path)
+
+    assert "1" not in str(raised.value)
+
+
+_RECORDS = [
+    {"userId": "u1", "name": 'Zoë\n"Z"', "order": 1, "blocked": False, "nothing": None},
+    {"userId": "u2", "name": "", "late": {"a": [1, "é"]}},
+]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(json.dumps(_RECORDS), id="a list"),
+        pytest.param(json.dumps(_RECORDS, indent=2), id="an indented list"),
+        pytest.param("\n".join(map(json.dumps, _RECORDS)) + "\n", id="lines"),
+        pytest.param(json.dumps({"size": 2, "entries": _RECORDS}), id="an object"),
+        pytest.param(
+            json.dumps({"_embedded": {"tags": [1], "entries": _RECORDS}}, indent=2), id="nested"
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", ["devices.json", "devices.json.gz"])
+def test_every_shape_of_json(tmp_path: Path, data: str, name: str) -> None:
+    columns, read = _tabulated(data.encode(), name, tmp_path)
+
+    first, second = (dict(zip(columns, row, strict=True)) for row in read)
+    assert first == {
+        **{"userId": "u1", "name": 'Zoë\n"Z"', "order": "1", "blocked": "false", "nothing": ""},
+        "late": "",
+    }
+    late = second.pop("late")
+    assert second == {"userId": "u2", "name": "", "order": "", "blocked": "", "nothing": ""}
+    assert late in data
+    assert json.loads(late) == {"a": [1, "é"]}
+
+
+def _document(records: Sequence[Mapping[str, str]], shape: str) -> str:
+    """Records, whose values are JSON already, in a file of this shape."""
+    texts = [
+        "{" + ", ".join(f"{json.dumps(name)}:{value}" for name, value in record.items()) + "}"
+        for record in records
+    ]
+    listed = f"[{' , '.join(texts)}]"
+    return {
+        "list": listed,
+        "lines": "".join(f"{text}\n" for text in texts),
+        "concatenated": " ".join(texts),
+        "object": f'{{"warnings": [], "size": 1e2, "entries" : {listed}, "next": null}}',
+        "nested": f'{{"a": {{"b": ["]}}"], "c": {{"records": {listed}}}}}, "d": [[1]]}}',
+    }[shape]
+
+
+_SHAPES = ("list", "lines", "concatenated", "object", "nested")
+_NUMBERS = ("1.10", "1e5", "-0", "1e999", "-12345678901234567890.0", "98765432109876543210", "NaN")
+
+
+@pytest.mark.parametrize("shape", _SHAPES)
+@pytest.mark.parametrize("value", [*_NUMBERS, "true", "false", '{"a": [1.10,\n"\\u00e9"]}', "[]"])
+def test_a_json_value_is_the_text_that_it_was(tmp_path: Path, value: str, shape: str) -> None:
+    record = {"id": '"1"', "value": value, "text": '"2.50"', "nothing": "null"}
+    data = _document([record, record], shape).encode()
+
+    columns, read = _tabulated(data, "x.json", tmp_path)
+
+    row = {"id": "1", "value": value, "text": "2.50", "nothing": ""}
+    assert [dict(zip(columns, found, strict=True)) for found in read] == [row, row]
+
+
+_TEXTS = st.text(st.characters(codec="utf-8"), max_size=6)
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner | _TEXTS, max_size=3) | st.dictionaries(_TEXTS, inner, max_size=3),
+    max_leaves=4,
+)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from("abcde"), _VALUES | _TEXTS, min_size=1),
+        min_size=2,
+        max_size=5,
+    ),
+    st.sampled_from(_SHAPES),
+    st.booleans(),
+    st.integers(1, 30),
+)
+def test_any_json_in_any_shape_wherever_it_is_cut(
+    tmp_path_factory: pytest.TempPathFactory,
+    records: list[dict[str, Any]],
+    shape: str,
+    bom: bool,
+    chunk: int,
+) -> None:
+    texts = [{name: json.dumps(value) for name, value in record.items()} for record in records]
+    data = (b"\xef\xbb\xbf" if bom else b"") + _document(texts, shape).encode()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_rows, "_CHUNK", chunk)
+        columns, read = _tabulated(data, "x.json", tmp_path_factory.mktemp("parquet"))
+
+    expected = [
+        {
+            name: value if isinstance(value, str) else "" if value is None else json.dumps(value)
+            for name, value in {**dict.fromkeys(columns), **record}.items()
+        }
+        for record in records
+    ]
+    assert [dict(zip(columns, row, strict=True)) for row in read] == expected
+
+
+@pytest.mark.parametrize("value", ['"1"', "1"])
+@pytest.mark.parametrize("shape", _SHAPES)
+def test_a_byte_order_mark_before_json(tmp_path: Path, shape: str, value: str) -> None:
+    data = b"\xef\xbb\xbf" + _document([{"a": value}] * 2, shape).encode()
+
+    assert _tabulated(data, "x.json", tmp_path) == (["a"], [["1"], ["1"]])
+
+
+@pytest.mark.parametrize("name", ["devices.json", "devices.json.gz"])
+def test_a_list_in_an_object_is_not_held_in_memory(tmp_path: Path, name: str) -> None:
+    records = ",".join(json.dumps({"userId": str(row) * 80}) for row in range(40_000))
+    data = f'{{"entries": [{records}]}}'.encode()
+    assert len(data) > 15_000_000
+    (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    del records, data
+
+    tracemalloc.start()
+    try:
+        rows = report_to_parquet(tmp_path / name, "json", {}, tmp_path / "parquet")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert rows == 40_000
+    assert most < 10_000_000
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["[]", '{"entries": []}', '{"warnings": ["none"], "entries": [ ]}', "", "\n", "\ufeff"],
+)
+def test_json_without_records(tmp_path: Path, data: str) -> None:
+    assert _tabulated(data.encode(), "x.json", tmp_path, a="b") == (["a"], [])
+
+
+@pytest.mark.parametrize(
+    ("data", "rows"),
+    [
+        pytest.param('{"a": {"b": [{"x": "0"}]}, "c": [{"x": "1"}]}', ["1"], id="one deeper"),
+        pytest.param('{"a": [{"x": "1"}], "b": [{"x": "2"}]}', ["1", "2"], id="both as deep"),
+        pytest.param('[[{"x": "1"}], [{"x": "2"}]]', ["1", "2"], id="a list of lists"),
+        pytest.param('[{"x": "1", "y": [{"x": "2"}]}]', ["1"], id="one within a record"),
+    ],
+)
+def test_of_several_lists_the_records_are_those_that_were_counted(
+    tmp_path: Path, data: str, rows: list[str]
+) -> None:
+    counter = JsonRecordCounter()
+    counter.update(data.encode())
+
+    columns, read = _tabulated(data.encode(), "x.json", tmp_path)
+
+    assert [row[columns.index("x")] for row in read] == rows
+    assert counter.finish() == len(rows)
+
+
+def test_one_record_of_several_lines(tmp_path: Path) -> None:
+    assert _tabulated(b'{\n  "a": "1"\n}\n', "x.json", tmp_path) == (["a"], [["1"]])
+
+
+@pytest.mark.parametrize("data", ["[{}, {}]", '{"entries": [{}, {}]}'])
+def test_records_without_values(tmp_path: Path, data: str) -> None:
+    assert _tabulated(data.encode(), "x.json", tmp_path, a="b") == (["a"], [["b"], ["b"]])
+
+
+_DEEP = "[" * 200_000 + "]" * 200_000
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param("[1, 2]", id="no objects"),
+        pytest.param('[{"a": 1}', id="cut off"),
+        pytest.param("<html>", id="no JSON"),
+        pytest.param('[{"a": 1}, 2]', id="another item behind"),
+        pytest.param('{"b": [2, {"a": 1}]}', id="another item before"),
+        pytest.param('{"b": [{"a": 1} {"a": 1}]}', id="no comma"),
+        pytest.param('{"b": [{"a": 1},]}', id="a comma too many"),
+        pytest.param('{"b": [{"a": 1}] "c": 1}', id="no comma around"),
+        pytest.param('{"b": [{"a": 1}]} 1', id="something behind"),
+        pytest.param('{"a": 1}, {"a": 1}', id="something between lines"),
+        pytest.param('{"a": 1}{"a": 1} x', id="something behind lines"),
+        pytest.param('[{"a": None}]', id="not a value"),
+        pytest.param('[{"a": 01}]', id="not quite a number"),
+        pytest.param('[{"a": 1, "a": 2}]', id="a number's name twice"),
+        pytest.param('[{"a": "1", "a": "2"}]', id="a text's name twice"),
+        pytest.param('[{"a": "1"}, {"A": "2"}]', id="a text's name in two cases"),
+        pytest.param('[{"a": 1}, {"A": 2}]', id="a number's name in two cases"),
+        pytest.param('[{"": "1"}]', id="a text without a name"),
+        pytest.param('[{"": 1}]', id="a number without a name"),
+        pytest.param('[{"a": "\\ud800"}]', id="half a character"),
+        pytest.param('[{"a": "\\ud800", "b": 1}]', id="half a character beside a number"),
+        pytest.param('[{"\\ud800": 1}]', id="half a character in a name"),
+        pytest.param(f'[{{"a": {_DEEP}}}]', id="very deep in a record"),
+        pytest.param(f'{{"a": {_DEEP}, "b": [{{"c": 1}}]}}', id="very deep beside records"),
+        pytest.param(
+            json.dumps([{f"name {row}": 1} for row in range(1_001)]), id="names without end"
+        ),
+        pytest.param(f'[{{"a": 1, "b": "{"x" * 17_000_000}"}}]', id="a record without end"),
+        pytest.param(
+            f'{{"a": "{"x" * 17_000_000}", "b": [{{"c": 1}}]}}', id="too much around records"
+        ),
+    ],
+)
+def test_json_that_is_no_table(tmp_path: Path, data: str) -> None:
+    with pytest.raises(InvalidReport):
+        _tabulated(data.encode(), "x.json", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("x.csv", 'report,"x, y",Environment\r\n1,2,3\r\n'),
+        ("x.json", '[{"report": "1", "x, y": "2", "Environment": "3"}]'),
+        ("x.json", '[{"report": 1, "x, y": 2, "Environment": 3}]'),
+    ],
+)
+def test_a_column_named_as_a_constant_is_kept_beside_it(
+    tmp_path: Path, name: str, data: str
+) -> None:
+    columns, read = _tabulated(data.encode(), name, tmp_path, report="r", environment="e")
+
+    assert dict(zip(columns, read[0], strict=True)) == {
+        **{"report": "r", "environment": "e"},
+        **{"report_1": "1", "x, y": "2", "Environment_1": "3"},
+    }
+
+
+@pytest.mark.parametrize("value", ['"1"', "1"])
+def test_a_json_name_may_be_long_and_odd(tmp_path: Path, value: str) -> None:
+    name = '\'; "DROP" {é}\n' + "x" * 10_000
+    data = json.dumps([{name: json.loads(value)}]).encode()
+
+    assert _tabulated(data, "x.json", tmp_path) == ([name], [["1"]])
+
+
+def test_the_same_report_makes_the_same_file(tmp_path: Path) -> None:
+    data = _csv([("a", "b"), *((str(row), "x" * (row % 50)) for row in range(50_000))], "\n")
+    files = []
+    for _ in range(2):
+        _tabulated(data, "x.csv", tmp_path)
+        files.append((tmp_path / "parquet").read_bytes())
+
+    assert files[0] == files[1]
+
+
+def test_a_row(tmp_path: Path) -> None:
+    row: dict[str, Cell] = {"export_id": "e'1", "records": 2**40, "date": date(2026, 3, 1)}
+
+    row_to_parquet(row, tmp_path / "parquet")
+
+    assert _read(tmp_path / "parquet") == (list(row), [list(row.values())])
+
+
+def test_a_row_of_half_a_character(tmp_path: Path) -> None:
+    row_to_parquet({"filter": "\ud800 it"}, tmp_path / "parquet")
+
+    assert _read(tmp_path / "parquet") == (["filter"], [["? it"]])

@@ -1,0 +1,42 @@
+"""A zip member in a gzip frame is a gzip file of the same content."""
+
+import gzip
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from local.zip_maker import make_zip
+from pingone_reports.errors import CorruptZip
+from pingone_reports.zips.encrypted_zip import EncryptedZip
+from pingone_reports.zips.gzip_framing import gzipped
+from tests.support.zips import VARIANTS, kept, variant_name
+
+_REPORTS = {"empty": b"", "long": b"userId,username\r\n" + b"1,Zo\xc3\xab\r\n" * 20_000}
+
+
+@pytest.mark.parametrize("content", _REPORTS.values(), ids=_REPORTS)
+@pytest.mark.parametrize("variant", VARIANTS, ids=variant_name)
+def test_every_kind_of_zip_becomes_a_gzip_file(variant: Mapping[str, Any], content: bytes) -> None:
+    archive = make_zip("devices.csv", content, "secret", **variant)
+    zipped = EncryptedZip(io.BytesIO(archive), "secret", ".csv", 10**6)
+
+    pieces = kept(gzipped(zipped.pieces()))
+
+    assert gzip.decompress(b"".join(piece.deflated for piece in pieces)) == content
+    assert b"".join(piece.plain for piece in pieces) == content
+
+
+def test_what_does_not_verify_gets_no_end() -> None:
+    archive = bytearray(make_zip("devices.csv", _REPORTS["long"], "secret"))
+    archive[len(archive) // 2] ^= 1
+    zipped = EncryptedZip(io.BytesIO(bytes(archive)), "secret", ".csv", 10**6)
+    written: list[bytes] = []
+
+    with pytest.raises(CorruptZip):
+        written.extend(bytes(piece.deflated) for piece in gzipped(zipped.pieces()))
+
+    assert written
+    with pytest.raises((EOFError, gzip.BadGzipFile)):
+        gzip.decompress(b"".join(written))
