@@ -2,15 +2,15 @@
 
 from typing import Any
 
+import pingone_reports.steps.check  # noqa: F401 -- while Lambda initialises, at full speed
 from pingone_reports import wiring
 from pingone_reports.model.export import Export
 from pingone_reports.observability import log_as_export, only_typed_errors
 from pingone_reports.pingone.turns import Turn
-from pingone_reports.steps.check import check_report
 
 
 @only_typed_errors
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     export = Export.from_state(event["export"])
     log_as_export(export)
-    return check_report(export, Turn.from_state(event["turn"]), wiring.pingone(), wiring.pacer())
+    return wiring.check_report().run(export, Turn.from_state(event["turn"]))

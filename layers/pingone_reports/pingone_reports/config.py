@@ -1,71 +1,173 @@
-"""The functions' configuration: every environment variable, read here and nowhere else."""
+"""The functions' configuration: every environment variable, read here and nowhere else.
+
+Each function has what it reads, and no more: template.yaml gives it just that.
+"""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from enum import StrEnum
+from typing import Any, Self, TypeVar
 
 from pingone_reports.errors import InvalidConfiguration
+from pingone_reports.model.report_file import Compression
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
+
+
+class QualityGate(StrEnum):
+    """Whether doubtful reports are kept back."""
+
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+
+
+class _Variables:
+    """Environment variables. Raises InvalidConfiguration, naming the one that is no good."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+
+    def text(self, name: str) -> str:
+        if name not in self._variables:
+            raise InvalidConfiguration(f"The environment variable {name} is not set.")
+        return self._variables[name].strip()
+
+    def number(self, name: str) -> int:
+        value = self.text(name)
+        if not value.isdecimal():
+            raise InvalidConfiguration(f"The environment variable {name} is no whole number.")
+        return int(value)
+
+    def words(self, name: str) -> list[str]:
+        return [word.strip() for word in self.text(name).split(",") if word.strip()]
+
+    def choice(self, name: str, choices: type[_Choice]) -> _Choice:
+        try:
+            return choices(self.text(name))
+        except ValueError:
+            raise InvalidConfiguration(
+                f"The environment variable {name} is none of {', '.join(choices)}."
+            ) from None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    """What template.yaml gives every function.
+class PingOneConfig:
+    """PingOne's API, for the worker application of a secret.
 
-    `api_url` ends in `/v1`; `token_url` is the whole token endpoint; `request_defaults` stand in
-    for what a request leaves out.
+    `api_url` ends in `/v1`; `token_url` is the whole token endpoint.
     """
 
     api_url: str
     token_url: str
     secret_arn: str
-    link_hosts: Sequence[str]
+
+    @classmethod
+    def of(cls, variables: _Variables) -> Self:
+        return cls(
+            api_url=variables.text("PINGONE_API_URL").rstrip("/"),
+            token_url=variables.text("PINGONE_TOKEN_URL"),
+            secret_arn=variables.text("PINGONE_SECRET_ARN"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartConfig:
+    """StartReport's. `request_defaults` stand in for what a request leaves out."""
+
+    pingone: PingOneConfig
     table: str
-    bucket: str
-    key_prefix: str
-    compression: str
     polling_limit_seconds: int
-    max_report_bytes: int
-    max_record_drop_percent: int
-    count_repeated_ids: bool
     request_defaults: Mapping[str, Any]
 
     @classmethod
-    def from_environment(cls, variables: Mapping[str, str] = os.environ) -> Self:
-        """Raises InvalidConfiguration, naming the variable, when one is missing or no number."""
-
-        def text(name: str) -> str:
-            if name not in variables:
-                raise InvalidConfiguration(f"The environment variable {name} is not set.")
-            return variables[name].strip()
-
-        def number(name: str) -> int:
-            if not text(name).isdecimal():
-                raise InvalidConfiguration(f"The environment variable {name} is no whole number.")
-            return int(text(name))
-
-        def words(name: str) -> list[str]:
-            return [word.strip() for word in text(name).split(",") if word.strip()]
-
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Raises InvalidConfiguration."""
+        read = _Variables(environment)
         return cls(
-            api_url=text("PINGONE_API_URL").rstrip("/"),
-            token_url=text("PINGONE_TOKEN_URL"),
-            secret_arn=text("PINGONE_SECRET_ARN"),
-            link_hosts=words("LINK_HOSTS"),
-            table=text("TABLE"),
-            bucket=text("BUCKET"),
-            key_prefix=text("KEY_PREFIX").strip("/"),
-            compression=text("COMPRESSION"),
-            polling_limit_seconds=number("POLLING_LIMIT_SECONDS"),
-            max_report_bytes=number("MAX_REPORT_MEGABYTES") * 1_000_000,
-            max_record_drop_percent=number("MAX_RECORD_DROP_PERCENT"),
-            count_repeated_ids=text("QUALITY_GATE") == "thorough",
+            pingone=PingOneConfig.of(read),
+            table=read.text("TABLE"),
+            polling_limit_seconds=read.number("POLLING_LIMIT_SECONDS"),
             request_defaults={
-                "environmentId": text("PINGONE_ENVIRONMENT_ID"),
-                "reportName": text("REPORT_NAME"),
-                "fields": words("REPORT_FIELDS"),
-                "filter": text("REPORT_FILTER"),
-                "formats": words("REPORT_FORMATS"),
-                "skipQualityGate": text("QUALITY_GATE") == "disabled",
+                "environmentId": read.text("PINGONE_ENVIRONMENT_ID"),
+                "reportName": read.text("REPORT_NAME"),
+                "fields": read.words("REPORT_FIELDS"),
+                "filter": read.text("REPORT_FILTER"),
+                "formats": read.words("REPORT_FORMATS"),
+                "skipQualityGate": read.choice("QUALITY_GATE", QualityGate) is QualityGate.DISABLED,
             },
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckConfig:
+    """CheckReport's."""
+
+    pingone: PingOneConfig
+    table: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Raises InvalidConfiguration."""
+        read = _Variables(environment)
+        return cls(pingone=PingOneConfig.of(read), table=read.text("TABLE"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchConfig:
+    """FetchReport's. `key_prefix` has no `/` at its ends; `max_report_bytes` is of one file."""
+
+    pingone: PingOneConfig
+    table: str
+    bucket: str
+    key_prefix: str
+    compression: Compression
+    link_hosts: list[str]
+    max_report_bytes: int
+    max_record_drop_percent: int
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Raises InvalidConfiguration."""
+        read = _Variables(environment)
+        return cls(
+            pingone=PingOneConfig.of(read),
+            table=read.text("TABLE"),
+            bucket=read.text("BUCKET"),
+            key_prefix=read.text("KEY_PREFIX").strip("/"),
+            compression=read.choice("COMPRESSION", Compression),
+            link_hosts=read.words("LINK_HOSTS"),
+            max_report_bytes=read.number("MAX_REPORT_MEGABYTES") * 1_000_000,
+            max_record_drop_percent=read.number("MAX_RECORD_DROP_PERCENT"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscardConfig:
+    """DiscardReport's. `key_prefix` has no `/` at its ends."""
+
+    table: str
+    bucket: str
+    key_prefix: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Raises InvalidConfiguration."""
+        read = _Variables(environment)
+        return cls(
+            table=read.text("TABLE"),
+            bucket=read.text("BUCKET"),
+            key_prefix=read.text("KEY_PREFIX").strip("/"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TabulateConfig:
+    """TabulateReport's."""
+
+    bucket: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Raises InvalidConfiguration."""
+        return cls(bucket=_Variables(environment).text("BUCKET"))

@@ -1,5 +1,16 @@
 """Every way an export can fail. Retry and Catch in the state machine match on these class names.
 
+    ExportError
+    ├── TransientError             worth another try: each is in a Retry list of the state machine
+    │   ├── SecretUnavailable, PingOneUnavailable, TableUnavailable, StorageUnavailable,
+    │   │   StepFunctionsUnavailable                            a service gave no answer
+    │   ├── StartInProgress                                     another try runs, or was cut off
+    │   ├── ReportWithdrawn, LinkRefused, DownloadInterrupted,
+    │   │   DownloadChanged                                     fresh links may help
+    │   └── WrongPassword, TruncatedZip, CorruptZip             a second download may help
+    ├── TurnPassed                 caught: CheckReport waits for the next turn
+    └── all others                 lasting: somebody has to do something
+
 A message says what happened and what to do. It never holds a link, a password, a token or a client
 secret, because it becomes execution history, an event and a log line.
 """
@@ -7,6 +18,10 @@ secret, because it becomes execution history, an event and a log line.
 
 class ExportError(Exception):
     """The base of all errors below; never raised itself."""
+
+
+class TransientError(ExportError):
+    """The base of errors that are worth another try; never raised itself."""
 
 
 class UnexpectedError(ExportError):
@@ -28,8 +43,8 @@ class InvalidSecret(ExportError):
     """Raised when the secret does not hold the worker application's client id and client secret."""
 
 
-class SecretUnavailable(ExportError):
-    """Raised when Secrets Manager cannot answer now; worth another try."""
+class SecretUnavailable(TransientError):
+    """Raised when Secrets Manager cannot answer now."""
 
 
 # --- what PingOne answered ------------------------------------------------------------------------
@@ -66,13 +81,21 @@ class InvalidResponse(ExportError):
 class RateLimited(ExportError):
     """Raised when PingOne answers 429. `retry_after` is the pause that it asks for, in seconds."""
 
-    def __init__(self, message: str, retry_after: float) -> None:
+    def __init__(self, message: str, retry_after: float = 0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 
 
-class PingOneUnavailable(ExportError):
-    """Raised when PingOne cannot be reached in time or answers 5xx; worth another try."""
+class PingOneUnavailable(TransientError):
+    """Raised when PingOne cannot be reached in time or answers 5xx."""
+
+
+class TurnPassed(ExportError):
+    """Raised when a fetch comes when its turn at PingOne is over; CheckReport waits for another."""
+
+
+class ReportWithdrawn(TransientError):
+    """Raised when a report that was ready is in progress again."""
 
 
 # --- the download ---------------------------------------------------------------------------------
@@ -82,16 +105,16 @@ class LinkNotAllowed(ExportError):
     """Raised when PingOne's link leads to a host that is not a report bucket of PingOne."""
 
 
-class LinkRefused(ExportError):
+class LinkRefused(TransientError):
     """Raised when PingOne's file store refuses even fresh presigned URLs."""
 
 
-class DownloadInterrupted(ExportError):
-    """Raised when a download keeps breaking off or stalling; worth another try with fresh links."""
+class DownloadInterrupted(TransientError):
+    """Raised when a download keeps breaking off or stalling."""
 
 
-class DownloadChanged(ExportError):
-    """Raised when the object behind a link was replaced while it was read; worth a new start."""
+class DownloadChanged(TransientError):
+    """Raised when the object behind a link was replaced while it was read."""
 
 
 class UntrustedCertificate(ExportError):
@@ -101,12 +124,16 @@ class UntrustedCertificate(ExportError):
 # --- the table ------------------------------------------------------------------------------------
 
 
-class TableUnavailable(ExportError):
-    """Raised when DynamoDB, or a look at another execution, gives no answer; worth another try."""
+class TableUnavailable(TransientError):
+    """Raised when DynamoDB gives no answer or refuses an item."""
 
 
-class StartInProgress(ExportError):
-    """Raised when another try of this start has not ended or was cut off; worth a later try."""
+class StepFunctionsUnavailable(TransientError):
+    """Raised when Step Functions does not tell how the execution is that has the export's key."""
+
+
+class StartInProgress(TransientError):
+    """Raised when another try of this start has not ended or was cut off."""
 
 
 # --- the bucket -----------------------------------------------------------------------------------
@@ -116,8 +143,8 @@ class StorageDenied(ExportError):
     """Raised when S3 refuses an object: the role, the bucket policy or the key forbids it."""
 
 
-class StorageUnavailable(ExportError):
-    """Raised when S3 cannot take an object now; worth another try."""
+class StorageUnavailable(TransientError):
+    """Raised when S3 cannot take an object now."""
 
 
 class ExportDiscarded(ExportError):
@@ -127,15 +154,15 @@ class ExportDiscarded(ExportError):
 # --- the zip --------------------------------------------------------------------------------------
 
 
-class WrongPassword(ExportError):
+class WrongPassword(TransientError):
     """Raised when the zip password does not open the zip."""
 
 
-class TruncatedZip(ExportError):
+class TruncatedZip(TransientError):
     """Raised when the zip ends before its directory or its data does."""
 
 
-class CorruptZip(ExportError):
+class CorruptZip(TransientError):
     """Raised when the zip's structure, checksum, size or authentication code does not hold."""
 
 

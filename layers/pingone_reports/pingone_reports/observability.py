@@ -24,6 +24,7 @@ UNITS = {
     "Bytes": "Bytes",
     "Records": "Count",
     "SecondsFetching": "Seconds",
+    "RepeatedDeviceIds": "Count",
 }
 
 # Both take the service, which is the stack's name, from POWERTOOLS_SERVICE_NAME.
@@ -50,18 +51,23 @@ def log_as_export(export: Export) -> None:
 
 
 def measure(export: Export, values: Mapping[str, float]) -> None:
-    """Write these of `UNITS` as metrics of the stack and the report.
+    """Write these of `UNITS` as metrics of the stack and the export's report.
 
     Each combination of dimensions is a metric that is paid for: what tells single exports apart is
     beside them on the line, where a search of the logs finds it.
     """
-    _metrics.add_dimension("report", export.request.report_name)
-    for name, value in values.items():
-        _metrics.add_metric(name, UNITS[name], value)
     _metrics.add_metadata("correlation_id", export.request.correlation_id)
     _metrics.add_metadata("execution", export.execution.name)
     _metrics.add_metadata("exploration", export.exploration_id)
     _metrics.add_metadata("environment", export.request.environment_id)
+    measure_report(export.request.report_name, values)
+
+
+def measure_report(report_name: str, values: Mapping[str, float]) -> None:
+    """Write these of `UNITS` as metrics of the stack and a report."""
+    _metrics.add_dimension("report", report_name)
+    for name, value in values.items():
+        _metrics.add_metric(name, UNITS[name], value)
     _metrics.flush_metrics()
 
 

@@ -1,130 +1,174 @@
-"""What the functions are wired from, made once and kept by a warm container."""
+"""What each handler is made of. What a warm container can use again is made once.
+
+A function imports here what it alone needs: the others start faster without.
+"""
 
 import time
+from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING
+from pathlib import Path
+from tempfile import gettempdir
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import requests
-from botocore.config import Config as BotoConfig
 
-from pingone_reports.aws.calendar import Bookings
-from pingone_reports.aws.error_codes import AWS_ERRORS, code_of
+from pingone_reports.aws.calendar import TurnCalendar
+from pingone_reports.aws.secret import Secret
 from pingone_reports.aws.table import Table
-from pingone_reports.config import Config
-from pingone_reports.errors import InvalidSecret, SecretUnavailable
+from pingone_reports.config import (
+    CheckConfig,
+    DiscardConfig,
+    FetchConfig,
+    PingOneConfig,
+    StartConfig,
+    TabulateConfig,
+)
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens
 from pingone_reports.pingone.sessions import new_session
-from pingone_reports.pingone.turns import Pacer
+from pingone_reports.pingone.turns import Turns
 
 if TYPE_CHECKING:
     from pingone_reports.aws.bucket import Bucket
-    from pingone_reports.aws.discarded import DiscardedExports
-    from pingone_reports.aws.history import PreviousExports
-    from pingone_reports.aws.idempotency import Claims
-    from pingone_reports.aws.reattach import Once
+    from pingone_reports.steps.check import CheckReport
+    from pingone_reports.steps.discard import DiscardReport
+    from pingone_reports.steps.fetch import FetchReport
+    from pingone_reports.steps.start import StartReport
+    from pingone_reports.steps.tabulate import TabulateReport
 
-_LASTING_SECRET_ERRORS = {
-    "AccessDeniedException",
-    "DecryptionFailure",
-    "InvalidRequestException",
-    "ResourceNotFoundException",
-}
+# Kept back from the fetch's time, to abort what is unfinished and to say so; more than the 20
+# seconds after which a download that stalls is noticed.
+_SECONDS_TO_GIVE_UP = 30
 
 
 @cache
-def config() -> Config:
-    """The function's configuration."""
-    return Config.from_environment()
+def start_config() -> StartConfig:
+    """StartReport's configuration."""
+    return StartConfig.from_environment()
 
 
-@cache
-def session() -> requests.Session:
-    """The HTTP connections that are kept open between calls."""
-    return new_session()
+def start_report(context: Any) -> "StartReport":
+    """StartReport, in the invocation of this context."""
+    from pingone_reports.aws.idempotency import IdempotencyKeys, Starts
+    from pingone_reports.steps.start import StartReport
 
-
-@cache
-def pingone() -> PingOne:
-    """PingOne, as the worker application of the secret."""
-    secrets = boto3.client("secretsmanager")
-
-    def read_secret() -> str:
-        try:
-            return secrets.get_secret_value(SecretId=config().secret_arn)["SecretString"]
-        except KeyError:
-            raise InvalidSecret("The secret holds bytes: put the credentials in as JSON.") from None
-        except AWS_ERRORS as error:
-            code = code_of(error)
-            if code in _LASTING_SECRET_ERRORS:
-                raise InvalidSecret(
-                    f"The secret cannot be read ({code}): check its ARN and what its policy and "
-                    "its key allow the function's role."
-                ) from None
-            raise SecretUnavailable(f"Secrets Manager did not answer ({code}).") from None
-
-    return PingOne(
-        session(), config().api_url, AccessTokens(session(), config().token_url, read_secret)
+    config = start_config()
+    table = _table(config.table)
+    return StartReport(
+        pingone=_pingone(config.pingone),
+        turns=turns(config.table),
+        keys=IdempotencyKeys(table, _client("stepfunctions")),
+        starts=Starts(table, config.polling_limit_seconds).within(context),
+        polling_limit=timedelta(seconds=config.polling_limit_seconds),
     )
 
 
 @cache
-def bucket() -> "Bucket":
-    """The bucket that exports land in."""
-    # Here, because only FetchReport needs it: the others start faster without.
+def check_report() -> "CheckReport":
+    """CheckReport."""
+    from pingone_reports.steps.check import CheckReport
+
+    config = CheckConfig.from_environment()
+    return CheckReport(pingone=_pingone(config.pingone), turns=turns(config.table))
+
+
+def fetch_report(context: Any) -> "FetchReport":
+    """FetchReport, in the invocation of this context."""
+    from pingone_reports.aws.discarded import DiscardedExports
+    from pingone_reports.aws.history import History
+    from pingone_reports.pingone.link_hosts import LinkHosts
+    from pingone_reports.steps.fetch import FetchReport
+    from pingone_reports.transfer.transfer import Transfer
+
+    def seconds_left() -> float:
+        return float(context.get_remaining_time_in_millis()) / 1000 - _SECONDS_TO_GIVE_UP
+
+    config = _fetch_config()
+    table = _table(config.table)
+    return FetchReport(
+        pingone=_pingone(config.pingone),
+        turns=turns(config.table),
+        link_hosts=LinkHosts(config.link_hosts),
+        transfer=Transfer(
+            session=_session(),
+            compression=config.compression,
+            max_bytes=config.max_report_bytes,
+            seconds_left=seconds_left,
+        ),
+        bucket=_bucket(config.bucket),
+        key_prefix=config.key_prefix,
+        history=History(table),
+        discarded=DiscardedExports(table),
+        max_record_drop_percent=config.max_record_drop_percent,
+        seconds_left=seconds_left,
+    )
+
+
+@cache
+def discard_report() -> "DiscardReport":
+    """DiscardReport."""
+    from pingone_reports.aws.discarded import DiscardedExports
+    from pingone_reports.steps.discard import DiscardReport
+
+    config = DiscardConfig.from_environment()
+    return DiscardReport(
+        bucket=_bucket(config.bucket),
+        discarded=DiscardedExports(_table(config.table)),
+        key_prefix=config.key_prefix,
+    )
+
+
+@cache
+def tabulate_report() -> "TabulateReport":
+    """TabulateReport. A folder of its disk is this function's alone."""
+    from pingone_reports.steps.tabulate import TabulateReport
+
+    return TabulateReport(
+        bucket=_bucket(TabulateConfig.from_environment().bucket),
+        folder=Path(gettempdir()) / "tabulate",
+    )
+
+
+@cache
+def turns(table: str) -> Turns:
+    """The turns at PingOne."""
+    return Turns(TurnCalendar(_table(table)), time.time)
+
+
+@cache
+def _fetch_config() -> FetchConfig:
+    return FetchConfig.from_environment()
+
+
+@cache
+def _client(service: str) -> Any:
+    return boto3.client(service)  # type: ignore[call-overload]
+
+
+@cache
+def _session() -> requests.Session:
+    return new_session()
+
+
+@cache
+def _pingone(config: PingOneConfig) -> PingOne:
+    secret = Secret(_client("secretsmanager"), config.secret_arn)
+    return PingOne(
+        _session(), config.api_url, AccessTokens(_session(), config.token_url, secret.read)
+    )
+
+
+@cache
+def _table(name: str) -> Table:
+    return Table(_client("dynamodb"), name)
+
+
+@cache
+def _bucket(name: str) -> "Bucket":
+    from botocore.config import Config
+
     from pingone_reports.aws.bucket import Bucket
 
     # TLS and the parts' checksums protect what is sent; hashing it for the signature too is slow.
-    s3 = boto3.client("s3", config=BotoConfig(s3={"payload_signing_enabled": False}))
-    return Bucket(s3, config().bucket)
-
-
-def clock() -> float:
-    """Epoch seconds, by which turns are told."""
-    return time.time()
-
-
-@cache
-def table() -> Table:
-    """The table of turns, idempotency keys, starts and previous exports."""
-    return Table(boto3.client("dynamodb"), config().table)
-
-
-@cache
-def previous_exports() -> "PreviousExports":
-    """What the newest export of each report landed."""
-    from pingone_reports.aws.history import PreviousExports
-
-    return PreviousExports(table())
-
-
-@cache
-def discarded_exports() -> "DiscardedExports":
-    """The exports that failed for good."""
-    from pingone_reports.aws.discarded import DiscardedExports
-
-    return DiscardedExports(table())
-
-
-@cache
-def pacer() -> Pacer:
-    """The turns at PingOne."""
-    return Pacer(Bookings(table()), clock)
-
-
-@cache
-def claims() -> "Claims":
-    """The holders of idempotency keys."""
-    # Here, because only StartReport needs it and what `once` needs.
-    from pingone_reports.aws.idempotency import Claims
-
-    return Claims(table(), boto3.client("stepfunctions"))
-
-
-@cache
-def once() -> "Once":
-    """The memory of what each execution has started."""
-    from pingone_reports.aws.reattach import Once
-
-    return Once(table(), config().polling_limit_seconds)
+    return Bucket(boto3.client("s3", config=Config(s3={"payload_signing_enabled": False})), name)

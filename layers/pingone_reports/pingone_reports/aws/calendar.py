@@ -5,7 +5,7 @@ from pingone_reports.aws.table import EXPIRY, ConditionFailed, Table
 _KEPT_SECONDS = 86_400
 
 
-class Bookings:
+class TurnCalendar:
     """Each environment's `bookedUntil`, in epoch milliseconds. One write, two when others wait."""
 
     def __init__(self, table: Table) -> None:
@@ -14,7 +14,7 @@ class Bookings:
     def book(
         self, environment_id: str, earliest: int, length: int, own_end: int, latest: int
     ) -> tuple[int, bool]:
-        """See pacing.Calendar. Raises TableUnavailable."""
+        """See turns.Calendar. Raises TableUnavailable."""
         key = f"pace#{environment_id.lower()}"
         while True:
             try:

@@ -2,53 +2,38 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pingone_reports.aws.table import EXPIRY, ConditionFailed, Table
 from pingone_reports.model.export import Export
-from pingone_reports.model.manifest import LandedFile, utc
+from pingone_reports.model.manifest import utc
+from pingone_reports.model.previous import Previous
+from pingone_reports.model.report_file import Format
 
 # Longer than from one yearly export to the next.
 _KEPT = timedelta(days=400)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Previous:
-    """An export's records, its content's SHA-256 by format, and the columns of its CSV, if any."""
-
-    records: int
-    content_sha256: Mapping[str, str]
-    columns: Sequence[str]
-
-    def has_content_of(self, files: Sequence[LandedFile]) -> bool:
-        """Whether these are the same bytes, in every format that both exports have."""
-        same = [
-            self.content_sha256[file.format] == file.content_sha256
-            for file in files
-            if file.format in self.content_sha256
-        ]
-        return bool(same) and all(same)
-
-
-class PreviousExports:
+class History:
     """The newest published export of each report, environment, filter and list of fields."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def of(self, export: Export) -> Previous | None:
-        """The one before this, if there is one. Raises TableUnavailable."""
+    def before(self, export: Export) -> Previous | None:
+        """The export before this one, if there is one. Raises TableUnavailable."""
         item = self._table.get(_key(export))
         if not item:
             return None
         landed = json.loads(str(item["landed"]))
         return Previous(
             records=landed["records"],
-            content_sha256=landed["contentSha256"],
+            content_sha256={
+                Format(name): sha256 for name, sha256 in landed["contentSha256"].items()
+            },
             columns=landed["columns"],
         )
 

@@ -1,11 +1,23 @@
-"""Idempotency keys: which execution has the export that several requests ask for."""
+"""Only once: which execution has the export of a key, and what an execution has started already."""
 
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Self
+
+from aws_lambda_powertools.utilities.idempotency import (
+    DynamoDBPersistenceLayer,
+    IdempotencyConfig,
+    idempotent_function,
+)
+from aws_lambda_powertools.utilities.idempotency.exceptions import (
+    BaseError,
+    IdempotencyAlreadyInProgressError,
+)
 
 from pingone_reports.aws.error_codes import AWS_ERRORS, code_of
-from pingone_reports.aws.table import EXPIRY, ConditionFailed, Table
-from pingone_reports.errors import TableUnavailable
+from pingone_reports.aws.table import EXPIRY, KEY, ConditionFailed, Table
+from pingone_reports.errors import StartInProgress, StepFunctionsUnavailable, TableUnavailable
+from pingone_reports.model.export import Export
 
 # Longer than any execution and than any redelivery: EventBridge tries for 24 hours at most.
 _KEPT_SECONDS = 48 * 3600
@@ -14,8 +26,8 @@ _KEPT_SECONDS = 48 * 3600
 _WITHOUT_EXPORT = {"FAILED", "TIMED_OUT", "ABORTED"}
 
 
-class Claims:
-    """Who holds an idempotency key, in the stack's table."""
+class IdempotencyKeys:
+    """Which execution has the export that several requests ask for, in the stack's table."""
 
     def __init__(self, table: Table, states: Any) -> None:
         self._table = table
@@ -24,7 +36,8 @@ class Claims:
     def holder(self, idempotency_key: str, execution_arn: str) -> str:
         """The ARN of the execution that has this key: the given one, unless another one is first.
 
-        A key goes over from an execution that ended without an export. Raises TableUnavailable.
+        A key goes over from an execution that ended without an export. Raises TableUnavailable and
+        StepFunctionsUnavailable.
         """
         key, now, former = f"claim#{idempotency_key}", int(time.time()), ""
         while True:
@@ -55,7 +68,55 @@ class Claims:
             )
             return str(described["status"])
         except AWS_ERRORS as error:
-            raise TableUnavailable(
+            raise StepFunctionsUnavailable(
                 "Step Functions does not tell how the execution that has the key is "
                 f"({code_of(error)})."
+            ) from None
+
+
+class Starts:
+    """What each execution has started, remembered for so many seconds.
+
+    Nothing is remembered of a start that raises. One that is cut off gives its place free at the
+    end of its invocation, which Lambda's `context` tells.
+    """
+
+    def __init__(self, table: Table, remember_seconds: int) -> None:
+        self._store = DynamoDBPersistenceLayer(
+            table.name, key_attr=KEY, expiry_attr=EXPIRY, boto3_client=table.client
+        )
+        self._config = IdempotencyConfig(
+            expires_after_seconds=remember_seconds, hash_function="sha256"
+        )
+
+    def within(self, context: Any) -> Self:
+        """In the invocation of this context."""
+        self._config.register_lambda_context(context)
+        return self
+
+    def once(self, execution_arn: str, start: Callable[[], Export]) -> Export:
+        """What this execution starts, or what it has started before.
+
+        Raises StartInProgress, TableUnavailable, and whatever `start` raises.
+        """
+
+        def run(*, execution: str) -> dict[str, Any]:  # noqa: ARG001 -- the key
+            return start().to_state()
+
+        once = idempotent_function(
+            run,
+            data_keyword_argument="execution",
+            persistence_store=self._store,
+            config=self._config,
+            key_prefix="start",
+        )
+        try:
+            return Export.from_state(once(execution=execution_arn))
+        except IdempotencyAlreadyInProgressError:
+            raise StartInProgress(
+                "Another try of this execution's start is running, or was cut off just now."
+            ) from None
+        except BaseError as error:
+            raise TableUnavailable(
+                f"DynamoDB did not keep the start ({type(error).__name__})."
             ) from None

@@ -4,17 +4,18 @@ Source: "Get report results - results in file - polling", developer.pingidentity
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, Self
 
-from pingone_reports.errors import InvalidResponse, ReportFailed
-from pingone_reports.pingone.link_hosts import LinkHosts
+from pingone_reports.errors import InvalidResponse, ReportFailed, ReportWithdrawn
+from pingone_reports.model.report_file import Format
 
-IN_PROGRESS = "IN_PROGRESS"
-SUCCESS = "SUCCESS"
+# "Devices report": "currently the only supported value".
+DEVICES_REPORT_TEMPLATE_ID = "db632bfd-7054-4bde-b108-a384aac2d513"
 
 # PingOne's is a UUID. It becomes part of a URL's path, of the state and of the events.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -24,12 +25,19 @@ _YEARS = range(2000, 3000)
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
+class Status(StrEnum):
+    """The documented ones. Any other is a failure whose name PingOne does not document."""
+
+    IN_PROGRESS = "IN_PROGRESS"
+    SUCCESS = "SUCCESS"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Exploration:
     """Ids and times of a data exploration. Times are in UTC, in the years 2000 to 2999."""
 
     id: str
-    status: str
+    status: Status
     created_at: datetime
     updated_at: datetime
     expires_at: datetime
@@ -37,13 +45,15 @@ class Exploration:
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> Self:
         """Raises ReportFailed on a status we do not know, InvalidResponse on any other shape."""
-        status = _text(body, "status")
-        if status not in (IN_PROGRESS, SUCCESS):
-            word = repr(status) if _WORD.fullmatch(status) else "that is no word"
+        told = _text(body, "status")
+        try:
+            status = Status(told)
+        except ValueError:
+            word = repr(told) if _WORD.fullmatch(told) else "that is no word"
             raise ReportFailed(
                 f"PingOne ended the report with the status {word}. Start a new export; "
                 "if it fails again, ask Ping Identity support with the exploration's id."
-            )
+            ) from None
         if not _ID.fullmatch(id_ := _text(body, "id")):
             raise InvalidResponse(
                 "PingOne's answer has an 'id' that is not 1 to 128 letters, digits or characters "
@@ -60,21 +70,28 @@ class Exploration:
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """How to get a finished report's files. Secret: it is used where it is read, and forgotten.
+    """A finished report, and how to get its files. Secret: used where it is read, and forgotten.
 
-    `links` are presigned URLs by format (`csv`, `json`), valid five minutes from their request.
+    `links` are presigned URLs, valid five minutes from their request.
     """
 
-    links: Mapping[str, str] = field(repr=False)
+    exploration: Exploration
+    links: Mapping[Format, str] = field(repr=False)
     zip_password: str = field(repr=False)
 
     @classmethod
-    def parse(cls, body: Mapping[str, Any], formats: tuple[str, ...], hosts: LinkHosts) -> Self:
-        """Raises InvalidResponse when a wanted link or the password is missing, LinkNotAllowed."""
-        links = {name: _text(body, f"{name}PresignedUrl") for name in formats}
-        for link in links.values():
-            hosts.check(link)
-        return cls(links=links, zip_password=_text(body, "zipPassword"))
+    def parse(cls, body: Mapping[str, Any], formats: Collection[Format]) -> Self:
+        """Raises ReportWithdrawn, and what Exploration.parse does: a link may be missing, too."""
+        exploration = Exploration.parse(body)
+        if exploration.status is not Status.SUCCESS:
+            raise ReportWithdrawn(
+                "PingOne says that the report, which was ready, is in progress again."
+            )
+        return cls(
+            exploration=exploration,
+            links={name: _text(body, f"{name}PresignedUrl") for name in formats},
+            zip_password=_text(body, "zipPassword"),
+        )
 
 
 def _text(body: Mapping[str, Any], name: str) -> str:

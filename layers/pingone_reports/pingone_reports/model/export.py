@@ -48,7 +48,7 @@ class Export:
     def to_state(self) -> dict[str, Any]:
         """The JSON form between states; `from_state` reads it back."""
         return {
-            "request": self.request.to_document(),
+            "request": self.request.to_state(),
             "execution": {
                 "arn": self.execution.arn,
                 "name": self.execution.name,
@@ -63,7 +63,7 @@ class Export:
     def from_state(cls, state: Mapping[str, Any]) -> Self:
         """Read what `to_state` wrote."""
         return cls(
-            request=ExportRequest.parse(state["request"], {}),
+            request=ExportRequest.from_state(state["request"]),
             execution=Execution.parse(state["execution"]),
             exploration_id=state["explorationId"],
             requested_at=datetime.fromisoformat(state["requestedAt"]),

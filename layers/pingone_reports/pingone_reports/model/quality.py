@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from pingone_reports.aws.history import Previous
-from pingone_reports.model.manifest import LandedFile
+from pingone_reports.model.previous import Previous
+from pingone_reports.model.report_file import ReportFile
 from pingone_reports.model.request import ExportRequest
-from pingone_reports.transfer.csv_columns import loose
 
 # A narrow filter finds a few devices more one day, and a few less the other.
 _SMALL_DROP = 10
@@ -14,7 +13,7 @@ _NAMES_TOLD = 5
 
 def doubts(
     request: ExportRequest,
-    files: Sequence[LandedFile],
+    files: Sequence[ReportFile],
     previous: Previous | None,
     max_drop_percent: int,
 ) -> list[str]:
@@ -30,12 +29,11 @@ def doubts(
             if file.columns
             for doubt in _column_doubts(request.fields, file.columns, previous)
         ),
-        *(f"{file.repeated_ids} records repeat a device id" for file in files if file.repeated_ids),
     ]
 
 
 def _record_doubts(
-    filter_: str, files: Sequence[LandedFile], previous: Previous | None, max_drop_percent: int
+    filter_: str, files: Sequence[ReportFile], previous: Previous | None, max_drop_percent: int
 ) -> Iterator[str]:
     records = {file.format: file.records for file in files}
     fewest = min(records.values())
@@ -62,11 +60,11 @@ def _column_doubts(
     The previous export has the columns that somebody has accepted. Without one, as many columns as
     fields are taken for these, and names that no field has for another spelling.
     """
-    given = {loose(name): name for name in columns}
+    given = {_normalized(name): name for name in columns}
     if previous and previous.columns:
-        wanted = {loose(name): name for name in previous.columns}
+        wanted = {_normalized(name): name for name in previous.columns}
     else:
-        wanted = {loose(name): name for name in fields}
+        wanted = {_normalized(name): name for name in fields}
         if len(columns) == len(fields) or not wanted.keys() & given.keys():
             return
     if missing := [name for key, name in wanted.items() if key not in given]:
@@ -80,3 +78,8 @@ def _told(names: Sequence[str]) -> str:
     more = len(names) - _NAMES_TOLD
     told: Iterable[str] = (f"{name:.64}" for name in names[:_NAMES_TOLD])
     return ", ".join(told) + (f" and {more} more" if more > 0 else "")
+
+
+def _normalized(name: str) -> str:
+    """A name without what is spelling only: PingOne does not document how its header spells."""
+    return "".join(filter(str.isalnum, name)).casefold()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from pingone_reports.errors import InvalidRequest
+from pingone_reports.model.report_file import Format
 
 # What a correlation id is made of, as a regular expression's set of characters.
 CORRELATION_ID_CHARACTERS = "A-Za-z0-9._:/+=@-"
@@ -47,11 +48,24 @@ class ExportRequest:
     report_name: str
     fields: tuple[str, ...]
     filter: str
-    formats: tuple[str, ...]
+    formats: tuple[Format, ...]
     correlation_id: str
     idempotency_key: str | None = None
     changes_until: datetime | None = None
     skip_quality_gate: bool = False
+
+    @classmethod
+    def delivered(cls, document: object, defaults: Mapping[str, Any], correlation_id: str) -> Self:
+        """`parse` an execution's input, whose correlation id is this one if it gives none.
+
+        The rule and the schedule send `{"deliveryId": ..., "request": ...}`, with the same id each
+        time that they deliver one event or one occasion: it is the request's idempotency key.
+        """
+        own: dict[str, Any] = {"correlationId": correlation_id}
+        if isinstance(document, Mapping) and set(document) == {"deliveryId", "request"}:
+            own["idempotencyKey"] = document["deliveryId"]
+            document = document["request"]
+        return cls.parse(document, {**defaults, **own})
 
     @classmethod
     def parse(cls, document: object, defaults: Mapping[str, Any]) -> Self:
@@ -124,12 +138,19 @@ class ExportRequest:
                 "a PingOne filter of at most 2000 characters, such as "
                 "'(mfaEnabled eq \"true\")'; '' asks for none",
             ),
-            formats=names("formats", "csv|json", 1, 2, "['csv'], ['json'] or ['csv', 'json']"),
-            correlation_id=text(
-                "correlationId",
-                _ID,
-                _ID_ALLOWED,
+            formats=tuple(
+                map(
+                    Format,
+                    names(
+                        "formats",
+                        "|".join(Format),
+                        1,
+                        len(Format),
+                        "['csv'], ['json'] or ['csv', 'json']",
+                    ),
+                )
             ),
+            correlation_id=text("correlationId", _ID, _ID_ALLOWED),
             idempotency_key=(
                 None
                 if values["idempotencyKey"] is None
@@ -139,8 +160,8 @@ class ExportRequest:
             skip_quality_gate=flag("skipQualityGate"),
         )
 
-    def to_document(self) -> dict[str, Any]:
-        """The complete request, as `parse` reads it."""
+    def to_state(self) -> dict[str, Any]:
+        """The JSON form between states; `from_state` reads it back."""
         return {
             "environmentId": self.environment_id,
             "reportName": self.report_name,
@@ -153,13 +174,18 @@ class ExportRequest:
             "skipQualityGate": self.skip_quality_gate,
         }
 
-
-def delivered(document: object) -> tuple[object, object]:
-    """The request in an execution's input, and the id of the delivery that brought it, or None.
-
-    The rule and the schedule send `{"deliveryId": ..., "request": ...}`, with the same id each time
-    that they deliver one event or one occasion.
-    """
-    if isinstance(document, Mapping) and set(document) == {"deliveryId", "request"}:
-        return document["request"], document["deliveryId"]
-    return document, None
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """Read what `to_state` wrote."""
+        changes_until = state["changesUntil"]
+        return cls(
+            environment_id=state["environmentId"],
+            report_name=state["reportName"],
+            fields=tuple(state["fields"]),
+            filter=state["filter"],
+            formats=tuple(map(Format, state["formats"])),
+            correlation_id=state["correlationId"],
+            idempotency_key=state["idempotencyKey"],
+            changes_until=changes_until and datetime.fromisoformat(changes_until),
+            skip_quality_gate=state["skipQualityGate"],
+        )

@@ -1,4 +1,4 @@
-"""The two calls of the PingOne reporting API that an export makes.
+"""The calls of the PingOne reporting API that an export makes.
 
 Source: "MFA reports" and "Rate limiting", PingOne Platform APIs, developer.pingidentity.com.
 """
@@ -18,13 +18,11 @@ from pingone_reports.errors import (
     ReportRejected,
     Unauthorized,
 )
+from pingone_reports.model.exploration import DEVICES_REPORT_TEMPLATE_ID, Delivery, Exploration
+from pingone_reports.model.export import Export
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.pingone.answers import Answer, ask, tellable
 from pingone_reports.pingone.credentials import AccessTokens
-from pingone_reports.pingone.rhythm import MIN_SECONDS_BETWEEN_CALLS
-
-# "Devices report": "currently the only supported value".
-DEVICES_REPORT_TEMPLATE_ID = "db632bfd-7054-4bde-b108-a384aac2d513"
 
 _TIMEOUT_SECONDS = (5, 30)
 _SECRET_NAMES = ("zipPassword", "csvPresignedUrl", "jsonPresignedUrl")
@@ -40,11 +38,11 @@ class PingOne:
         # What PingOne gave out last, so that no error repeats it.
         self._given_out: list[str] = []
 
-    def create_exploration(self, request: ExportRequest) -> dict[str, Any]:
-        """Ask for the report as files; returns the new exploration's body.
+    def create_exploration(self, request: ExportRequest) -> Exploration:
+        """Ask for the report as files.
 
-        Raises ReportRejected, AccessDenied, Unauthorized, RateLimited, PingOneUnavailable or
-        InvalidResponse.
+        Raises ReportRejected, AccessDenied, Unauthorized, RateLimited, PingOneUnavailable,
+        InvalidResponse or ReportFailed.
         """
         body: dict[str, Any] = {
             "dataExplorationTemplate": {"id": DEVICES_REPORT_TEMPLATE_ID},
@@ -54,25 +52,35 @@ class PingOne:
             body["fields"] = [{"name": name} for name in request.fields]
         if request.filter:
             body["filter"] = request.filter
-        return self._call(
+        created = self._call(
             "POST",
             f"environments/{request.environment_id}/dataExplorations",
             request.correlation_id,
             body,
             not_found=ReportRejected,
         )
+        return Exploration.parse(created)
 
-    def read_exploration(
-        self, environment_id: str, exploration_id: str, correlation_id: str
-    ) -> dict[str, Any]:
-        """The exploration's body; once it succeeded, with fresh links (five minutes) and password.
+    def read_exploration(self, export: Export) -> Exploration:
+        """How the report is. Links and password that come with it are dropped.
 
         Raises ReportExpired when PingOne no longer has it, and otherwise as create_exploration.
         """
+        return Exploration.parse(self._read(export))
+
+    def read_delivery(self, export: Export) -> Delivery:
+        """The finished report with fresh links (five minutes) and its password.
+
+        Raises ReportWithdrawn, and otherwise as read_exploration.
+        """
+        return Delivery.parse(self._read(export), export.request.formats)
+
+    def _read(self, export: Export) -> dict[str, Any]:
         return self._call(
             "GET",
-            f"environments/{environment_id}/dataExplorations/{exploration_id}",
-            correlation_id,
+            f"environments/{export.request.environment_id}/dataExplorations"
+            f"/{export.exploration_id}",
+            export.request.correlation_id,
             not_found=ReportExpired,
         )
 
@@ -152,7 +160,7 @@ def _describe(answer: Answer, secrets: Collection[str]) -> str:
 
 
 def _retry_after(response: Answer) -> float:
-    """Seconds of the Retry-After header; PingOne documents whole seconds."""
+    """Seconds of the Retry-After header, 0 without; PingOne documents whole seconds."""
     value = response.headers.get("Retry-After", "")
     # What is longer than a day is as good as nothing, and longer than some is infinity.
-    return min(float(value), 86_400) if value.isdecimal() else MIN_SECONDS_BETWEEN_CALLS
+    return min(float(value), 86_400) if value.isdecimal() else 0

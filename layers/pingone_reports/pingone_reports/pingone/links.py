@@ -4,12 +4,13 @@ import threading
 import time
 from collections.abc import Callable
 
-from pingone_reports.errors import DownloadInterrupted, LinkRefused, RateLimited
-from pingone_reports.model.exploration import SUCCESS, Delivery, Exploration
+from pingone_reports.errors import DownloadInterrupted, RateLimited
+from pingone_reports.model.exploration import Delivery, Exploration
 from pingone_reports.model.export import Export
+from pingone_reports.model.report_file import Format
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.link_hosts import LinkHosts
-from pingone_reports.pingone.rhythm import MIN_SECONDS_BETWEEN_CALLS
+from pingone_reports.pingone.rhythm import MIN_SECONDS_BETWEEN_CALLS, pause_after
 
 
 class FreshLinks:
@@ -33,41 +34,40 @@ class FreshLinks:
         self._seconds_left = seconds_left
         self._sleep = sleep
         self._lock = threading.Lock()
-        self._delivery, self.exploration = self._ask(0)
+        self._delivery = self._ask(0)
+
+    @property
+    def exploration(self) -> Exploration:
+        """What PingOne said of the report when it gave out these links."""
+        return self._delivery.exploration
 
     @property
     def zip_password(self) -> str:
         """The password of both zips."""
         return self._delivery.zip_password
 
-    def current(self, format_name: str) -> str:
+    def current(self, file_format: Format) -> str:
         """The newest link to the file of this format."""
-        return self._delivery.links[format_name]
+        return self._delivery.links[file_format]
 
-    def renew(self, format_name: str, dead: str) -> str:
+    def renew(self, file_format: Format, dead: str) -> str:
         """A newer link than `dead`; raises DownloadInterrupted when no time is left to use one."""
         with self._lock:
-            if self.current(format_name) == dead:
-                self._delivery, self.exploration = self._ask(MIN_SECONDS_BETWEEN_CALLS)
-            return self.current(format_name)
+            if self.current(file_format) == dead:
+                self._delivery = self._ask(MIN_SECONDS_BETWEEN_CALLS)
+            return self.current(file_format)
 
-    def _ask(self, pause: float) -> tuple[Delivery, Exploration]:
+    def _ask(self, pause: float) -> Delivery:
         """Ask PingOne after a pause of so many seconds, and again after every pause it asks for."""
         while True:
             if pause >= self._seconds_left():
                 raise DownloadInterrupted("No time is left to ask PingOne for fresh links.")
             self._sleep(pause)
             try:
-                body = self._pingone.read_exploration(
-                    self._export.request.environment_id,
-                    self._export.exploration_id,
-                    self._export.request.correlation_id,
-                )
+                delivery = self._pingone.read_delivery(self._export)
             except RateLimited as answer:
-                pause = max(answer.retry_after, MIN_SECONDS_BETWEEN_CALLS)
-                continue
-            exploration = Exploration.parse(body)
-            if exploration.status != SUCCESS:
-                raise LinkRefused("PingOne has withdrawn the report: it is not ready any more.")
-            delivery = Delivery.parse(body, self._export.request.formats, self._hosts)
-            return delivery, exploration
+                pause = pause_after(answer)
+            else:
+                for link in delivery.links.values():
+                    self._hosts.check(link)
+                return delivery

@@ -3,7 +3,7 @@
 import math
 from datetime import datetime
 
-from pingone_reports.errors import DeadlineExceeded
+from pingone_reports.errors import DeadlineExceeded, RateLimited
 
 # "Rate limiting", developer.pingidentity.com: the dataExplorations endpoint takes one call per
 # five seconds for one environment.
@@ -14,15 +14,22 @@ MIN_SECONDS_BETWEEN_CALLS = 5
 OVERSHOOT = 0.2
 
 
-def seconds_until_next_call(
-    now: datetime, started_at: datetime, deadline: datetime, retry_after: float = 0
-) -> int:
-    """Whole seconds to wait before PingOne may be asked about this export again.
+def pause_after(limit: RateLimited) -> int:
+    """Whole seconds until the next call after a 429, which may ask for less than the least."""
+    return math.ceil(max(limit.retry_after, MIN_SECONDS_BETWEEN_CALLS))
 
-    `retry_after` is what PingOne asked for with a 429, and wins over the rhythm; the deadline
-    shortens the wait to itself. Raises DeadlineExceeded when nothing can be asked before it.
+
+def seconds_until_next_poll(
+    now: datetime,
+    started_at: datetime,
+    deadline: datetime,
+    least: int = MIN_SECONDS_BETWEEN_CALLS,
+) -> int:
+    """Whole seconds to wait before PingOne may be asked about a report again.
+
+    `least` wins over the rhythm; the deadline shortens the wait to itself. Raises DeadlineExceeded
+    when nothing can be asked before it.
     """
-    least = math.ceil(max(retry_after, MIN_SECONDS_BETWEEN_CALLS))
     left = (deadline - now).total_seconds()
     if left < least:
         raise DeadlineExceeded(

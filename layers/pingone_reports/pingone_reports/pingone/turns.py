@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
-from pingone_reports.errors import RateLimited
+from pingone_reports.errors import TurnPassed
 from pingone_reports.pingone.rhythm import MIN_SECONDS_BETWEEN_CALLS
 
 # The calls that an export still makes at best: create, check and fetch; check and fetch; fetch.
@@ -63,22 +63,22 @@ class Calendar(Protocol):
         """
 
 
-class Pacer:
+class Turns:
     """Gives turns. `clock` tells epoch seconds."""
 
     def __init__(self, calendar: Calendar, clock: Callable[[], float]) -> None:
-        self._calendar = calendar
+        self.calendar = calendar
         self._clock = clock
 
-    def turn_to_create(self, environment_id: str, held: Turn | None) -> tuple[Turn | None, int]:
-        """As `turn`, for the whole export; no turn when the queue is long: come back then."""
+    def to_create(self, environment_id: str, held: Turn | None) -> tuple[Turn | None, int]:
+        """As `to_call`, for the whole export; no turn when the line is long: come back then."""
         turn, wait = self._turn(environment_id, held, CALLS_FROM_CREATE, 0, _CREATE_AHEAD_SECONDS)
         if not turn:
             # At random, so that those who wait do not all come at once.
             wait -= int(random.uniform(0, _CREATE_AHEAD_SECONDS / 2))  # noqa: S311 -- no secret
         return turn, wait
 
-    def turn(
+    def to_call(
         self, environment_id: str, held: Turn | None, calls: int, after: int = 0
     ) -> tuple[Turn, int]:
         """The export's turn for its next calls, and in how many seconds to make the first of them.
@@ -89,11 +89,11 @@ class Pacer:
         assert turn is not None
         return turn, wait
 
-    def require_turn_to_fetch(self, environment_id: str, held: Turn | None) -> None:
-        """Raises RateLimited unless the fetch may call now: CheckReport waits for less money."""
+    def require_to_fetch(self, environment_id: str, held: Turn | None) -> None:
+        """Raises TurnPassed unless the fetch may call now: CheckReport waits for less money."""
         turn, wait = self._turn(environment_id, held, CALLS_FROM_FETCH, 0, 0)
         if not turn or wait:
-            raise RateLimited("The environment is another export's for the moment.", wait)
+            raise TurnPassed("The environment is another export's for the moment.")
 
     def _turn(
         self, environment_id: str, held: Turn | None, calls: int, after: int, ahead: int
@@ -105,7 +105,7 @@ class Pacer:
             return held, _seconds(max(held.begins, earliest) - now)
         length = (calls * MIN_SECONDS_BETWEEN_CALLS + _SLACK_SECONDS) * 1000
         own_end = held.ends if held else 0
-        begins, booked = self._calendar.book(
+        begins, booked = self.calendar.book(
             environment_id, earliest, length, own_end, earliest + ahead * 1000
         )
         return Turn(begins, begins + length) if booked else None, _seconds(begins - now)

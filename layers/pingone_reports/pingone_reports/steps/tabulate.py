@@ -1,61 +1,71 @@
 """TabulateReport: write a published report as Parquet, into the tables that Athena queries."""
 
 import hashlib
-import re
 import shutil
 from collections.abc import Mapping
-from datetime import date
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.errors import InvalidReport, InvalidRequest
-from pingone_reports.tables.parquet import Cell, report_to_parquet, row_to_parquet
-
-_MANIFEST_KEY = re.compile(
-    r"(?P<prefix>(?:.+/)?)report=.+/date=(?P<date>\d{4}-\d\d-\d\d)/(?P<id>[^/]+)/[^/]+"
-)
+from pingone_reports.model.keys import ExportKeys
+from pingone_reports.observability import logger, measure_report
+from pingone_reports.tables.parquet import Cell, repeated_values, report_to_parquet, row_to_parquet
 
 
-def tabulate_report(manifest_key: str, bucket: Bucket, folder: Path) -> dict[str, Any]:
-    """Write the rows of an export, and then the row about it: only then do the views show it.
+@dataclass(frozen=True, kw_only=True)
+class TabulateReport:
+    """What a tabulation is made of. The folder is this function's alone."""
 
-    The same manifest writes the same objects again. The folder is this call's alone; what another
-    one left in it, because it was killed, is removed first. Returns what was written. Raises
-    InvalidRequest, InvalidReport and what the bucket raises.
-    """
-    at = _MANIFEST_KEY.fullmatch(manifest_key)
-    manifest = bucket.read_json(manifest_key) if at else None
-    if not at or not manifest:
-        raise InvalidRequest("The field 'manifestKey' must be the key of a published manifest.")
-    # CSV is read in less memory.
-    file = min(manifest["files"], key=lambda file: str(file["format"]))
-    export: dict[str, Cell] = {
-        "report": manifest["reportName"],
-        "environment": manifest["environmentId"],
-        "export_id": at["id"],
-        "exported_at": manifest["createdAt"],
-    }
-    # Athena passes over files whose names begin so. No execution's name has a comma.
-    name = f"name,{at['id']}" if at["id"].startswith(("_", ".")) else at["id"]
-    devices_key = f"{at['prefix']}tables/devices/date={at['date']}/{name}.parquet"
-    exports_key = f"{at['prefix']}tables/exports/{at['date']}-{at['id']}.parquet"
-    _empty(folder)
-    try:
-        report, parquet = folder / Path(file["key"]).name, folder / "parquet"
-        bucket.download(file["key"], report)
+    bucket: Bucket
+    folder: Path
+
+    def run(self, manifest_key: str) -> dict[str, Any]:
+        """Write the rows of an export, and then the row about it: only then do the views show it.
+
+        The same manifest writes the same objects again. What another call left in the folder,
+        because it was killed, is removed first. Returns what was written. Raises InvalidRequest,
+        InvalidReport, InvalidConfiguration and what the bucket raises.
+        """
+        keys = ExportKeys.parse(manifest_key)
+        manifest = self.bucket.read_json(manifest_key) if keys else None
+        if not keys or not manifest:
+            raise InvalidRequest("The field 'manifestKey' must be the key of a published manifest.")
+        _empty(self.folder)
+        try:
+            return self._tabulate(keys, manifest)
+        finally:
+            _empty(self.folder)
+
+    def _tabulate(self, keys: ExportKeys, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        # CSV is read in less memory.
+        file = min(manifest["files"], key=lambda file: str(file["format"]))
+        export: dict[str, Cell] = {
+            "report": manifest["reportName"],
+            "environment": manifest["environmentId"],
+            "export_id": keys.execution,
+            "exported_at": manifest["createdAt"],
+        }
+        report, parquet = self.folder / Path(file["key"]).name, self.folder / "parquet"
+        self.bucket.download(file["key"], report)
         _verify(report, file["sha256"])
         rows = report_to_parquet(report, file["format"], export, parquet)
         if rows != file["records"]:
             raise InvalidReport(f"The file has {rows} rows, its manifest {file['records']}.")
-        bucket.upload_file(parquet, devices_key)
-        row_to_parquet(
-            export | {"date": date.fromisoformat(at["date"])} | _about(manifest, file), parquet
-        )
-        bucket.upload_file(parquet, exports_key)
-    finally:
-        _empty(folder)
-    return {"rows": rows, "keys": [devices_key, exports_key]}
+        repeated_ids = repeated_values(parquet, "deviceId")
+        self.bucket.upload_file(parquet, keys.devices_table)
+        about = _about(manifest, file) | {"repeated_ids": repeated_ids}
+        row_to_parquet(export | {"date": keys.date} | about, parquet)
+        self.bucket.upload_file(parquet, keys.exports_table)
+        measure_report(manifest["reportName"], {"RepeatedDeviceIds": repeated_ids})
+        if repeated_ids:
+            logger.warning("Device ids are repeated.", repeated_ids=repeated_ids)
+        return {
+            "rows": rows,
+            "repeatedIds": repeated_ids,
+            "keys": [keys.devices_table, keys.exports_table],
+        }
 
 
 def _empty(folder: Path) -> None:

@@ -5,16 +5,25 @@ also at a quoted one.
 """
 
 import csv
+import platform
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import cast
 
-import duckdb
-
-from pingone_reports.errors import InvalidReport
+from pingone_reports.errors import InvalidConfiguration, InvalidReport
 from pingone_reports.tables.json_rows import json_shape, json_to_rows
 from pingone_reports.tables.report_text import create_text, open_text
+
+try:
+    import duckdb
+except ImportError:
+    # Lambda looks at no library's processor. The import's own error would say that a module is
+    # missing.
+    raise InvalidConfiguration(
+        "The layer holds no DuckDB for this function's processor, "
+        f"{platform.machine()}: give `sam build` and `sam deploy` the same Architecture."
+    ) from None
 
 Cell = str | int | date
 
@@ -58,6 +67,23 @@ def row_to_parquet(row: Mapping[str, Cell], parquet: Path) -> None:
     """Write a file of one row."""
     with _database(parquet.parent) as database:
         _write(database, f"SELECT {', '.join(_literals(row))}", parquet)
+
+
+def repeated_values(parquet: Path, column: str) -> int:
+    """How many rows of a file repeat a value of this column that is not empty; 0 without it.
+
+    The column's name may be spelled with other cases.
+    """
+    with _database(parquet.parent) as database:
+        file = f"read_parquet({_text(str(parquet))})"
+        found = database.execute(f"SELECT column_name FROM (DESCRIBE FROM {file})").fetchall()  # noqa: S608
+        if column.lower() not in [name.lower() for (name,) in found]:
+            return 0
+        values = _name(column)
+        database.execute(
+            f"SELECT count(*) - count(DISTINCT {values}) FROM {file} WHERE {values} <> ''"  # noqa: S608
+        )
+        return int(cast("tuple[int]", database.fetchone())[0])
 
 
 def _database(folder: Path) -> duckdb.DuckDBPyConnection:

@@ -1,0 +1,36 @@
+"""The secret with the worker application's credentials."""
+
+from typing import Any
+
+from pingone_reports.aws.error_codes import AWS_ERRORS, code_of
+from pingone_reports.errors import InvalidSecret, SecretUnavailable
+
+_LASTING = {
+    "AccessDeniedException",
+    "DecryptionFailure",
+    "InvalidRequestException",
+    "ResourceNotFoundException",
+}
+
+
+class Secret:
+    """A secret of Secrets Manager."""
+
+    def __init__(self, client: Any, arn: str) -> None:
+        self._client = client
+        self._arn = arn
+
+    def read(self) -> str:
+        """Its text as it is now. Raises InvalidSecret, SecretUnavailable."""
+        try:
+            return str(self._client.get_secret_value(SecretId=self._arn)["SecretString"])
+        except KeyError:
+            raise InvalidSecret("The secret holds bytes: put the credentials in as JSON.") from None
+        except AWS_ERRORS as error:
+            code = code_of(error)
+            if code in _LASTING:
+                raise InvalidSecret(
+                    f"The secret cannot be read ({code}): check its ARN and what its policy and "
+                    "its key allow the function's role."
+                ) from None
+            raise SecretUnavailable(f"Secrets Manager did not answer ({code}).") from None

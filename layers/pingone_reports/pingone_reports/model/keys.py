@@ -1,0 +1,90 @@
+"""The bucket's layout: where an export lands, and where what is made of it goes."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date
+from typing import Self
+
+from pingone_reports.model.export import Export
+
+MANIFEST = "manifest.json"
+QUARANTINE = "quarantine.json"
+
+_MANIFEST_KEY = re.compile(
+    r"(?P<prefix>(?:.+/)?)report=(?P<report>[^/]+)/environment=(?P<environment>[^/]+)"
+    rf"/date=(?P<date>\d{{4}}-\d\d-\d\d)/(?P<execution>[^/]+)/{re.escape(MANIFEST)}"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportKeys:
+    """The keys of one export. `prefix` is empty or ends in `/`; `date` is in UTC."""
+
+    prefix: str
+    report: str
+    environment: str
+    date: date
+    execution: str
+
+    @classmethod
+    def of(cls, export: Export, key_prefix: str) -> Self:
+        """The same for every try of one execution. `key_prefix` has no `/` at its end."""
+        return cls(
+            prefix=f"{key_prefix}/" if key_prefix else "",
+            report=export.request.report_name,
+            environment=export.request.environment_id,
+            date=export.execution.started_at.astimezone(UTC).date(),
+            execution=export.execution.name,
+        )
+
+    @classmethod
+    def parse(cls, manifest_key: str) -> Self | None:
+        """Read what `manifest` wrote; None if it is the key of anything else."""
+        if not (found := _MANIFEST_KEY.fullmatch(manifest_key)):
+            return None
+        try:
+            day = date.fromisoformat(found["date"])
+        except ValueError:
+            return None
+        return cls(
+            prefix=found["prefix"],
+            report=found["report"],
+            environment=found["environment"],
+            date=day,
+            execution=found["execution"],
+        )
+
+    @property
+    def folder(self) -> str:
+        """Where the export's files and its manifest are; ends in `/`."""
+        return f"{self.prefix}{self._below}"
+
+    @property
+    def manifest(self) -> str:
+        """What a reader waits for."""
+        return f"{self.folder}{MANIFEST}"
+
+    @property
+    def quarantine_folder(self) -> str:
+        """Where the files of a doubtful report are, and nobody looks for exports; ends in `/`."""
+        return f"{self.prefix}quarantine/{self._below}"
+
+    @property
+    def devices_table(self) -> str:
+        """The Parquet file of the export's rows."""
+        # Athena passes over files whose names begin so. No execution's name has a comma.
+        hidden = self.execution.startswith(("_", "."))
+        name = f"name,{self.execution}" if hidden else self.execution
+        return f"{self.prefix}tables/devices/date={self.date}/{name}.parquet"
+
+    @property
+    def exports_table(self) -> str:
+        """The Parquet file of the row about the export."""
+        return f"{self.prefix}tables/exports/{self.date}-{self.execution}.parquet"
+
+    @property
+    def _below(self) -> str:
+        return (
+            f"report={self.report}/environment={self.environment}/date={self.date}"
+            f"/{self.execution}/"
+        )

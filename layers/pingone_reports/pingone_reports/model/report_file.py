@@ -1,0 +1,64 @@
+"""A report's files: their formats, how they are packed, and what is known of one that landed."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Format(StrEnum):
+    """What PingOne delivers a report in."""
+
+    CSV = "csv"
+    JSON = "json"
+
+    @property
+    def content_type(self) -> str:
+        """The media type of a plain file."""
+        return {Format.CSV: "text/csv; charset=utf-8", Format.JSON: "application/json"}[self]
+
+
+class Compression(StrEnum):
+    """How files land."""
+
+    NONE = "none"
+    GZIP = "gzip"
+
+
+def file_name(report_name: str, file_format: Format, compression: Compression) -> str:
+    """What a report's file is called in its folder."""
+    return f"{report_name}.{file_format}{'.gz' if compression is Compression.GZIP else ''}"
+
+
+def content_type(file_format: Format, compression: Compression) -> str:
+    """The media type of a report's file."""
+    return "application/gzip" if compression is Compression.GZIP else file_format.content_type
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportFile:
+    """A file in the bucket: its size in bytes, its SHA-256 in hex, and the records in it.
+
+    The content's size and hash are those of what the file unpacks to, if it is compressed. Columns
+    are those of a CSV file's header.
+    """
+
+    format: Format
+    key: str
+    bytes: int
+    sha256: str
+    content_bytes: int
+    content_sha256: str
+    records: int
+    columns: tuple[str, ...] = ()
+
+    def to_document(self) -> dict[str, Any]:
+        """Its entry in the manifest."""
+        return {
+            "format": str(self.format),
+            "key": self.key,
+            "bytes": self.bytes,
+            "sha256": self.sha256,
+            "contentBytes": self.content_bytes,
+            "contentSha256": self.content_sha256,
+            "records": self.records,
+        }
