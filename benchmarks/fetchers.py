@@ -8,6 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,12 +18,14 @@ import requests
 from benchmarks import CHUNK_BYTES, LANDING_BUCKET, PASSWORD
 from pingone_reports import wiring
 from pingone_reports.aws.discarded import DiscardedExports
-from pingone_reports.aws.history import PreviousExports
+from pingone_reports.aws.history import History
+from pingone_reports.model.exploration import Delivery, Exploration, Status
 from pingone_reports.model.export import Execution, Export
+from pingone_reports.model.report_file import Format
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens
-from pingone_reports.steps.fetch import fetch_report
+from pingone_reports.pingone.turns import Turn
 from pingone_reports.transfer.records import record_counter
 
 Landed = list[dict[str, Any]]
@@ -31,18 +34,11 @@ _ENVIRONMENT = {
     "PINGONE_API_URL": "",
     "PINGONE_TOKEN_URL": "",
     "PINGONE_SECRET_ARN": "",
-    "PINGONE_ENVIRONMENT_ID": _ENVIRONMENT_ID,
     "TABLE": "",
-    "QUALITY_GATE": "enabled",
     "MAX_RECORD_DROP_PERCENT": "50",
     "BUCKET": LANDING_BUCKET,
     "KEY_PREFIX": "ours",
-    "POLLING_LIMIT_SECONDS": "1800",
     "MAX_REPORT_MEGABYTES": "20000",
-    "REPORT_NAME": "devices",
-    "REPORT_FIELDS": "",
-    "REPORT_FILTER": "",
-    "REPORT_FORMATS": "csv,json",
     # A worker answers on its standard output.
     "POWERTOOLS_METRICS_DISABLED": "true",
 }
@@ -56,33 +52,47 @@ class _FinishedReport(PingOne):
         super().__init__(session, "", AccessTokens(session, "", str))
         self._links = links
 
-    def read_exploration(
-        self, environment_id: str, exploration_id: str, correlation_id: str
-    ) -> dict[str, Any]:
-        del environment_id, correlation_id
+    def read_delivery(self, export: Export) -> Delivery:
         now = datetime.now(UTC)
-        return {
-            "id": exploration_id,
-            "status": "SUCCESS",
-            "createdAt": now.isoformat(),
-            "updatedAt": now.isoformat(),
-            "expiresAt": (now + timedelta(minutes=30)).isoformat(),
-            "zipPassword": PASSWORD,
-            **{f"{name}PresignedUrl": link for name, link in self._links.items()},
-        }
+        exploration = Exploration(
+            id=export.exploration_id,
+            status=Status.SUCCESS,
+            created_at=now,
+            updated_at=now,
+            expires_at=now + timedelta(minutes=30),
+        )
+        links = {Format(name): link for name, link in self._links.items()}
+        return Delivery(exploration=exploration, links=links, zip_password=PASSWORD)
 
 
-class _NoPreviousExports(PreviousExports):
+class _NoHistory(History):
     """Two calls of DynamoDB less, and no table to make."""
 
     def __init__(self) -> None:
         pass
 
-    def of(self, _export: Export) -> None:
+    def before(self, _export: Export) -> None:
         pass
 
     def remember(self, _export: Export, _manifest: Mapping[str, Any], _manifest_key: str) -> None:
         pass
+
+
+class _NothingDiscarded(DiscardedExports):
+    """One call of DynamoDB less."""
+
+    def __init__(self) -> None:
+        pass
+
+    def refuse(self, execution_arn: str) -> None:
+        pass
+
+
+class _Context:
+    """An invocation with time enough."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 930_000
 
 
 def fetch_ours(links: dict[str, str], folder: str, compression: str) -> Callable[[], Landed]:
@@ -94,7 +104,7 @@ def fetch_ours(links: dict[str, str], folder: str, compression: str) -> Callable
             report_name="devices",
             fields=(),
             filter="",
-            formats=tuple(links),
+            formats=tuple(map(Format, links)),
             correlation_id=folder,
         ),
         execution=Execution(arn="", name=folder, started_at=now),
@@ -104,34 +114,21 @@ def fetch_ours(links: dict[str, str], folder: str, compression: str) -> Callable
     )
     hosts = {urlsplit(link).netloc for link in links.values()}
     os.environ |= _ENVIRONMENT | {"COMPRESSION": compression, "LINK_HOSTS": ",".join(hosts)}
-    config, session, bucket = wiring.config(), wiring.session(), wiring.bucket()
-    pingone = _FinishedReport(session, links)
+    wired = wiring.fetch_report(_Context())
+    fetch = replace(
+        wired,
+        pingone=_FinishedReport(wired.transfer.session, links),
+        history=_NoHistory(),
+        discarded=_NothingDiscarded(),
+    )
+    always = Turn(0, 2**50)
 
     def run() -> Landed:
-        detail = fetch_report(
-            export,
-            pingone,
-            session,
-            bucket,
-            _NoPreviousExports(),
-            _NoDiscardedExports(),
-            config,
-            lambda: 900,
-        )
-        bucket.s3.delete_object(Bucket=LANDING_BUCKET, Key=detail["manifestKey"])
+        detail = fetch.run(export, always)
+        fetch.bucket.s3.delete_object(Bucket=LANDING_BUCKET, Key=detail["manifestKey"])
         return [dict(file) | {"sha256": file["contentSha256"]} for file in detail["files"]]
 
     return run
-
-
-class _NoDiscardedExports(DiscardedExports):
-    """One call of DynamoDB less."""
-
-    def __init__(self) -> None:
-        pass
-
-    def refuse(self, execution_arn: str) -> None:
-        pass
 
 
 def fetch_and_watch_files(

@@ -49,7 +49,7 @@ def see(duration: float, wait: Wait) -> Seen:
 
 def exporter(_polls: int, age: float) -> float:
     """The application's own function."""
-    return rhythm.seconds_until_next_call(
+    return rhythm.seconds_until_next_poll(
         _REQUESTED_AT + timedelta(seconds=age),
         _REQUESTED_AT,
         _REQUESTED_AT + timedelta(seconds=LONGEST),
@@ -99,7 +99,7 @@ def run(out: Path) -> str:
             "## Polling\n",
             f"A simulation of {SAMPLES:,} reports that take from {SHORTEST:g} seconds to "
             f"{LONGEST / 60:g} minutes (log-uniform), polled by the application's own "
-            "`seconds_until_next_call` and by three common schedules. All end at PingOne's "
+            "`seconds_until_next_poll` and by three common schedules. All end at PingOne's "
             "30 minutes. *Late* is the time from ready to seen; its share of the report's own "
             f"duration is of reports over {LONG_ENOUGH:g} seconds, because for shorter ones "
             "PingOne's limit of a call in five seconds rules. The sample in PingOne's "

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -24,13 +24,11 @@ from local.cloud import LocalCloud
 from local.display import console
 from local.pingone_simulator import PingOneSimulator, Scenario
 from local.stack import create_table, deployed, simulated_pingone, simulator_parameters
-from pingone_reports.aws.calendar import Bookings
-from pingone_reports.aws.idempotency import Claims
-from pingone_reports.aws.reattach import Once
+from pingone_reports.aws.calendar import TurnCalendar
+from pingone_reports.aws.idempotency import IdempotencyKeys, Starts
 from pingone_reports.aws.table import Table
-from pingone_reports.config import Config
-from pingone_reports.errors import ExportError, RateLimited
-from pingone_reports.model.exploration import IN_PROGRESS
+from pingone_reports.errors import ExportError, TurnPassed
+from pingone_reports.model.exploration import Status
 from pingone_reports.model.export import Execution, Export
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.pingone.api import PingOne
@@ -38,9 +36,9 @@ from pingone_reports.pingone.credentials import AccessTokens
 from pingone_reports.pingone.link_hosts import LinkHosts
 from pingone_reports.pingone.links import FreshLinks
 from pingone_reports.pingone.rhythm import MIN_SECONDS_BETWEEN_CALLS
-from pingone_reports.pingone.turns import CALLS_FROM_CREATE, Pacer, Turn
-from pingone_reports.steps.check import check_report
-from pingone_reports.steps.start import NOT_STARTED, Queued, start_report
+from pingone_reports.pingone.turns import CALLS_FROM_CREATE, Turn, Turns
+from pingone_reports.steps.check import CheckReport
+from pingone_reports.steps.start import NOT_STARTED, Queued, StartReport
 
 _CALLS_A_MINUTE = 600
 # Of the functions that start exports, on this machine.
@@ -153,26 +151,17 @@ class _Run:
         tokens.renew()
         table = Table(cloud.client("dynamodb"), _TABLE)
         self._pingone = PingOne(session, pingone.api_url, tokens)
-        self._claims = Claims(table, cloud.client("stepfunctions"))
-        self._once = Once(table, 1800).within(self)
-        self._pacer = Pacer(Bookings(table), lambda: time.time() / time_scale)
+        self._turns = Turns(TurnCalendar(table), lambda: time.time() / time_scale)
+        self._start = StartReport(
+            pingone=self._pingone,
+            turns=self._turns,
+            keys=IdempotencyKeys(table, cloud.client("stepfunctions")),
+            starts=Starts(table, 1800).within(self),
+            polling_limit=timedelta(seconds=1800),
+        )
+        self._check = CheckReport(pingone=self._pingone, turns=self._turns)
         self._hosts = LinkHosts([pingone.link_host])
         self._time_scale = time_scale
-        self._config = Config(
-            api_url=pingone.api_url,
-            token_url="",
-            secret_arn="",
-            table=table.name,
-            link_hosts=[pingone.link_host],
-            bucket="",
-            key_prefix="",
-            compression="none",
-            polling_limit_seconds=1800,
-            max_report_bytes=10**9,
-            max_record_drop_percent=50,
-            count_repeated_ids=False,
-            request_defaults={},
-        )
 
     def get_remaining_time_in_millis(self) -> int:
         """As Lambda's context tells it when a function begins."""
@@ -204,24 +193,15 @@ class _Run:
         while True:
             turn = Turn.from_state(state["turn"])
             if state["status"] == NOT_STARTED:
-                state = start_report(
-                    request,
-                    execution,
-                    Queued(now, turn),
-                    self._pingone,
-                    self._claims,
-                    self._once,
-                    self._pacer,
-                    self._config,
-                )
+                state = self._start.run(request, execution, Queued(now, turn))
                 export = state["export"] and Export.from_state(state["export"])
-            elif state["status"] == IN_PROGRESS:
-                state = check_report(export, turn, self._pingone, self._pacer)
+            elif state["status"] == Status.IN_PROGRESS:
+                state = self._check.run(export, turn)
             else:
                 try:
-                    self._pacer.require_turn_to_fetch(environment_id, turn)
-                except RateLimited:
-                    state = check_report(export, turn, self._pingone, self._pacer)
+                    self._turns.require_to_fetch(environment_id, turn)
+                except TurnPassed:
+                    state = self._check.run(export, turn)
                 else:
                     FreshLinks(self._pingone, export, self._hosts, lambda: 900, self._sleep)
                     return

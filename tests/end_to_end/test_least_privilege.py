@@ -24,7 +24,7 @@ from local.pingone_simulator import Answer, Fault, PingOneSimulator, Scenario
 from local.pingone_simulator.zip_damage import flipped_bit
 from local.stack import Stack
 from pingone_reports.model.export import Export
-from pingone_reports.model.manifest import export_folder, quarantine_folder
+from pingone_reports.model.keys import ExportKeys
 from tests.end_to_end.conftest import Ended, Exporter
 from tests.support.documents import sample
 from tests.template.test_template import ROLES, as_list, statements
@@ -181,9 +181,10 @@ def _discard(bench: Bench, _role: str) -> str:
     state = sample("check-report-input")
     export = Export.from_state(state["export"])
     s3, target = bench.stack.cloud.client("s3"), {"Bucket": bench.stack.outputs["BucketName"]}
-    s3.put_object(**target, Key=f"{export_folder(export, 'pingone')}devices.csv", Body=b"left")
-    for folder in (export_folder, quarantine_folder):
-        s3.create_multipart_upload(**target, Key=f"{folder(export, 'pingone')}devices.csv")
+    keys = ExportKeys.of(export, "pingone")
+    s3.put_object(**target, Key=f"{keys.folder}devices.csv", Body=b"left")
+    for folder in (keys.folder, keys.quarantine_folder):
+        s3.create_multipart_upload(**target, Key=f"{folder}devices.csv")
     return str(_invoked(bench, "DiscardReport", state).get("errorType", ""))
 
 
@@ -283,7 +284,10 @@ _SHOWN_BY: dict[tuple[str, str], tuple[Callable[[Bench, str], str], str]] = {
     ("StartOnce", "dynamodb:UpdateItem"): (_export, "TableUnavailable"),
     ("StartOnce", "dynamodb:PutItem"): (_export, "TableUnavailable"),
     ("StartOnce", "dynamodb:DeleteItem"): (_rejected_export, "StartInProgress"),
-    ("SeeWhoHasTheKey", "states:DescribeExecution"): (_repeated_request, "TableUnavailable"),
+    ("SeeWhoHasTheKey", "states:DescribeExecution"): (
+        _repeated_request,
+        "StepFunctionsUnavailable",
+    ),
     ("TakeTurns", "dynamodb:UpdateItem"): (_late_turn, "TableUnavailable"),
     ("SeePreviousExport", "dynamodb:GetItem"): (_export, "TableUnavailable"),
     ("KeepUndelivered", "sqs:SendMessage"): (_send_to("UndeliveredRequestsUrl"), "AccessDenied"),

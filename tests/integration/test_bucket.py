@@ -18,8 +18,9 @@ from pingone_reports.aws.bucket import Bucket
 from pingone_reports.aws.discarded import DiscardedExports
 from pingone_reports.aws.table import Table
 from pingone_reports.errors import ExportDiscarded, StorageDenied, StorageUnavailable
-from pingone_reports.model.manifest import export_folder, quarantine_folder
-from pingone_reports.steps.discard import discard_report
+from pingone_reports.model.keys import ExportKeys
+from pingone_reports.model.report_file import Format
+from pingone_reports.steps.discard import DiscardReport
 from pingone_reports.transfer.publication import Publication
 from tests.support.asking import export_of, told
 from tests.support.documents import faults
@@ -32,6 +33,7 @@ PART_BYTES = 5 * 1024 * 1024
 CHUNK_BYTES = 1_000_003
 CONTENT_TYPE = "text/csv; charset=utf-8"
 EXPORT = export_of("discarded")
+KEYS = ExportKeys.of(EXPORT, "pingone")
 
 
 @pytest.fixture(scope="module")
@@ -194,14 +196,14 @@ class TestUpload:
 class TestPublication:
     @staticmethod
     def publication(bucket: Bucket, document: str = "manifest.json") -> Publication:
-        return Publication(bucket, "a/", {"devices.csv": CONTENT_TYPE}, document)
+        return Publication(bucket, "a/", {Format.CSV: ("a/devices.csv", CONTENT_TYPE)}, document)
 
     def test_files_and_document_are_there_when_they_are_published(
         self, bucket: Bucket, s3: Any
     ) -> None:
         document = {"filter": 'name eq "Zoë"', "files": []}
         with self.publication(bucket) as publication:
-            publication.files[0].write(b"a,b\n")
+            publication.files[Format.CSV].write(b"a,b\n")
             assert publication.published() is None
             assert publication.publish(document)
             assert publication.published() == document
@@ -212,7 +214,7 @@ class TestPublication:
 
     def test_nothing_is_left_of_one_that_is_not_published(self, bucket: Bucket, s3: Any) -> None:
         with self.publication(bucket) as publication:
-            publication.files[0].write(b"a,b\n")
+            publication.files[Format.CSV].write(b"a,b\n")
         assert keys(s3) == unfinished(s3) == []
 
     def test_a_document_of_somebody_else_is_never_replaced(self, bucket: Bucket, s3: Any) -> None:
@@ -316,6 +318,11 @@ class TestErrors:
         assert keys(s3) == unfinished(s3) == []
 
 
+def discard(bucket: Bucket, discarded: DiscardedExports) -> dict[str, Any]:
+    """DiscardReport's answer for the export."""
+    return DiscardReport(bucket=bucket, discarded=discarded, key_prefix="pingone").run(EXPORT)
+
+
 class TestDiscard:
     @pytest.fixture
     def discarded_exports(self, cloud: LocalCloud) -> DiscardedExports:
@@ -324,10 +331,10 @@ class TestDiscard:
     @pytest.fixture
     def left(self, bucket: Bucket, s3: Any) -> Iterator[str]:
         """The folder of an export that was cut off, beside another one that is being written."""
-        folder = export_folder(EXPORT, "pingone")
+        folder = KEYS.folder
         uploads = [
             f"{folder}devices.csv",
-            f"{quarantine_folder(EXPORT, 'pingone')}devices.csv",
+            f"{KEYS.quarantine_folder}devices.csv",
             "pingone/another/devices.csv",
         ]
         s3.put_object(Bucket=NAME, Key="pingone/another/devices.csv", Body=b"another")
@@ -340,17 +347,17 @@ class TestDiscard:
     def test_uploads_and_files_of_the_export_alone_are_removed(
         self, bucket: Bucket, s3: Any, left: str, discarded_exports: DiscardedExports
     ) -> None:
-        discarded = discard_report(EXPORT, bucket, discarded_exports, "pingone")
+        discarded = discard(bucket, discarded_exports)
         assert discarded == {
             "aborted": [
                 f"{left}devices.csv",
-                f"{quarantine_folder(EXPORT, 'pingone')}devices.csv",
+                f"{KEYS.quarantine_folder}devices.csv",
             ],
             "deleted": [f"{left}devices.csv"],
         }
         assert faults("discard-report-output", discarded) == []
         assert keys(s3) == unfinished(s3) == ["pingone/another/devices.csv"]
-        again = discard_report(EXPORT, bucket, discarded_exports, "pingone")
+        again = discard(bucket, discarded_exports)
         assert again == {"aborted": [], "deleted": []}
         with pytest.raises(ExportDiscarded):
             discarded_exports.refuse(EXPORT.execution.arn)
@@ -359,7 +366,7 @@ class TestDiscard:
         self, bucket: Bucket, s3: Any, left: str, discarded_exports: DiscardedExports
     ) -> None:
         s3.put_object(Bucket=NAME, Key=f"{left}manifest.json", Body=b"{}")
-        assert discard_report(EXPORT, bucket, discarded_exports, "pingone")["deleted"] == []
+        assert discard(bucket, discarded_exports)["deleted"] == []
         assert keys(s3) == [
             "pingone/another/devices.csv",
             f"{left}devices.csv",

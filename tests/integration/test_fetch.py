@@ -20,19 +20,24 @@ from local.cloud import ACCOUNT_ID, REGION, LocalCloud
 from local.pingone_simulator import PingOneSimulator, Scenario
 from local.stack import ENVIRONMENT_ID, create_table, simulated_pingone
 from pingone_reports.aws.bucket import Bucket
+from pingone_reports.aws.calendar import TurnCalendar
 from pingone_reports.aws.discarded import DiscardedExports
-from pingone_reports.aws.history import PreviousExports
+from pingone_reports.aws.history import History
 from pingone_reports.aws.table import Table
-from pingone_reports.config import Config
 from pingone_reports.errors import DownloadInterrupted, ExportError
+from pingone_reports.model.exploration import Status
 from pingone_reports.model.export import Export
-from pingone_reports.model.manifest import export_folder
+from pingone_reports.model.keys import ExportKeys
+from pingone_reports.model.report_file import Compression
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens
+from pingone_reports.pingone.link_hosts import LinkHosts
 from pingone_reports.pingone.sessions import new_session
-from pingone_reports.steps.discard import discard_report
-from pingone_reports.steps.fetch import fetch_report
+from pingone_reports.pingone.turns import Turn, Turns
+from pingone_reports.steps.discard import DiscardReport
+from pingone_reports.steps.fetch import FetchReport
+from pingone_reports.transfer.transfer import Transfer
 from tests.support.asking import export_of, secret_of
 
 # Several parts for each format.
@@ -140,7 +145,7 @@ class _Overlap:
 
     @property
     def prefix(self) -> str:
-        return export_folder(self.tries[0], "pingone")
+        return ExportKeys.of(self.tries[0], "pingone").folder
 
     def run(self, number: int, gate: _Gate | None = None) -> None:
         """The whole try, which fails with an error of ours or not at all."""
@@ -165,12 +170,11 @@ class _Overlap:
     def discard(self, gate: _Gate | None = None) -> None:
         """What the state machine does when it has given the export up."""
         s3, dynamodb = (_client(self.cloud, service, gate) for service in ("s3", "dynamodb"))
-        discard_report(
-            self.tries[0],
-            Bucket(s3, "reports"),
-            DiscardedExports(Table(dynamodb, "coordination")),
-            "pingone",
-        )
+        DiscardReport(
+            bucket=Bucket(s3, "reports"),
+            discarded=DiscardedExports(Table(dynamodb, "coordination")),
+            key_prefix="pingone",
+        ).run(self.tries[0])
         if gate:
             gate.reached.set()
 
@@ -322,13 +326,13 @@ def _pingone(simulator: PingOneSimulator) -> Iterator[PingOne]:
 def _accepted(pingone: PingOne) -> Export:
     """A report that is ready; there is no other export of it."""
     created = pingone.create_exploration(ExportRequest.parse(_REQUEST, {}))
-    export = export_of(created["id"])
-    while pingone.read_exploration(ENVIRONMENT_ID, created["id"], "")["status"] != "SUCCESS":
+    export = export_of(created.id)
+    while pingone.read_exploration(export).status is not Status.SUCCESS:
         time.sleep(0.1)
     return replace(
         export,
-        execution=replace(export.execution, name=created["id"]),
-        request=replace(export.request, fields=(), filter=created["id"]),
+        execution=replace(export.execution, name=created.id),
+        request=replace(export.request, fields=(), filter=created.id),
     )
 
 
@@ -342,31 +346,26 @@ def _fetch(
 ) -> dict[str, Any]:
     """Fetch a report of the simulator into the bucket, through a gate."""
     s3, dynamodb = (_client(cloud, service, gate) for service in ("s3", "dynamodb"))
+    table = Table(dynamodb, "coordination")
     with new_session() as session, _pingone(simulator) as pingone:
-        return fetch_report(
-            export or _accepted(pingone),
-            pingone,
-            session,
-            Bucket(s3, "reports"),
-            PreviousExports(Table(dynamodb, "coordination")),
-            DiscardedExports(Table(dynamodb, "coordination")),
-            Config(
-                api_url=simulator.api_url,
-                token_url=simulator.token_url(ENVIRONMENT_ID),
-                secret_arn="",
-                link_hosts=[simulator.link_host],
-                table="",
-                bucket="reports",
-                key_prefix="pingone",
-                compression=compression,
-                polling_limit_seconds=1800,
-                max_report_bytes=10**9,
-                max_record_drop_percent=50,
-                count_repeated_ids=False,
-                request_defaults={},
+        fetch = FetchReport(
+            pingone=pingone,
+            turns=Turns(TurnCalendar(table), time.time),
+            link_hosts=LinkHosts([simulator.link_host]),
+            transfer=Transfer(
+                session=session,
+                compression=Compression(compression),
+                max_bytes=10**9,
+                seconds_left=seconds_left,
             ),
-            seconds_left,
+            bucket=Bucket(s3, "reports"),
+            key_prefix="pingone",
+            history=History(table),
+            discarded=DiscardedExports(table),
+            max_record_drop_percent=50,
+            seconds_left=seconds_left,
         )
+        return fetch.run(export or _accepted(pingone), Turn(0, 2**50))
 
 
 def _client(cloud: LocalCloud, service: str, gate: _Gate | None = None) -> Any:

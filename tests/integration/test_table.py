@@ -12,18 +12,20 @@ import pytest
 
 from local.cloud import LocalCloud
 from local.stack import create_table
-from pingone_reports.aws.calendar import Bookings
-from pingone_reports.aws.history import Previous, PreviousExports, _key
-from pingone_reports.aws.idempotency import Claims
-from pingone_reports.aws.reattach import Once
+from pingone_reports.aws.calendar import TurnCalendar
+from pingone_reports.aws.history import History, _key
+from pingone_reports.aws.idempotency import IdempotencyKeys, Starts
 from pingone_reports.aws.table import EXPIRY, KEY, Table
 from pingone_reports.errors import StartInProgress, TableUnavailable
 from pingone_reports.model.export import Export
 from pingone_reports.model.manifest import utc
+from pingone_reports.model.previous import Previous
+from pingone_reports.model.report_file import Format
 from tests.support.asking import export_of
 from tests.support.turns import FakeCalendar
 
 _NOW = 1_772_330_400_000
+EXPORT = export_of("made")
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,7 @@ def missing_table(cloud: LocalCloud) -> Table:
 
 class TestTurns:
     def test_all_who_ask_at_once_get_turns_of_their_own(self, table: Table) -> None:
-        environment, bookings = str(uuid4()), Bookings(table)
+        environment, bookings = str(uuid4()), TurnCalendar(table)
         with ThreadPoolExecutor(16) as pool:
             booked = list(
                 pool.map(
@@ -55,7 +57,7 @@ class TestTurns:
         assert sorted(booked) == [(_NOW + number * 19_000, True) for number in range(48)]
 
     def test_they_are_booked_as_in_memory(self, table: Table) -> None:
-        environment, real, fake = str(uuid4()), Bookings(table), FakeCalendar()
+        environment, real, fake = str(uuid4()), TurnCalendar(table), FakeCalendar()
         for earliest, own_end, ahead in (
             (0, 0, 300),
             (3, 0, 300),  # behind the first
@@ -71,7 +73,7 @@ class TestTurns:
 
     def test_without_a_table_there_is_a_typed_error(self, missing_table: Table) -> None:
         with pytest.raises(TableUnavailable, match="ResourceNotFound"):
-            Bookings(missing_table).book(str(uuid4()), _NOW, 19_000, 0, _NOW)
+            TurnCalendar(missing_table).book(str(uuid4()), _NOW, 19_000, 0, _NOW)
 
 
 @dataclass
@@ -90,7 +92,7 @@ class States:
         return {"status": self.status.get(executionArn, "RUNNING")}
 
 
-class TestPreviousExports:
+class TestHistory:
     def export(self, **request: Any) -> Export:
         export = export_of("")
         return replace(export, request=replace(export.request, **request))
@@ -102,36 +104,36 @@ class TestPreviousExports:
         return {"createdAt": created_at, "columns": ["userId"], "files": files}
 
     def test_a_first_export_has_none(self, table: Table) -> None:
-        assert PreviousExports(table).of(self.export(report_name=str(uuid4()))) is None
+        assert History(table).before(self.export(report_name=str(uuid4()))) is None
 
     def test_the_newest_is_remembered_whatever_is_published_last(self, table: Table) -> None:
-        previous, export = PreviousExports(table), self.export(report_name=str(uuid4()))
+        history, export = History(table), self.export(report_name=str(uuid4()))
         for day, records in ((2, 20), (3, 30), (1, 10)):
             manifest = self.manifest(f"2026-03-0{day}T02:00:00.000Z", records)
-            previous.remember(export, manifest, "manifest.json")
-        assert previous.of(export) == Previous(
-            records=30, content_sha256={"csv": "csv", "json": "json"}, columns=["userId"]
+            history.remember(export, manifest, "manifest.json")
+        assert history.before(export) == Previous(
+            records=30, content_sha256={Format.CSV: "csv", Format.JSON: "json"}, columns=["userId"]
         )
 
     def test_a_clock_that_was_ahead_makes_no_later_export_old(self, table: Table) -> None:
-        previous, export = PreviousExports(table), self.export(report_name=str(uuid4()))
+        history, export = History(table), self.export(report_name=str(uuid4()))
         for created_at, records in (("2999-01-01T00:00:00.000Z", 1), (utc(datetime.now(UTC)), 2)):
             export = replace(export, requested_at=datetime.now(UTC))
-            previous.remember(export, self.manifest(created_at, records), "manifest.json")
-            assert (before := previous.of(export))
+            history.remember(export, self.manifest(created_at, records), "manifest.json")
+            assert (before := history.before(export))
             assert before.records == records
 
     def test_what_an_earlier_version_remembered_of_the_future_gives_way(self, table: Table) -> None:
-        previous, export = PreviousExports(table), self.export(report_name=str(uuid4()))
-        previous.remember(export, self.manifest("2026-03-01T02:00:00.000Z", 1), "manifest.json")
+        history, export = History(table), self.export(report_name=str(uuid4()))
+        history.remember(export, self.manifest("2026-03-01T02:00:00.000Z", 1), "manifest.json")
         table.client.update_item(
             TableName=table.name,
             Key={KEY: {"S": _key(export)}},
             UpdateExpression="SET createdAt = :future",
             ExpressionAttributeValues={":future": {"S": "2999-01-01T00:00:00.000Z"}},
         )
-        previous.remember(export, self.manifest("2026-03-02T02:00:00.000Z", 2), "manifest.json")
-        assert (before := previous.of(export))
+        history.remember(export, self.manifest("2026-03-02T02:00:00.000Z", 2), "manifest.json")
+        assert (before := history.before(export))
         assert before.records == 2
 
     @pytest.mark.parametrize(
@@ -144,49 +146,49 @@ class TestPreviousExports:
         ],
     )
     def test_only_of_the_same_report(self, table: Table, other: dict[str, Any]) -> None:
-        previous, name = PreviousExports(table), str(uuid4())
+        history, name = History(table), str(uuid4())
         export = self.export(report_name=name)
-        previous.remember(export, self.manifest("2026-03-01T02:00:00.000Z"), "manifest.json")
-        assert previous.of(self.export(**{"report_name": name} | other)) is None
-        assert previous.of(self.export(report_name=name, correlation_id="other"))
+        history.remember(export, self.manifest("2026-03-01T02:00:00.000Z"), "manifest.json")
+        assert history.before(self.export(**{"report_name": name} | other)) is None
+        assert history.before(self.export(report_name=name, correlation_id="other"))
 
     def test_without_a_table_there_is_a_typed_error(self, missing_table: Table) -> None:
         with pytest.raises(TableUnavailable, match="ResourceNotFound"):
-            PreviousExports(missing_table).of(self.export())
+            History(missing_table).before(self.export())
 
 
-class TestClaims:
+class TestIdempotencyKeys:
     def test_of_all_who_ask_at_once_one_gets_the_key(self, table: Table) -> None:
-        key, claims = str(uuid4()), Claims(table, States())
+        key, keys = str(uuid4()), IdempotencyKeys(table, States())
         with ThreadPoolExecutor(16) as pool:
-            holders = list(pool.map(lambda n: claims.holder(key, f"arn:{n}"), range(16)))
+            holders = list(pool.map(lambda n: keys.holder(key, f"arn:{n}"), range(16)))
         assert len(set(holders)) == 1
-        assert claims.holder(key, holders[0]) == holders[0]
+        assert keys.holder(key, holders[0]) == holders[0]
 
     @pytest.mark.parametrize("status", ["RUNNING", "SUCCEEDED", "PENDING_REDRIVE"])
     def test_a_key_stays_with_an_execution_that_has_an_export_or_may(
         self, table: Table, status: str
     ) -> None:
-        key, claims = str(uuid4()), Claims(table, States({"arn:first": status}))
-        claims.holder(key, "arn:first")
-        assert claims.holder(key, "arn:second") == "arn:first"
+        key, keys = str(uuid4()), IdempotencyKeys(table, States({"arn:first": status}))
+        keys.holder(key, "arn:first")
+        assert keys.holder(key, "arn:second") == "arn:first"
 
     @pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED"])
     def test_a_key_goes_over_from_one_that_ended_without(self, table: Table, status: str) -> None:
-        key, claims = str(uuid4()), Claims(table, States({"arn:first": status}))
-        claims.holder(key, "arn:first")
+        key, keys = str(uuid4()), IdempotencyKeys(table, States({"arn:first": status}))
+        keys.holder(key, "arn:first")
         with ThreadPoolExecutor(8) as pool:
-            later = list(pool.map(lambda n: claims.holder(key, f"arn:{n}"), range(8)))
+            later = list(pool.map(lambda n: keys.holder(key, f"arn:{n}"), range(8)))
         assert len(set(later)) == 1
         assert later[0] != "arn:first"
 
     def test_a_key_is_free_again_when_its_time_is_over(self, table: Table) -> None:
         """DynamoDB may take days to delete what has expired."""
-        key, claims = str(uuid4()), Claims(table, States())
-        claims.holder(key, "arn:first")
+        key, keys = str(uuid4()), IdempotencyKeys(table, States())
+        keys.holder(key, "arn:first")
         values = {"then": int(time.time()) - 60}
         table.update(f"claim#{key}", f"SET {EXPIRY} = :then", f"{EXPIRY} > :then", values)
-        assert claims.holder(key, "arn:second") == "arn:second"
+        assert keys.holder(key, "arn:second") == "arn:second"
 
 
 class Invocation:
@@ -203,49 +205,50 @@ class CutOff(BaseException):
     """What no function survives."""
 
 
-class TestOnce:
-    def test_a_repeated_start_gets_the_first_ones_result(self, table: Table) -> None:
-        arn = f"arn:{uuid4()}"
-        results = iter([{"export": {"id": 1}}, {"export": {"id": 2}}])
+class TestStarts:
+    def test_a_repeated_start_gets_the_first_ones_export(self, table: Table) -> None:
+        arn, exports = f"arn:{uuid4()}", iter([export_of("first"), export_of("second")])
         for _ in range(2):
             # Another container: nothing of the first one's memory.
-            once = Once(table, 1800).within(Invocation(80_000))
-            assert once.run(arn, lambda: next(results)) == {"export": {"id": 1}}
+            starts = Starts(table, 1800).within(Invocation(80_000))
+            assert starts.once(arn, lambda: next(exports)).exploration_id == "first"
 
-    def test_executions_do_not_share_it(self, table: Table) -> None:
-        once = Once(table, 1800).within(Invocation(80_000))
-        assert [once.run(f"arn:{uuid4()}", lambda n=n: {"n": n})["n"] for n in (1, 2)] == [1, 2]  # type: ignore[misc]
+    def test_executions_do_not_share_a_start(self, table: Table) -> None:
+        starts = Starts(table, 1800).within(Invocation(80_000))
+        for name in ("first", "second"):
+            export = export_of(name)
+            assert starts.once(f"arn:{uuid4()}", lambda export=export: export) == export  # type: ignore[misc]
 
-    def test_what_raises_is_not_kept(self, table: Table) -> None:
-        arn, once = f"arn:{uuid4()}", Once(table, 1800).within(Invocation(80_000))
+    def test_a_start_that_raises_is_not_kept(self, table: Table) -> None:
+        arn, starts = f"arn:{uuid4()}", Starts(table, 1800).within(Invocation(80_000))
 
-        def fail() -> dict[str, Any]:
+        def fail() -> Export:
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
-            once.run(arn, fail)
-        assert once.run(arn, lambda: {"made": True}) == {"made": True}
+            starts.once(arn, fail)
+        assert starts.once(arn, lambda: EXPORT) == EXPORT
 
     @pytest.mark.parametrize(("left", "free"), [(80_000, False), (0, True)])
-    def test_one_that_was_cut_off_gives_its_place_free_when_its_time_is_over(
+    def test_a_start_that_was_cut_off_gives_its_place_free_when_its_time_is_over(
         self, table: Table, left: int, free: bool
     ) -> None:
         arn = f"arn:{uuid4()}"
 
-        def die() -> dict[str, Any]:
+        def die() -> Export:
             raise CutOff
 
         with pytest.raises(CutOff):
-            Once(table, 1800).within(Invocation(left)).run(arn, die)
+            Starts(table, 1800).within(Invocation(left)).once(arn, die)
         time.sleep(0.01)
-        again = Once(table, 1800).within(Invocation(80_000))
+        again = Starts(table, 1800).within(Invocation(80_000))
         if free:
-            assert again.run(arn, lambda: {"made": True}) == {"made": True}
+            assert again.once(arn, lambda: EXPORT) == EXPORT
         else:
             with pytest.raises(StartInProgress):
-                again.run(arn, lambda: {"made": True})
+                again.once(arn, lambda: EXPORT)
 
     def test_without_a_table_there_is_a_typed_error(self, missing_table: Table) -> None:
-        once = Once(missing_table, 1800).within(Invocation(80_000))
+        starts = Starts(missing_table, 1800).within(Invocation(80_000))
         with pytest.raises(TableUnavailable):
-            once.run("arn:1", lambda: {"made": True})
+            starts.once("arn:1", lambda: EXPORT)

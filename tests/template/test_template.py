@@ -12,12 +12,25 @@ from local.deployment import read_template
 from local.paths import ROOT
 from pingone_reports.aws.table import EXPIRY
 from pingone_reports.aws.table import KEY as TABLE_KEY
-from pingone_reports.config import Config
-from pingone_reports.model.request import delivered
+from pingone_reports.config import (
+    CheckConfig,
+    DiscardConfig,
+    FetchConfig,
+    StartConfig,
+    TabulateConfig,
+)
+from pingone_reports.model.request import ExportRequest
 from pingone_reports.observability import NAMESPACE
 
 Resource = dict[str, Any]
 
+DEFAULTS = {
+    "environmentId": "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
+    "reportName": "devices",
+    "fields": [],
+    "filter": "",
+    "formats": ["csv"],
+}
 KMS = "arn:aws:kms:eu-central-1:123456789012"
 TEMPLATE = read_template(ROOT / "template.yaml")
 PARAMETERS: dict[str, dict[str, Any]] = TEMPLATE["Parameters"]
@@ -484,21 +497,35 @@ class TestEncryption:
 
 
 class TestWiring:
-    def test_the_functions_get_exactly_the_variables_that_are_read(self) -> None:
+    @pytest.mark.parametrize(
+        ("name", "config"),
+        {
+            "StartReport": StartConfig,
+            "CheckReport": CheckConfig,
+            "FetchReport": FetchConfig,
+            "DiscardReport": DiscardConfig,
+            "TabulateReport": TabulateConfig,
+        }.items(),
+    )
+    def test_a_function_gets_exactly_the_variables_that_it_reads(
+        self, name: str, config: Any
+    ) -> None:
+        valid = {"COMPRESSION": "none", "QUALITY_GATE": "enabled"}
+
         class Recorder(dict[str, str]):
             def __contains__(self, name: object) -> bool:
                 return True
 
             def __getitem__(self, name: str) -> str:
                 read.add(name)
-                return "1"
+                return valid.get(name, "1")
 
         read: set[str] = set()
-        Config.from_environment(Recorder())
-        given = set(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"])
-        libraries = ("AWS_", "POWERTOOLS_")
-        assert {name for name in given if not name.startswith(libraries)} == read
-        assert not any("Environment" in function["Properties"] for function in FUNCTIONS.values())
+        config.from_environment(Recorder())
+        given = FUNCTIONS[name]["Properties"]["Environment"]["Variables"]
+        assert set(given) == read
+        shared = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+        assert all(name.startswith(("AWS_", "POWERTOOLS_")) for name in shared)
 
     @pytest.mark.parametrize("name", FUNCTIONS)
     def test_every_functions_code_is_there(self, name: str) -> None:
@@ -547,13 +574,16 @@ class TestWiring:
         transformer = rule_target["InputTransformer"]
         assert transformer["InputPathsMap"] == {"id": "$.id", "detail": "$.detail"}
         sent = (
-            transformer["InputTemplate"].replace("<id>", '"4711"').replace("<detail>", '{"a": 1}')
+            transformer["InputTemplate"]
+            .replace("<id>", '"4711"')
+            .replace("<detail>", '{"filter": ""}')
         )
-        assert delivered(json.loads(sent)) == ({"a": 1}, "4711")
+        assert ExportRequest.delivered(json.loads(sent), DEFAULTS, "x").idempotency_key == "4711"
         scheduled = RESOURCES["ExportSchedule"]["Properties"]["Target"]["Input"]
         assert "<aws.scheduler.scheduled-time>" in scheduled
         time = scheduled.replace("<aws.scheduler.scheduled-time>", "2026-03-01T02:00:00Z")
-        assert delivered(json.loads(time)) == ({}, "schedule-2026-03-01T02:00:00Z")
+        request = ExportRequest.delivered(json.loads(time), DEFAULTS, "x")
+        assert request.idempotency_key == "schedule-2026-03-01T02:00:00Z"
 
     def test_what_cannot_be_tabulated_is_kept(self) -> None:
         queue = {"Fn::GetAtt": ["UntabulatedExports", "Arn"]}
