@@ -35,7 +35,7 @@ cpu = time.process_time()
 {make_clients}
 print(time.process_time() - cpu)
 """
-_SECRETS = 'app.services.boto3.client("secretsmanager")'
+_SECRETS = 'app.wiring._client("secretsmanager")'
 
 # What the bars are made of; the rest is Python's own library.
 _PARTS = {
@@ -134,7 +134,7 @@ def _functions(folder: Path) -> Sequence[Function]:
         Function(
             "FetchReport",
             SAM_BUILD / "FetchReport",
-            f'{_SECRETS}; app.services.boto3.client("s3")',
+            f'{_SECRETS}; app.wiring._client("s3")',
         ),
     )
 

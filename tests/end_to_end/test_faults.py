@@ -42,7 +42,7 @@ _AT_A_TIME = 8
 _SECONDS_IN_A_HURRY = 12
 # No fault of it: a turn at PingOne that passed while the machine was busy, and a start that waits
 # for the place of one that was cut off.
-_WAITING = {"RateLimited", "StartInProgress"}
+_WAITING = {"TurnPassed", "StartInProgress"}
 
 _INTRODUCTION = """\
 # What happens when something goes wrong

@@ -102,7 +102,7 @@ class TestWay:
 
     def test_an_export_that_waits_for_everything_completes(self, jsonata: Jsonata) -> None:
         export = walk(jsonata, [LATER, STARTED], [CHECKED, READY, READY],
-                      [Failure("RateLimited"), COMPLETED])  # fmt: skip
+                      [Failure("TurnPassed"), COMPLETED])  # fmt: skip
         assert export.run({}) == COMPLETED
         first, second = (asked["Payload"] for asked in export.arguments["StartReport"])
         assert first == sample("start-report-input")
