@@ -51,6 +51,7 @@ check: scan $(DEV_ENVIRONMENT) .venv/sam .venv/node ## Lint, types, template, st
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
 	$(DEV)/mypy
+	$(DEV)/lint-imports
 	$(SAM) validate --lint
 	$(DEV)/cfn-lint kms-key.yaml
 	$(DEV)/pytest tests/template
