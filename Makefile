@@ -85,7 +85,7 @@ end-to-end: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Tests of the d
 
 faults: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Let everything go wrong, and write into docs what came of it
 	$(DEV)/pytest tests/end_to_end/test_faults.py --deselect \
-		tests/end_to_end/test_faults.py::test_that_is_what_the_documentation_says
+		tests/end_to_end/test_faults.py::test_the_documentation_says_what_came_of_each_fault
 	@cp .local/faults.md docs/faults.md
 
 CHAPTERS ?=

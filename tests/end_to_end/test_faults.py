@@ -391,7 +391,7 @@ def test_what_came_of_each_fault(matrix: Matrix, capsys: pytest.CaptureFixture[s
     _DOCUMENT.write_text(_document(matrix.rows, matrix.table_rows))
 
 
-def test_that_is_what_the_documentation_says() -> None:
+def test_the_documentation_says_what_came_of_each_fault() -> None:
     """`make faults` writes it."""
     assert (ROOT / "docs" / "faults.md").read_text() == _DOCUMENT.read_text()
     assert f"for {len(_CASES) + len(_TABLE_CASES)} faults" in (ROOT / "README.md").read_text()

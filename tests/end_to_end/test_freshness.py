@@ -34,7 +34,7 @@ def test_older_changes_are_certain_to_be_there(exporter: Exporter) -> None:
     assert ended.manifest["changesIncluded"] == "certain"
 
 
-def test_without_a_zone_a_time_is_refused(exporter: Exporter, pingone: PingOneSimulator) -> None:
+def test_a_time_without_a_zone_is_refused(exporter: Exporter, pingone: PingOneSimulator) -> None:
     ended = exporter.run(Scenario(rows=20), changesUntil="2026-03-01T02:00:00")
 
     assert ended.error == "InvalidRequest"

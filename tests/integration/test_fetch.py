@@ -70,7 +70,7 @@ def simulator(cloud: LocalCloud) -> Iterator[PingOneSimulator]:
 
 @pytest.mark.parametrize("chunks", [0, 1, 40])
 @pytest.mark.parametrize("compression", ["none", "gzip"])
-def test_when_no_time_is_left_it_stops_early_and_leaves_nothing(
+def test_a_fetch_without_time_left_stops_early_and_leaves_nothing(
     cloud: LocalCloud, simulator: PingOneSimulator, compression: str, chunks: int
 ) -> None:
     # Each look at the clock costs a second.

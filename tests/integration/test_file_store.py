@@ -104,13 +104,13 @@ def download(store: FileStore, plans: dict[str, FaultPlan], log: RequestLog) -> 
 
 
 class TestLinks:
-    def test_they_name_the_front_and_not_s3(self, cloud: LocalCloud, download: Download) -> None:
+    def test_links_name_the_front_and_not_s3(self, cloud: LocalCloud, download: Download) -> None:
         link = download.link()
         assert link.startswith("https://127.0.0.1:")
         assert not link.startswith(cloud.endpoint_url)
         assert "X-Amz-Security-Token=" in link
 
-    def test_they_give_the_file_whole_or_in_part(self, download: Download) -> None:
+    def test_links_give_the_file_whole_or_in_part(self, download: Download) -> None:
         whole = download.get()
         assert (whole.status_code, whole.content) == (200, BODY)
         etag = whole.headers["ETag"]

@@ -56,7 +56,7 @@ class TestTurns:
             )
         assert sorted(booked) == [(_NOW + number * 19_000, True) for number in range(48)]
 
-    def test_they_are_booked_as_in_memory(self, table: Table) -> None:
+    def test_turns_are_booked_as_in_memory(self, table: Table) -> None:
         environment, real, fake = str(uuid4()), TurnCalendar(table), FakeCalendar()
         for earliest, own_end, ahead in (
             (0, 0, 300),
@@ -71,7 +71,7 @@ class TestTurns:
             latest = _NOW + (earliest + ahead) * 1000
             assert real.book(*asked, latest) == fake.book(*asked, latest)
 
-    def test_without_a_table_there_is_a_typed_error(self, missing_table: Table) -> None:
+    def test_a_missing_table_is_a_typed_error(self, missing_table: Table) -> None:
         with pytest.raises(TableUnavailable, match="ResourceNotFound"):
             TurnCalendar(missing_table).book(str(uuid4()), _NOW, 19_000, 0, _NOW)
 
@@ -145,14 +145,14 @@ class TestHistory:
             {"fields": ("userId",)},
         ],
     )
-    def test_only_of_the_same_report(self, table: Table, other: dict[str, Any]) -> None:
+    def test_an_export_of_another_report_is_not_the_one_before(self, table: Table, other: dict[str, Any]) -> None:
         history, name = History(table), str(uuid4())
         export = self.export(report_name=name)
         history.remember(export, self.manifest("2026-03-01T02:00:00.000Z"), "manifest.json")
         assert history.before(self.export(**{"report_name": name} | other)) is None
         assert history.before(self.export(report_name=name, correlation_id="other"))
 
-    def test_without_a_table_there_is_a_typed_error(self, missing_table: Table) -> None:
+    def test_a_missing_table_is_a_typed_error(self, missing_table: Table) -> None:
         with pytest.raises(TableUnavailable, match="ResourceNotFound"):
             History(missing_table).before(self.export())
 
@@ -248,7 +248,7 @@ class TestStarts:
             with pytest.raises(StartInProgress):
                 again.once(arn, lambda: EXPORT)
 
-    def test_without_a_table_there_is_a_typed_error(self, missing_table: Table) -> None:
+    def test_a_missing_table_is_a_typed_error(self, missing_table: Table) -> None:
         starts = Starts(missing_table, 1800).within(Invocation(80_000))
         with pytest.raises(TableUnavailable):
             starts.once("arn:1", lambda: EXPORT)
