@@ -26,7 +26,9 @@ OF_AWS = {
     },
     "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
 }
-OF_OURS = {name: {"report", "service"} for name in UNITS} | {"ExportsFailed": {"error", "service"}}
+OF_OURS = {name: {"report", "service"} for name in (*UNITS, "RepeatedDeviceIds")} | {
+    "ExportsFailed": {"error", "service"}
+}
 DIMENSIONS = {"AWS/States": {"StateMachineArn"}, "AWS/SQS": {"QueueName"}}
 
 

@@ -10,7 +10,6 @@ import yaml
 
 from local.deployment import read_template
 from local.paths import ROOT
-from pingone_reports.config import Config
 from pingone_reports.observability import NAMESPACE
 from pingone_reports.request import delivered
 from pingone_reports.table import EXPIRY
@@ -39,6 +38,21 @@ def only_if(condition: str, value: Any) -> dict[str, Any]:
 KEY = only_if("HasKmsKey", {"Ref": "KmsKeyArn"})
 FUNCTIONS = resources_of("AWS::Serverless::Function")
 ROLES = resources_of("AWS::IAM::Role")
+CALLS_OF_PINGONE = ["PINGONE_API_URL", "PINGONE_TOKEN_URL", "PINGONE_SECRET_ARN", "TABLE"]
+# To be asked of `pingone_reports.config` as soon as that says it for each function.
+VARIABLES = {
+    "StartReport": [
+        *CALLS_OF_PINGONE, "PINGONE_ENVIRONMENT_ID", "REPORT_NAME", "REPORT_FIELDS",
+        "REPORT_FILTER", "REPORT_FORMATS", "QUALITY_GATE", "POLLING_LIMIT_SECONDS",
+    ],
+    "CheckReport": CALLS_OF_PINGONE,
+    "FetchReport": [
+        *CALLS_OF_PINGONE, "LINK_HOSTS", "BUCKET", "KEY_PREFIX", "COMPRESSION",
+        "MAX_REPORT_MEGABYTES", "MAX_RECORD_DROP_PERCENT",
+    ],
+    "DiscardReport": ["TABLE", "BUCKET", "KEY_PREFIX"],
+    "TabulateReport": ["BUCKET"],
+}  # fmt: skip
 
 
 def statements(role: Resource) -> Iterator[dict[str, Any]]:
@@ -200,6 +214,7 @@ class TestParameters:
             ("KmsKeyArn", "1234abcd-12ab-34cd-56ef-1234567890ab"),
             ("PermissionsBoundaryArn", "arn:aws:iam::123456789012:role/boundary"),
             ("MaxReportMegabytes", 0),
+            ("QualityGate", "thorough"),
             ("LogRetentionDays", 2),
             ("AlarmEmail", "night shift"),
             ("AlarmAfterHoursWithoutExport", 169),
@@ -484,21 +499,14 @@ class TestEncryption:
 
 
 class TestWiring:
-    def test_the_functions_get_exactly_the_variables_that_are_read(self) -> None:
-        class Recorder(dict[str, str]):
-            def __contains__(self, name: object) -> bool:
-                return True
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    def test_every_function_gets_exactly_the_variables_that_it_reads(self, name: str) -> None:
+        given = FUNCTIONS[name]["Properties"]["Environment"]["Variables"]
+        assert sorted(given) == sorted(VARIABLES[name])
 
-            def __getitem__(self, name: str) -> str:
-                read.add(name)
-                return "1"
-
-        read: set[str] = set()
-        Config.from_environment(Recorder())
-        given = set(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"])
-        libraries = ("AWS_", "POWERTOOLS_")
-        assert {name for name in given if not name.startswith(libraries)} == read
-        assert not any("Environment" in function["Properties"] for function in FUNCTIONS.values())
+    def test_all_functions_together_get_what_libraries_read_and_nothing_else(self) -> None:
+        given = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+        assert set(given) == {"AWS_RETRY_MODE", "POWERTOOLS_SERVICE_NAME"}
 
     @pytest.mark.parametrize("name", FUNCTIONS)
     def test_every_functions_code_is_there(self, name: str) -> None:
