@@ -294,8 +294,9 @@ class TestErrors:
         [rule] = [r for r in STATES[name]["Retry"] if "Runtime.ExitError" in r["ErrorEquals"]]
         assert "Runtime.OutOfMemory" in rule["ErrorEquals"]
 
-    def test_the_readme_says_what_to_do_about_errors_of_aws_that_are_named(self) -> None:
-        section = (ROOT / "README.md").read_text().split("## When it fails")[1].split("\n## ")[0]
+    def test_the_operators_page_says_what_to_do_about_errors_of_aws_that_are_named(self) -> None:
+        page = (ROOT / "docs" / "operate.md").read_text()
+        section = page.split("## What an error means")[1].split("\n## ")[0]
         told = {name for line in section.splitlines() for name in re.findall(r"`(\w+\.\w+)`", line)}
         named = {error for name in TASKS for error in error_names(STATES[name]) if "." in error}
         unsaid = {name for name in named - told if not name.startswith("Lambda.")}
