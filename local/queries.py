@@ -5,6 +5,7 @@ everything is the deployed application and the local cloud's Athena.
 """
 
 import csv
+import hashlib
 import io
 import json
 import sys
@@ -69,9 +70,15 @@ def _export(stack: Stack, day: int) -> None:
     folder = f"pingone/report=devices/environment={ENVIRONMENT_ID}/date={at:%Y-%m-%d}/{name}"
     report = "".join(DevicesReport(_ROWS, ALL_FIELDS, day=day).csv_blocks())
     records = sum(1 for _ in csv.reader(io.StringIO(report, newline=""))) - 1
+    file = {
+        "format": "csv",
+        "key": f"{folder}/devices.csv",
+        "sha256": hashlib.sha256(report.encode()).hexdigest(),
+        "records": records,
+    }
     manifest = sample | {
         "fields": list(ALL_FIELDS),
-        "files": [{"format": "csv", "key": f"{folder}/devices.csv", "records": records}],
+        "files": [file],
         "createdAt": _utc(at),
         "publishedAt": _utc(at + timedelta(seconds=18)),
         "dataNotBefore": _utc(at - timedelta(hours=2, minutes=15)),
