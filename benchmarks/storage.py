@@ -40,6 +40,13 @@ class Storage:
             "get_object", Params=target, ExpiresIn=_LINK_SECONDS
         )
 
+    def link_to_put(self, key: str) -> str:
+        """An HTTPS link to put a landed object at."""
+        target = {"Bucket": LANDING_BUCKET, "Key": key}
+        return self._signer.generate_presigned_url(
+            "put_object", Params=target, ExpiresIn=_LINK_SECONDS
+        )
+
     def take(self, key: str) -> str:
         """The SHA-256 of what a landed object holds, unpacked; the object is gone then."""
         s3 = self.cloud.client("s3")

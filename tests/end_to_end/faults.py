@@ -401,7 +401,9 @@ FAULTS: dict[str, dict[str, Case]] = {
         "no record in it": Case(
             Scenario(rows=0), error="QualityGateFailed", left=("devices.csv", "quarantine.json")
         ),
-        "another password": _damaged(Scenario(wrong_password=True), "WrongPassword"),
+        "another password": _damaged(
+            Scenario(wrong_password=True), "WrongPassword", retried=("WrongPassword",)
+        ),
     },
     "S3": _s3("CreateMultipartUpload", 20)
     | _s3("UploadPart", _MANY_ROWS, "partNumber=1")

@@ -280,7 +280,7 @@ class TestErrors:
         lasting = {
             "InvalidRequest", "InvalidConfiguration", "InvalidSecret", "Unauthorized",
             "AccessDenied", "ReportRejected", "ReportFailed", "ReportExpired", "DeadlineExceeded",
-            "WrongPassword", "UntrustedCertificate", "QualityGateFailed", "UnexpectedError",
+            "UntrustedCertificate", "QualityGateFailed", "UnexpectedError",
             "ExportError",
         }  # fmt: skip
         retried = {error for rule in STATES[name]["Retry"] for error in rule["ErrorEquals"]}
@@ -304,7 +304,7 @@ class TestErrors:
 
     def test_a_damaged_zip_is_downloaded_once_more(self) -> None:
         [rule] = [r for r in STATES["FetchReport"]["Retry"] if "CorruptZip" in r["ErrorEquals"]]
-        assert set(rule["ErrorEquals"]) == {"CorruptZip", "TruncatedZip"}
+        assert set(rule["ErrorEquals"]) == {"CorruptZip", "TruncatedZip", "WrongPassword"}
         assert rule["MaxAttempts"] == 1
 
     def test_a_start_is_tried_until_one_that_was_cut_off_gives_its_place_free(self) -> None:
