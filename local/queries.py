@@ -1,10 +1,11 @@
-"""Runs the saved queries over a simulated week, and writes what they answer into docs/ and README.
+"""Runs the saved queries over a simulated week, and writes what they answer into docs/.
 
 Seven daily exports of one environment are put where FetchReport puts them; from their events on,
 everything is the deployed application and the local cloud's Athena.
 """
 
 import csv
+import hashlib
 import io
 import json
 import sys
@@ -25,7 +26,7 @@ from local.stack import ENVIRONMENT_ID, Stack, deployed
 _ROWS = 400
 _FIRST_EXPORT = datetime(2026, 3, 1, 2, 0, 1, tzinfo=UTC)
 _SHOWN = 8
-_README_MARKS = "<!-- `make queries` writes what follows -->\n", "<!-- until here -->\n"
+_MARKS = "<!-- `make queries` writes what follows -->\n", "<!-- until here -->\n"
 _COLORS = {
     "FIDO2 removed": "#b2182b",
     "MFA disabled": "#ef8a62",
@@ -40,7 +41,7 @@ _COLORS = {
 
 
 def main() -> int:
-    """Write docs/queries.md, docs/week-of-changes.png and the README's results."""
+    """Write docs/queries.md, docs/week-of-changes.png and the results in docs/use.md."""
     queries = saved_queries()
     with LocalCloud(log_name="queries") as cloud:
         with step("Deploying template.yaml with `sam deploy` to a local cloud"):
@@ -56,8 +57,8 @@ def main() -> int:
     docs.mkdir(exist_ok=True)
     (docs / "queries.md").write_text("\n".join(_document(queries, answers)), encoding="utf-8")
     _draw(answers["A week of changes"]).savefig(docs / "week-of-changes.png", dpi=110)
-    _fill_in_readme(queries, answers)
-    console.print("docs/queries.md, docs/week-of-changes.png and README.md are written.")
+    _fill_in_page(queries, answers)
+    console.print("docs/queries.md, docs/week-of-changes.png and docs/use.md are written.")
     return 0
 
 
@@ -69,9 +70,15 @@ def _export(stack: Stack, day: int) -> None:
     folder = f"pingone/report=devices/environment={ENVIRONMENT_ID}/date={at:%Y-%m-%d}/{name}"
     report = "".join(DevicesReport(_ROWS, ALL_FIELDS, day=day).csv_blocks())
     records = sum(1 for _ in csv.reader(io.StringIO(report, newline=""))) - 1
+    file = {
+        "format": "csv",
+        "key": f"{folder}/devices.csv",
+        "sha256": hashlib.sha256(report.encode()).hexdigest(),
+        "records": records,
+    }
     manifest = sample | {
         "fields": list(ALL_FIELDS),
-        "files": [{"format": "csv", "key": f"{folder}/devices.csv", "records": records}],
+        "files": [file],
         "createdAt": _utc(at),
         "publishedAt": _utc(at + timedelta(seconds=18)),
         "dataNotBefore": _utc(at - timedelta(hours=2, minutes=15)),
@@ -146,8 +153,8 @@ def _draw(rows: Sequence[Row]) -> Any:
     return figure
 
 
-def _fill_in_readme(queries: dict[str, dict[str, str]], answers: dict[str, list[Row]]) -> None:
-    start, end = _README_MARKS
+def _fill_in_page(queries: dict[str, dict[str, str]], answers: dict[str, list[Row]]) -> None:
+    start, end = _MARKS
     events = answers["Security events"]
     dates = [row["date"] for row in events]
     busiest = max(dates, key=dates.count)
@@ -156,7 +163,7 @@ def _fill_in_readme(queries: dict[str, dict[str, str]], answers: dict[str, list[
             "| question | answers | rows |",
             "| --- | --- | --- |",
             *(
-                f"| [{name}](docs/queries.md#{name.lower().replace(' ', '-')}) "
+                f"| [{name}](queries.md#{name.lower().replace(' ', '-')}) "
                 f"| {query['Description']} | {len(answers[name])} |"
                 for name, query in queries.items()
             ),
@@ -172,10 +179,10 @@ def _fill_in_readme(queries: dict[str, dict[str, str]], answers: dict[str, list[
             ),
         ]
     )
-    readme = ROOT / "README.md"
-    before, _, rest = readme.read_text(encoding="utf-8").partition(start)
+    page = ROOT / "docs" / "use.md"
+    before, _, rest = page.read_text(encoding="utf-8").partition(start)
     after = rest.partition(end)[2]
-    readme.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
+    page.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def _utc(time: datetime) -> str:

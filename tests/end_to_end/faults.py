@@ -741,7 +741,7 @@ NOT_SHOWN = {
     "An entry of PutEvents fails": "The local Step Functions takes it for sent. On AWS the task "
     "fails with `EventBridge.FailedEntry`, which is retried and caught like any error.",
     "An execution that is stopped or times out as a whole": "It runs no further state: "
-    "[the runbook](runbook.md#start-a-failed-export-again) says what it may leave.",
+    "[the operator's page](operate.md#what-a-stopped-execution-leaves) says what it may leave.",
     "Two tries of one fetch at once, or one beside DiscardReport": "Held at every call of S3 and "
     "DynamoDB while the other runs, in `tests/integration/test_fetch.py`: a manifest is true or is "
     "not there. It rests on S3 listing each upload that was begun before, and on an aborted upload "

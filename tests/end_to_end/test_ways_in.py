@@ -16,7 +16,7 @@ from local.stack import ENVIRONMENT_ID, Stack, states_entered
 from tests.end_to_end.conftest import Exporter
 from tests.support.documents import faults
 
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "use.md"
 
 
 def test_start_execution_exports_what_the_input_asks_for(
@@ -85,8 +85,8 @@ def test_an_event_that_is_delivered_twice_exports_once(
 def test_a_rule_of_ones_own_starts_an_export_with_the_time_of_its_event(
     stack: Stack, tmp_path: Path
 ) -> None:
-    """The README's example of one."""
-    [example] = re.findall(r"```yaml\n(UsersImported:.*?)```", README.read_text(), re.DOTALL)
+    """The example of one in docs/use.md."""
+    [example] = re.findall(r"```yaml\n(UsersImported:.*?)```", PAGE.read_text(), re.DOTALL)
     (tmp_path / "rule.yaml").write_text(example)
     rule = read_template(tmp_path / "rule.yaml")["UsersImported"]["Properties"]
     [target] = rule["Targets"]

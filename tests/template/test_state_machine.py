@@ -294,6 +294,22 @@ class TestErrors:
         retried = {error for rule in STATES[name]["Retry"] for error in rule["ErrorEquals"]}
         assert {error for error in retried if "." not in error} == raised[name]
 
+    @pytest.mark.parametrize("name", sorted(set(TASKS) - PUBLISHING))
+    def test_a_function_that_ran_out_of_memory_is_tried_again_like_any_that_was_killed(
+        self, name: str
+    ) -> None:
+        """AWS reports it under either name."""
+        [rule] = [r for r in STATES[name]["Retry"] if "Runtime.ExitError" in r["ErrorEquals"]]
+        assert "Runtime.OutOfMemory" in rule["ErrorEquals"]
+
+    def test_the_operators_page_says_what_to_do_about_errors_of_aws_that_are_named(self) -> None:
+        page = (ROOT / "docs" / "operate.md").read_text()
+        section = page.split("## What an error means")[1].split("\n## ")[0]
+        told = {name for line in section.splitlines() for name in re.findall(r"`(\w+\.\w+)`", line)}
+        named = {error for name in TASKS for error in error_names(STATES[name]) if "." in error}
+        unsaid = {name for name in named - told if not name.startswith("Lambda.")}
+        assert unsaid == {"States.ALL"}
+
     def test_a_damaged_zip_is_downloaded_once_more(self) -> None:
         [rule] = [r for r in STATES["FetchReport"]["Retry"] if "CorruptZip" in r["ErrorEquals"]]
         assert set(rule["ErrorEquals"]) == {"CorruptZip", "TruncatedZip", "WrongPassword"}
