@@ -136,7 +136,7 @@ def test_a_query_is_stopped_before_it_costs_much() -> None:
     assert settings["BytesScannedCutoffPerQuery"] == {"Fn::Sub": "${QueryLimitMegabytes}000000"}
 
 
-def test_without_analytics_there_is_nothing_of_it() -> None:
+def test_a_stack_without_analytics_has_nothing_of_it() -> None:
     always = {
         name: item
         for name, item in RESOURCES.items()

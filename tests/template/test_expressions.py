@@ -82,7 +82,7 @@ def failed_event(arguments: Any) -> dict[str, Any]:
 
 
 class TestReference:
-    def test_it_has_parse_and_no_eval_as_step_functions(self, jsonata: Jsonata) -> None:
+    def test_the_reference_has_parse_and_no_eval_as_step_functions(self, jsonata: Jsonata) -> None:
         assert jsonata.evaluate("$parse('[1, null]')", {}) == [1, None]
         with pytest.raises(QueryEvaluationError, match="no \\$eval"):
             jsonata.evaluate("$eval('1')", {})
@@ -207,14 +207,16 @@ def message_of(jsonata: Jsonata, document: Any) -> str:
 class TestMessage:
     """Nothing catches it when this fails: then an export is lost without a word."""
 
-    def test_it_stands_once_in_the_definition(self) -> None:
+    def test_the_message_is_extracted_once_in_the_definition(self) -> None:
         [reading] = [text for text in expressions(MACHINE) if "errorMessage" in text]
         assert reading == STATES["ExtractMessage"]["Assign"]["message"]
 
     @pytest.mark.parametrize(
         "caught", [{}, {"Cause": ""}, {"Cause": None}, {"Cause": 5}, {"Cause": ["a"]}]
     )
-    def test_without_a_cause_it_says_so(self, jsonata: Jsonata, caught: dict[str, Any]) -> None:
+    def test_a_message_without_a_cause_says_so(
+        self, jsonata: Jsonata, caught: dict[str, Any]
+    ) -> None:
         """AWS gives a timeout an empty cause."""
         assert message_of(jsonata, {"Error": "States.Timeout"} | caught) == NO_CAUSE
 
@@ -230,7 +232,7 @@ class TestMessage:
             ("The bus does not exist.", "The bus does not exist."),
         ],
     )
-    def test_it_is_the_message_alone(self, jsonata: Jsonata, cause: str, message: str) -> None:
+    def test_a_message_is_told_alone(self, jsonata: Jsonata, cause: str, message: str) -> None:
         assert message_of(jsonata, {"Error": "E", "Cause": cause}) == message
 
     @pytest.mark.parametrize(
@@ -279,7 +281,7 @@ class TestMessage:
     @MANY
     @given(cause=CAUSES)
     @example(cause='"errorMessage"' + " " * LONGEST)
-    def test_it_is_never_missing(self, jsonata: Jsonata, cause: Any) -> None:
+    def test_a_message_is_never_missing(self, jsonata: Jsonata, cause: Any) -> None:
         assert message_of(jsonata, {"Error": "E", "Cause": cause})
 
 

@@ -93,10 +93,10 @@ class TestAlarms:
         assert namespaces == {NAMESPACE, "AWS/States", "AWS/SQS"}
 
     @pytest.mark.parametrize("name", sorted(set(ALARMS) - {"NoCompletedExport"}))
-    def test_where_nothing_happens_nothing_is_wrong(self, name: str) -> None:
+    def test_an_alarm_is_quiet_where_nothing_happens(self, name: str) -> None:
         assert ALARMS[name]["TreatMissingData"] == "notBreaching"
 
-    def test_but_for_the_export_that_is_expected(self) -> None:
+    def test_an_export_that_is_expected_and_missing_is_an_alarm(self) -> None:
         alarm = ALARMS["NoCompletedExport"]
         every_hour, completed = alarm["Metrics"]
         assert alarm["TreatMissingData"] == "breaching"
@@ -112,16 +112,18 @@ class TestAlarms:
 
 class TestDashboard:
     @pytest.mark.parametrize("without", [(), *((name,) for name in CONDITIONS), tuple(CONDITIONS)])
-    def test_it_is_json_with_and_without_what_a_stack_may_lack(self, without: list[str]) -> None:
+    def test_the_dashboard_is_json_with_and_without_what_a_stack_may_lack(
+        self, without: list[str]
+    ) -> None:
         body = dashboard(without)
         (alarms,) = (w for w in body["widgets"] if w["type"] == "alarm")
         assert len(alarms["properties"]["alarms"]) == len(ALARMS) - len(without)
 
-    def test_it_shows_every_alarm(self) -> None:
+    def test_the_dashboard_shows_every_alarm(self) -> None:
         text = json.dumps(RESOURCES["ExportsDashboard"])
         assert {name for name in ALARMS if f"${{{name}.Arn}}" in text} == set(ALARMS)
 
-    def test_it_shows_what_is_published(self) -> None:
+    def test_the_dashboard_shows_what_is_published(self) -> None:
         body = dashboard()
         shown = [metric for widget in body["widgets"] for metric in metrics_of(widget)]
         assert len(shown) > 10

@@ -34,7 +34,7 @@ def test_no_file_holds_one() -> None:
 
 
 @pytest.mark.parametrize("around", ["# it is {}", '"clientSecret": "{}"', "SECRET={}\n", "({})"])
-def test_one_would_be_found(around: str) -> None:
+def test_a_secret_would_be_found(around: str) -> None:
     letters = string.ascii_letters + string.digits + "-._~"
     made = "aB3" + "".join(random.Random(1).choices(letters, k=61))
     assert client_secrets(around.format(made)) == [made]

@@ -89,7 +89,7 @@ def findings(machine: Definition) -> tuple[str, ...]:
 
 
 class TestLint:
-    def test_it_finds_nothing_in_the_definition(self) -> None:
+    def test_lint_finds_nothing_in_the_definition(self) -> None:
         assert findings(definition()) == ()
 
     @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ class TestLint:
             lambda states: states["FetchReport"].update(Parameters={"a": "JSONPath is not ours"}),
         ],
     )
-    def test_it_finds_a_broken_copy(self, spoil: Callable[[Definition], object]) -> None:
+    def test_lint_finds_a_broken_copy(self, spoil: Callable[[Definition], object]) -> None:
         broken = definition()
         spoil(broken["States"])
         assert findings(broken)
@@ -165,7 +165,7 @@ class TestGraph:
         del broken["States"]["WaitForPingOne"]["Next"]
         assert dead_ends(broken) == {"WaitForPingOne"}
 
-    def test_it_ends_published_or_failed_and_in_no_other_way(self) -> None:
+    def test_an_execution_ends_published_or_failed_and_in_no_other_way(self) -> None:
         ends = {
             name
             for name, state in STATES.items()

@@ -433,7 +433,7 @@ class TestEncryption:
         (machines,) = statement["Condition"]["StringEquals"].values()
         assert machines["Fn::Sub"].endswith(f":stateMachine:{name}")
 
-    def test_without_a_key_the_queue_is_encrypted_too(self) -> None:
+    def test_a_queue_without_a_key_is_encrypted_too(self) -> None:
         queue = RESOURCES["UndeliveredRequests"]["Properties"]
         assert queue["SqsManagedSseEnabled"] == {"Fn::If": ["HasKmsKey", False, True]}
 
