@@ -27,7 +27,7 @@ from pingone_reports.model.export import Export
 from pingone_reports.model.keys import ExportKeys
 from tests.end_to_end.conftest import Ended, Exporter
 from tests.support.documents import sample
-from tests.template.test_template import ROLES, as_list, statements
+from tests.support.template import ROLES, as_list, statements
 
 _CASES = [
     (role, statement["Sid"], action)

@@ -12,7 +12,7 @@ from sqlglot.optimizer.qualify import qualify
 from local.athena import saved_queries
 from local.paths import ROOT
 from local.pingone_simulator.report_data import ALL_FIELDS
-from tests.template.test_template import RESOURCES, resources_of
+from tests.support.template import RESOURCES, resources_of
 
 _ATHENA = "athena"
 _SQL_TYPES = {"string": "varchar", "bigint": "bigint", "date": "date"}

@@ -14,6 +14,7 @@ import pytest
 
 from local.deployment import read_template
 from local.paths import ROOT, python_of
+from tests.support.template import PARAMETERS, TEMPLATE, accepts
 from tests.template.rendering import (
     Place,
     Rendered,
@@ -24,7 +25,6 @@ from tests.template.rendering import (
     render,
     texts,
 )
-from tests.template.test_template import PARAMETERS, TEMPLATE, accepts
 
 PLACES = [
     Place("aws", "eu-central-1", "amazonaws.com"),

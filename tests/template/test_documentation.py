@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 from local.paths import ROOT
-from tests.template.test_template import TEMPLATE
+from tests.support.template import TEMPLATE
 
 _CODE = re.compile(r"```.*?```", re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")

@@ -12,7 +12,7 @@ from local.metrics import metrics_of
 from local.paths import ROOT
 from pingone_reports import errors
 from pingone_reports.observability import NAMESPACE, UNITS
-from tests.template.test_template import RESOURCES, TEMPLATE, resources_of
+from tests.support.template import RESOURCES, TEMPLATE, resources_of
 
 ALARMS = {name: item["Properties"] for name, item in resources_of("AWS::CloudWatch::Alarm").items()}
 # Source: the services' lists of CloudWatch metrics, docs.aws.amazon.com.

@@ -12,7 +12,7 @@ import yaml
 
 from local.deployment import read_template
 from local.paths import ROOT, python_of
-from tests.template.test_template import FUNCTIONS, INTERFACE, PARAMETERS, RESOURCES, TEMPLATE
+from tests.support.template import FUNCTIONS, INTERFACE, PARAMETERS, RESOURCES, TEMPLATE
 
 _SOURCE = (ROOT / "template.yaml").read_text()
 _NAMES = list(RESOURCES)
