@@ -8,6 +8,7 @@ from typing import Any
 
 from local.pingone_simulator import Fault, PingOneSimulator, Scenario
 from pingone_reports.model.export import Execution, Export
+from pingone_reports.model.report_file import Format
 from pingone_reports.model.request import ExportRequest
 
 ENVIRONMENT_ID = "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"
@@ -16,7 +17,7 @@ REQUEST = ExportRequest(
     report_name="devices",
     fields=("userId", "username"),
     filter='(mfaEnabled eq "true")',
-    formats=("csv", "json"),
+    formats=(Format.CSV, Format.JSON),
     correlation_id="nightly-2026-03-01",
 )
 

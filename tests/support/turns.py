@@ -1,8 +1,6 @@
-"""Turns at PingOne without a table, and what else a start needs."""
+"""Turns at PingOne without a table."""
 
 import threading
-from collections.abc import Callable
-from typing import Any
 
 
 class FakeCalendar:
@@ -24,15 +22,3 @@ class FakeCalendar:
             self._booked_until[environment_id] = begins + length
             self.bookings += 1
             return begins, True
-
-
-class FakeOnce:
-    """Remembers results as long as it lives."""
-
-    def __init__(self) -> None:
-        self._results: dict[str, dict[str, Any]] = {}
-
-    def run(self, execution_arn: str, function: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        if execution_arn not in self._results:
-            self._results[execution_arn] = function()
-        return self._results[execution_arn]

@@ -12,7 +12,7 @@ from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens
 from pingone_reports.pingone.sessions import new_session
 from tests.support.asking import ENVIRONMENT_ID, secret_of
-from tests.unit.local.test_pingone_simulator import FakeBucket, ManualClock
+from tests.support.simulator import FakeBucket, ManualClock
 
 # As in template.yaml, where it is the stack's name.
 os.environ["POWERTOOLS_SERVICE_NAME"] = "reports"

@@ -1,103 +1,173 @@
-"""Configuration is read in one place, and what is wrong with it is named."""
+"""Each function reads its own configuration and no more, and what is wrong with it is named."""
 
 import re
+from collections.abc import Callable, Mapping
 
 import pytest
 
-from pingone_reports.config import Config
+from pingone_reports.config import (
+    CheckConfig,
+    DiscardConfig,
+    FetchConfig,
+    PingOneConfig,
+    StartConfig,
+    TabulateConfig,
+)
 from pingone_reports.errors import InvalidConfiguration
+from pingone_reports.model.report_file import Compression
 from pingone_reports.model.request import ExportRequest
+from tests.support.variables import VARIABLES
 
-VARIABLES = {
-    "PINGONE_API_URL": "https://api.pingone.eu/v1",
-    "PINGONE_TOKEN_URL": "https://auth.pingone.eu/abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6/as/token",
-    "PINGONE_ENVIRONMENT_ID": "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
-    "PINGONE_SECRET_ARN": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:worker-Ab12Cd",
-    "LINK_HOSTS": "127.0.0.1:4566, reports.example.com",
-    "TABLE": "coordination",
-    "BUCKET": "reports",
-    "KEY_PREFIX": "exports/pingone",
-    "COMPRESSION": "gzip",
-    "POLLING_LIMIT_SECONDS": "1800",
-    "MAX_REPORT_MEGABYTES": "20000",
-    "MAX_RECORD_DROP_PERCENT": "50",
-    "QUALITY_GATE": "thorough",
-    "REPORT_NAME": "devices",
-    "REPORT_FIELDS": "userId,username",
-    "REPORT_FILTER": '(mfaEnabled eq "true")',
-    "REPORT_FORMATS": "csv,json",
+CONFIGURATIONS: dict[str, Callable[[Mapping[str, str]], object]] = {
+    "start_report": StartConfig.from_environment,
+    "check_report": CheckConfig.from_environment,
+    "fetch_report": FetchConfig.from_environment,
+    "discard_report": DiscardConfig.from_environment,
+    "tabulate_report": TabulateConfig.from_environment,
 }
+START, FETCH = VARIABLES["start_report"], VARIABLES["fetch_report"]
+PINGONE = PingOneConfig(
+    api_url="https://api.pingone.eu/v1",
+    token_url="https://auth.pingone.eu/abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6/as/token",
+    secret_arn="arn:aws:secretsmanager:eu-central-1:123456789012:secret:worker-Ab12Cd",
+)
 
 
-def test_every_variable_is_read() -> None:
-    assert Config.from_environment(VARIABLES | {"PATH": "/usr/bin"}) == Config(
-        api_url=VARIABLES["PINGONE_API_URL"],
-        token_url=VARIABLES["PINGONE_TOKEN_URL"],
-        secret_arn=VARIABLES["PINGONE_SECRET_ARN"],
-        link_hosts=["127.0.0.1:4566", "reports.example.com"],
-        table="coordination",
-        bucket="reports",
-        key_prefix="exports/pingone",
-        compression="gzip",
-        polling_limit_seconds=1800,
-        max_report_bytes=20_000_000_000,
-        max_record_drop_percent=50,
-        count_repeated_ids=True,
-        request_defaults={
-            "environmentId": VARIABLES["PINGONE_ENVIRONMENT_ID"],
-            "reportName": "devices",
-            "fields": ["userId", "username"],
-            "filter": '(mfaEnabled eq "true")',
-            "formats": ["csv", "json"],
-            "skipQualityGate": False,
-        },
+class Watched(dict[str, str]):
+    """Variables that know which of them were looked at."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        super().__init__(variables)
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.read.add(name)
+        return super().__getitem__(name)
+
+
+class TestFunctions:
+    def test_the_start_knows_pingone_the_table_the_limit_and_the_defaults(self) -> None:
+        assert StartConfig.from_environment(START) == StartConfig(
+            pingone=PINGONE,
+            table="coordination",
+            polling_limit_seconds=1800,
+            request_defaults={
+                "environmentId": "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
+                "reportName": "devices",
+                "fields": ["userId", "username"],
+                "filter": '(mfaEnabled eq "true")',
+                "formats": ["csv", "json"],
+                "skipQualityGate": False,
+            },
+        )
+
+    def test_the_check_knows_pingone_and_the_table(self) -> None:
+        check = CheckConfig.from_environment(VARIABLES["check_report"])
+        assert check == CheckConfig(pingone=PINGONE, table="coordination")
+
+    def test_the_fetch_knows_pingone_the_bucket_and_its_limits(self) -> None:
+        assert FetchConfig.from_environment(FETCH) == FetchConfig(
+            pingone=PINGONE,
+            table="coordination",
+            bucket="reports",
+            key_prefix="exports/pingone",
+            compression=Compression.GZIP,
+            link_hosts=["127.0.0.1:4566", "reports.example.com"],
+            max_report_bytes=20_000_000_000,
+            max_record_drop_percent=50,
+        )
+
+    def test_the_discard_knows_the_table_and_the_bucket(self) -> None:
+        discard = DiscardConfig.from_environment(VARIABLES["discard_report"])
+        assert discard == DiscardConfig(
+            table="coordination", bucket="reports", key_prefix="exports/pingone"
+        )
+
+    def test_the_tabulation_knows_the_bucket(self) -> None:
+        tabulate = TabulateConfig.from_environment(VARIABLES["tabulate_report"])
+        assert tabulate == TabulateConfig(bucket="reports")
+
+    @pytest.mark.parametrize("function", VARIABLES)
+    def test_a_function_reads_no_variable_of_another(self, function: str) -> None:
+        of_all = {name: value for own in VARIABLES.values() for name, value in own.items()}
+        watched = Watched(of_all | {"PATH": "/usr/bin"})
+        CONFIGURATIONS[function](watched)
+        assert watched.read == VARIABLES[function].keys()
+
+    @pytest.mark.parametrize(
+        ("function", "name"),
+        [(function, name) for function in VARIABLES for name in VARIABLES[function]],
     )
+    def test_a_missing_variable_is_named(self, function: str, name: str) -> None:
+        others = {other: value for other, value in VARIABLES[function].items() if other != name}
+        with pytest.raises(InvalidConfiguration, match=f"{name} is not set"):
+            CONFIGURATIONS[function](others)
 
 
-def test_its_defaults_are_a_whole_request_but_for_the_correlation_id() -> None:
-    defaults = Config.from_environment(VARIABLES).request_defaults
-    request = ExportRequest.parse({"correlationId": "mine"}, defaults)
-    assert request.to_document() == {
-        **defaults,
-        "correlationId": "mine",
-        "idempotencyKey": None,
-        "changesUntil": None,
-    }
+class TestValues:
+    @pytest.mark.parametrize(
+        ("function", "name"),
+        [
+            ("start_report", "POLLING_LIMIT_SECONDS"),
+            ("fetch_report", "MAX_REPORT_MEGABYTES"),
+            ("fetch_report", "MAX_RECORD_DROP_PERCENT"),
+        ],
+    )
+    @pytest.mark.parametrize("value", ["", "half an hour", "-1", "1.5"])
+    def test_a_variable_that_is_no_whole_number_is_named(
+        self, function: str, name: str, value: str
+    ) -> None:
+        with pytest.raises(InvalidConfiguration, match=re.escape(f"{name} is no whole number")):
+            CONFIGURATIONS[function](VARIABLES[function] | {name: value})
+
+    @pytest.mark.parametrize(
+        ("function", "name", "choices"),
+        [
+            ("start_report", "QUALITY_GATE", "enabled, disabled"),
+            ("fetch_report", "COMPRESSION", "none, gzip"),
+        ],
+    )
+    @pytest.mark.parametrize("value", ["", "thorough", "GZIP", "true"])
+    def test_a_variable_that_is_no_choice_is_named_with_the_choices(
+        self, function: str, name: str, choices: str, value: str
+    ) -> None:
+        with pytest.raises(InvalidConfiguration, match=f"{name} is none of {choices}"):
+            CONFIGURATIONS[function](VARIABLES[function] | {name: value})
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [("", []), ("userId", ["userId"]), (" userId , username,", ["userId", "username"])],
+    )
+    def test_words_are_separated_by_commas(self, text: str, words: list[str]) -> None:
+        start = StartConfig.from_environment(START | {"REPORT_FIELDS": text})
+        fetch = FetchConfig.from_environment(FETCH | {"LINK_HOSTS": text})
+        assert start.request_defaults["fields"] == words
+        assert fetch.link_hosts == words
+
+    @pytest.mark.parametrize("function", ["fetch_report", "discard_report"])
+    def test_slashes_around_the_key_prefix_do_not_matter(self, function: str) -> None:
+        variables = VARIABLES[function]
+        slashes = variables | {"KEY_PREFIX": "/exports/pingone/"}
+        assert CONFIGURATIONS[function](slashes) == CONFIGURATIONS[function](variables)
+
+    @pytest.mark.parametrize("function", ["start_report", "check_report", "fetch_report"])
+    def test_a_slash_behind_the_api_url_does_not_matter(self, function: str) -> None:
+        variables = VARIABLES[function]
+        slash = variables | {"PINGONE_API_URL": "https://api.pingone.eu/v1/"}
+        assert CONFIGURATIONS[function](slash) == CONFIGURATIONS[function](variables)
 
 
-def test_without_a_gate_a_request_skips_it() -> None:
-    config = Config.from_environment(VARIABLES | {"QUALITY_GATE": "disabled"})
-    assert config.request_defaults["skipQualityGate"] is True
-    assert not config.count_repeated_ids
+class TestDefaults:
+    def test_the_defaults_are_a_whole_request_but_for_the_correlation_id(self) -> None:
+        defaults = StartConfig.from_environment(START).request_defaults
+        request = ExportRequest.parse({"correlationId": "mine"}, defaults)
+        assert request.to_state() == {
+            **defaults,
+            "correlationId": "mine",
+            "idempotencyKey": None,
+            "changesUntil": None,
+        }
 
-
-@pytest.mark.parametrize("name", VARIABLES)
-def test_a_missing_variable_is_named(name: str) -> None:
-    variables = {other: value for other, value in VARIABLES.items() if other != name}
-    with pytest.raises(InvalidConfiguration, match=f"{name} is not set"):
-        Config.from_environment(variables)
-
-
-@pytest.mark.parametrize(
-    "name", ["POLLING_LIMIT_SECONDS", "MAX_REPORT_MEGABYTES", "MAX_RECORD_DROP_PERCENT"]
-)
-@pytest.mark.parametrize("value", ["", "half an hour", "-1", "1.5"])
-def test_what_is_no_whole_number_is_named(name: str, value: str) -> None:
-    with pytest.raises(InvalidConfiguration, match=re.escape(f"{name} is no whole number")):
-        Config.from_environment(VARIABLES | {name: value})
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [("", []), ("userId", ["userId"]), (" userId , username,", ["userId", "username"])],
-)
-def test_fields_are_separated_by_commas(text: str, words: list[str]) -> None:
-    config = Config.from_environment(VARIABLES | {"REPORT_FIELDS": text})
-    assert config.request_defaults["fields"] == words
-
-
-def test_slashes_around_the_edges_do_not_matter() -> None:
-    variables = VARIABLES | {"PINGONE_API_URL": "https://x.test/v1/", "KEY_PREFIX": "/exports/"}
-    config = Config.from_environment(variables)
-    assert config.api_url == "https://x.test/v1"
-    assert config.key_prefix == "exports"
+    def test_a_request_skips_a_gate_that_is_disabled(self) -> None:
+        config = StartConfig.from_environment(START | {"QUALITY_GATE": "disabled"})
+        assert config.request_defaults["skipQualityGate"] is True

@@ -13,7 +13,7 @@ SAMPLES = sorted(path.name.removesuffix(".schema.json") for path in EVENTS.glob(
 
 class TestSamples:
     @pytest.mark.parametrize("name", SAMPLES)
-    def test_every_one_keeps_to_its_schema(self, name: str) -> None:
+    def test_every_sample_keeps_to_its_schema(self, name: str) -> None:
         assert faults(name, sample(name)) == []
 
     @pytest.mark.parametrize("name", SAMPLES)
@@ -32,7 +32,7 @@ class TestSamples:
     def test_a_time_without_its_zone_is_no_time(self, time: object) -> None:
         assert faults("manifest", sample("manifest") | {"createdAt": time})
 
-    def test_there_is_no_sample_without_a_schema_but_the_event_as_it_is_sent(self) -> None:
+    def test_no_sample_lacks_a_schema_but_the_event_as_it_is_sent(self) -> None:
         files = {path.name for path in EVENTS.glob("*.json")}
         known = {f"{name}{end}" for name in SAMPLES for end in (".json", ".schema.json")}
         assert files - known == {"export-requested.event.json"}
@@ -60,7 +60,7 @@ class TestState:
         state = sample(name)["export"]
         assert Export.from_state(state).to_state() == state
 
-    def test_what_starts_is_what_is_checked(self) -> None:
+    def test_the_export_of_a_start_is_the_export_of_a_check(self) -> None:
         output = sample("start-report-output")
         carried = {name: output[name] for name in ("export", "turn")}
         assert faults("check-report-input", carried) == []

@@ -15,7 +15,7 @@ _TEXTS = st.lists(st.sampled_from([*'"\\{}[]\n,', "é", "x" * 20, "y" * 63]), ma
 
 
 @given(_TEXTS, CUTS)
-def test_line_feeds_outside_quotes(data: bytes, places: list[float]) -> None:
+def test_line_feeds_outside_quotes_are_counted(data: bytes, places: list[float]) -> None:
     quoted = ctypes.c_uint8()
     count = sum(
         library().csv_line_feeds(ctypes.byref(quoted), chunk, len(chunk))
@@ -27,7 +27,7 @@ def test_line_feeds_outside_quotes(data: bytes, places: list[float]) -> None:
 
 
 @given(_TEXTS, CUTS)
-def test_structure_outside_strings(data: bytes, places: list[float]) -> None:
+def test_brackets_and_braces_outside_strings_are_found(data: bytes, places: list[float]) -> None:
     state, structure = (ctypes.c_uint8 * 2)(), b""
     for chunk in cut(data, places):
         marks = ctypes.create_string_buffer(len(chunk))

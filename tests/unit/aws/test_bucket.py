@@ -55,7 +55,9 @@ def refusing(status: int, code: str) -> Iterator[Bucket]:
         (400, "KMS.NotFoundException"),
     ],
 )
-def test_what_s3_refuses_for_good_says_what_to_check(status: int, code: str) -> None:
+def test_an_object_that_s3_refuses_for_good_is_denied_with_what_to_check(
+    status: int, code: str
+) -> None:
     with refusing(status, code) as bucket, pytest.raises(StorageDenied) as failed:
         bucket.upload("manifest.json", "application/json")
     assert code in str(failed.value)
@@ -63,6 +65,6 @@ def test_what_s3_refuses_for_good_says_what_to_check(status: int, code: str) -> 
 
 
 @pytest.mark.parametrize(("status", "code"), [(503, "SlowDown"), (500, "InternalError")])
-def test_what_s3_may_do_later_is_unavailable(status: int, code: str) -> None:
+def test_an_object_that_s3_may_take_later_is_unavailable(status: int, code: str) -> None:
     with refusing(status, code) as bucket, pytest.raises(StorageUnavailable):
         bucket.upload("manifest.json", "application/json")

@@ -42,7 +42,7 @@ class TestLines:
 
 
 class TestWidgets:
-    def test_dots_stand_for_what_is_above(self) -> None:
+    def test_dots_in_a_widget_stand_for_the_values_above(self) -> None:
         given = [
             ["Ours", "Bytes", "report", "devices"],
             [".", "Records", ".", ".", {"stat": "Sum"}],

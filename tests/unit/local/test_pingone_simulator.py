@@ -6,8 +6,7 @@ import json
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,11 +32,10 @@ from local.pingone_simulator import (
     Scenario,
 )
 from local.pingone_simulator.clock import ScaledClock
-from local.pingone_simulator.faults import FaultPlan
 from local.pingone_simulator.rate_limits import RateLimits
 from local.pingone_simulator.report_data import DEFAULT_FIELDS, DevicesReport, JsonShape
-from local.pingone_simulator.request_log import RequestLog
 from local.pingone_simulator.zip_damage import empty_zip, flipped_bit, html_page, truncated
+from tests.support.simulator import FakeBucket, ManualClock
 
 TEMPLATE = {"id": "db632bfd-7054-4bde-b108-a384aac2d513"}
 FILTER = '(mfaEnabled eq "true")'
@@ -47,45 +45,6 @@ REPORT = {
     "filter": FILTER,
     "deliverAs": "ASYNC_FILE",
 }
-
-
-class ManualClock:
-    """Stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def seconds(self) -> float:
-        return self.now
-
-    def instant(self, seconds: float) -> datetime:
-        return datetime(2023, 10, 16, 11, 51, 26, tzinfo=UTC) + timedelta(seconds=seconds)
-
-
-class FakeBucket:
-    """Keeps objects, and numbers its links so that each is another one."""
-
-    host = "s3.test"
-
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
-        self.links = 0
-
-    def upload(self, key: str, body: bytes) -> None:
-        self.objects[key] = body
-
-    def presigned_link(self, key: str, seconds: int) -> str:
-        self.links += 1
-        return f"https://s3.test/{key}?X-Amz-Expires={seconds}&X-Amz-Signature=sig{self.links}"
-
-    def serve(
-        self, _faults_of: Callable[[str], FaultPlan], _log: RequestLog
-    ) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def object_of(self, link: str) -> tuple[str, bytes]:
-        key = link.removeprefix("https://s3.test/").partition("?")[0]
-        return key, self.objects[key]
 
 
 class Client:
@@ -169,7 +128,7 @@ class TestTokens:
         assert answer.json()["expires_in"] == 3600
 
     @pytest.mark.parametrize("path", ["/{environment}/as/token", "/as/token"])
-    def test_credentials_in_the_form_do_too(self, client: Client, path: str) -> None:
+    def test_credentials_in_the_form_buy_a_token(self, client: Client, path: str) -> None:
         simulator = client.simulator
         answer = requests.post(
             simulator.auth_url + path.format(environment=client.environment),
@@ -241,7 +200,7 @@ class TestExplorations:
         assert not {"zipPassword", "csvPresignedUrl", "jsonPresignedUrl"} & set(body)
 
     @pytest.mark.parametrize("slash", ["", "/"])
-    def test_it_is_in_progress_until_it_is_generated(
+    def test_an_exploration_is_in_progress_until_it_is_generated(
         self, client: Client, clock: ManualClock, slash: str
     ) -> None:
         exploration_id = client.create().json()["id"]
@@ -252,7 +211,7 @@ class TestExplorations:
         clock.now = 10.5
         assert client.read(exploration_id + slash).json()["status"] == "SUCCESS"
 
-    def test_a_ready_one_is_the_sample_of_the_documentation(
+    def test_a_ready_exploration_is_the_sample_of_the_documentation(
         self, client: Client, clock: ManualClock
     ) -> None:
         body = ready_report(client, clock)
@@ -331,7 +290,9 @@ class TestExplorations:
             assert first[name].partition("?")[0] == second[name].partition("?")[0]
             assert "X-Amz-Expires=300" in second[name]
 
-    def test_it_is_gone_after_half_an_hour(self, client: Client, clock: ManualClock) -> None:
+    def test_an_exploration_is_gone_after_half_an_hour(
+        self, client: Client, clock: ManualClock
+    ) -> None:
         exploration_id = client.create().json()["id"]
         clock.now = 1799
         assert client.read(exploration_id).status_code == 200
@@ -358,7 +319,7 @@ class TestExplorations:
         assert answer.json()["code"] == "METHOD_NOT_ALLOWED"
 
     @pytest.mark.parametrize("status", ["FAILED", "CANCELLED", None])
-    def test_it_can_end_otherwise(
+    def test_an_exploration_can_end_in_another_status(
         self, client: Client, clock: ManualClock, status: str | None
     ) -> None:
         client.play(Scenario(final_status=status))
@@ -368,7 +329,7 @@ class TestExplorations:
 
 
 class TestCache:
-    def test_the_same_settings_get_the_same_files_at_once(
+    def test_explorations_with_the_same_settings_get_the_same_files_at_once(
         self, client: Client, clock: ManualClock
     ) -> None:
         first = ready_report(client, clock)
@@ -382,7 +343,7 @@ class TestCache:
         assert second["csvPresignedUrl"].startswith(first["csvPresignedUrl"].partition("?")[0])
 
     @pytest.mark.parametrize("change", [{"filter": "other"}, {"fields": [{"name": "userId"}]}])
-    def test_other_settings_get_files_of_their_own(
+    def test_explorations_with_other_settings_get_files_of_their_own(
         self, client: Client, clock: ManualClock, change: dict[str, object]
     ) -> None:
         first = ready_report(client, clock)
@@ -451,7 +412,7 @@ class TestFiles:
             Scenario(encryption=None, compression="stored", zip64=True),
         ],
     )
-    def test_both_hold_the_requested_fields_of_the_same_records(
+    def test_both_files_hold_the_requested_fields_of_the_same_records(
         self, client: Client, bucket: FakeBucket, clock: ManualClock, scenario: Scenario
     ) -> None:
         client.play(scenario)
@@ -537,7 +498,7 @@ class TestReportData:
         assert list(parsed) == records
 
     @pytest.mark.parametrize("line_end", ["\r\n", "\n"])
-    def test_small_reports_too_are_awkward_to_read(self, line_end: str) -> None:
+    def test_small_reports_are_as_awkward_to_read_as_large_ones(self, line_end: str) -> None:
         text = "".join(DevicesReport(10).csv_blocks(line_end))
         assert text.startswith(",".join(DEFAULT_FIELDS) + line_end)
         for awkward in ('"O\'Brien, Seán"', 'Ada ""the Countess""', '"Zoë\nMüller"', "山田太郎"):
@@ -570,7 +531,7 @@ class TestFaults:
         assert answer.headers["Content-Type"].startswith("text/html")
         assert "Retry-After" not in answer.headers
 
-    def test_the_token_endpoint_fails_too(self, client: Client) -> None:
+    def test_the_token_endpoint_fails_as_it_is_told_to(self, client: Client) -> None:
         client.play(
             Scenario(faults=(Fault("token", Answer(503)), Fault("token", Answer(401), skip=1)))
         )
@@ -614,21 +575,21 @@ class TestFaults:
         clock.now = 15.3
         assert client.read(exploration_id).json()["status"] == "SUCCESS"
 
-    def test_keys_get_other_values(self, client: Client, clock: ManualClock) -> None:
+    def test_keys_of_an_answer_get_other_values(self, client: Client, clock: ManualClock) -> None:
         link = "https://s3.test/other"
         client.play(
             Scenario(faults=(Fault("read_ready", ChangeBody(override={"csvPresignedUrl": link})),))
         )
         assert ready_report(client, clock)["csvPresignedUrl"] == link
 
-    def test_a_body_is_cut_off(self, client: Client) -> None:
+    def test_an_answers_body_is_cut_off(self, client: Client) -> None:
         client.play(Scenario(faults=(Fault("create", MalformedJson()),)))
         answer = client.create()
         assert answer.status_code == 201
         with pytest.raises(requests.JSONDecodeError):
             answer.json()
 
-    def test_a_body_is_another_one(self, client: Client) -> None:
+    def test_an_answers_body_is_another_one(self, client: Client) -> None:
         client.play(Scenario(faults=(Fault("create", Body(b"[]")),)))
         answer = client.create()
         assert (answer.status_code, answer.content) == (201, b"[]")
@@ -703,7 +664,9 @@ class TestFaults:
 
 
 class TestWhatTestsCanSee:
-    def test_requests_with_their_correlation_id(self, client: Client, clock: ManualClock) -> None:
+    def test_requests_are_recorded_with_their_correlation_id(
+        self, client: Client, clock: ManualClock
+    ) -> None:
         client.headers["X-Ping-External-Transaction-Id"] = "order-66"
         clock.now = 2
         client.create()
@@ -716,7 +679,7 @@ class TestWhatTestsCanSee:
         assert create.correlation_id == "order-66"
         assert refused.status == 429
 
-    def test_every_secret_that_was_given_out(
+    def test_every_secret_that_was_given_out_is_recorded(
         self, client: Client, simulator: PingOneSimulator, clock: ManualClock
     ) -> None:
         body = ready_report(client, clock)

@@ -4,14 +4,16 @@ from collections.abc import Mapping
 
 import pytest
 
-from pingone_reports.aws.history import Previous
-from pingone_reports.model.manifest import LandedFile
+from pingone_reports.model.previous import Previous
+from pingone_reports.model.report_file import Format, ReportFile
+
+_CSV, _JSON = Format.CSV, Format.JSON
 
 
-def landed(hashes: Mapping[str, str]) -> list[LandedFile]:
+def landed(hashes: Mapping[Format, str]) -> list[ReportFile]:
     return [
-        LandedFile(
-            format=name,
+        ReportFile(
+            format=file_format,
             key="",
             bytes=0,
             sha256="that of the gzip file",
@@ -19,24 +21,24 @@ def landed(hashes: Mapping[str, str]) -> list[LandedFile]:
             content_sha256=content_sha256,
             records=0,
         )
-        for name, content_sha256 in hashes.items()
+        for file_format, content_sha256 in hashes.items()
     ]
 
 
 @pytest.mark.parametrize(
     ("before", "now", "same"),
     [
-        ({"csv": "a"}, {"csv": "a"}, True),
-        ({"csv": "a"}, {"csv": "b"}, False),
-        ({"csv": "a", "json": "b"}, {"csv": "a", "json": "b"}, True),
-        ({"csv": "a", "json": "b"}, {"csv": "a", "json": "c"}, False),
-        ({"csv": "a", "json": "b"}, {"json": "b"}, True),
-        ({"csv": "a"}, {"csv": "a", "json": "b"}, True),
-        ({"csv": "a"}, {"json": "a"}, False),
+        ({_CSV: "a"}, {_CSV: "a"}, True),
+        ({_CSV: "a"}, {_CSV: "b"}, False),
+        ({_CSV: "a", _JSON: "b"}, {_CSV: "a", _JSON: "b"}, True),
+        ({_CSV: "a", _JSON: "b"}, {_CSV: "a", _JSON: "c"}, False),
+        ({_CSV: "a", _JSON: "b"}, {_JSON: "b"}, True),
+        ({_CSV: "a"}, {_CSV: "a", _JSON: "b"}, True),
+        ({_CSV: "a"}, {_JSON: "a"}, False),
     ],
 )
 def test_content_is_compared_by_format(
-    before: Mapping[str, str], now: Mapping[str, str], same: bool
+    before: Mapping[Format, str], now: Mapping[Format, str], same: bool
 ) -> None:
     previous = Previous(records=0, content_sha256=before, columns=[])
     assert previous.has_content_of(landed(now)) == same

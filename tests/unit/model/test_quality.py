@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from pingone_reports.aws.history import Previous
-from pingone_reports.model.manifest import LandedFile
+from pingone_reports.model.previous import Previous
 from pingone_reports.model.quality import doubts
+from pingone_reports.model.report_file import Format, ReportFile
 from tests.support.asking import REQUEST
 
 FIELDS = ("userId", "phone", "deviceId")
@@ -21,11 +21,10 @@ def found(
     fields: tuple[str, ...] = FIELDS,
     filter_: str = "",
     max_drop_percent: int = 50,
-    repeated_ids: int = 0,
 ) -> list[str]:
     """The doubts about a report, whose previous export had these records and columns."""
-    csv = LandedFile(
-        format="csv",
+    csv = ReportFile(
+        format=Format.CSV,
         key="",
         bytes=0,
         sha256="",
@@ -33,14 +32,12 @@ def found(
         content_sha256="",
         records=records,
         columns=tuple(columns),
-        repeated_ids=repeated_ids,
     )
     json = replace(
         csv,
-        format="json",
+        format=Format.JSON,
         records=records if json_records is None else json_records,
         columns=(),
-        repeated_ids=0,
     )
     previous = before and Previous(records=before[0], content_sha256={}, columns=before[1])
     request = replace(REQUEST, fields=fields, filter=filter_)
@@ -49,7 +46,7 @@ def found(
 
 class TestRecords:
     @pytest.mark.parametrize("records", [1, 500, 1000, 5000])
-    def test_a_first_export_may_have_any_number(self, records: int) -> None:
+    def test_a_first_export_may_have_any_number_of_records(self, records: int) -> None:
         assert found(records) == []
 
     @pytest.mark.parametrize(
@@ -67,7 +64,7 @@ class TestRecords:
             (0, 0, 50, True),
         ],
     )
-    def test_a_drop_has_a_limit(
+    def test_a_drop_of_records_has_a_limit(
         self, before: int, records: int, percent: int, passes: bool
     ) -> None:
         doubtful = found(
@@ -75,7 +72,7 @@ class TestRecords:
         )
         assert (doubtful == []) == passes
 
-    def test_a_drop_is_told_in_numbers(self) -> None:
+    def test_a_drop_of_records_is_told_in_numbers(self) -> None:
         [doubt] = found(400, before=(1000, FIELDS))
         assert "400" in doubt
         assert "1000" in doubt
@@ -87,14 +84,11 @@ class TestRecords:
         assert found(0, before=(1000, FIELDS), max_drop_percent=100) == ["there are no records"]
         assert found(0, filter_="(some)") == []
 
-    def test_both_files_have_the_same(self) -> None:
+    def test_files_with_different_numbers_of_records_disagree(self) -> None:
         assert found(1000, 999) == ["the files disagree: 1000 records in csv, 999 records in json"]
 
-    def test_repeated_ids_are_told(self) -> None:
-        assert found(repeated_ids=3) == ["3 records repeat a device id"]
-
     def test_every_doubt_is_told(self) -> None:
-        assert len(found(0, 1, columns=["userId"], repeated_ids=1)) == 4
+        assert len(found(0, 1, columns=["userId"])) == 3
 
 
 class TestColumns:
@@ -109,7 +103,7 @@ class TestColumns:
             (),  # no header that could be read, or no CSV
         ],
     )
-    def test_a_first_export_may_spell_them_as_it_likes(self, columns: Sequence[str]) -> None:
+    def test_a_first_export_may_spell_its_columns_as_it_likes(self, columns: Sequence[str]) -> None:
         assert found(columns=columns) == []
 
     @pytest.mark.parametrize(
@@ -123,12 +117,12 @@ class TestColumns:
             ),
         ],
     )
-    def test_but_may_have_no_more_and_no_fewer(
+    def test_a_first_export_may_have_no_column_more_and_none_fewer(
         self, columns: Sequence[str], told: list[str]
     ) -> None:
         assert found(columns=columns) == told
 
-    def test_what_the_previous_export_had_is_what_is_expected(self) -> None:
+    def test_the_columns_of_the_previous_export_are_expected(self) -> None:
         accepted = ("User ID", "Phone number", "Device ID", "Environment")
         before = (1000, accepted)
         assert found(columns=accepted, before=before) == []
@@ -138,7 +132,7 @@ class TestColumns:
             "columns are not expected: phone",
         ]
 
-    def test_of_all_fields_one_may_come_but_none_may_go(self) -> None:
+    def test_a_report_of_all_fields_may_get_a_column_but_lose_none(self) -> None:
         before = (1000, FIELDS)
         assert found(fields=(), columns=FIELDS) == []
         assert found(fields=(), columns=(*FIELDS, "new"), before=before) == []
@@ -152,7 +146,7 @@ class TestColumns:
             "columns are missing: phone"
         ]
 
-    def test_of_many_and_long_names_some_are_told(self) -> None:
+    def test_some_of_many_and_long_names_are_told(self) -> None:
         [doubt] = found(columns=(*FIELDS, *(f"{n}" * 1000 for n in range(9))))
         assert doubt.endswith("and 4 more")
         assert len(doubt) < 400

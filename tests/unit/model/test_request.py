@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pingone_reports.errors import InvalidRequest
 from pingone_reports.model.export import Execution
-from pingone_reports.model.request import ExportRequest, delivered
+from pingone_reports.model.request import ExportRequest
 from tests.support.documents import faults, sample
 
 DEFAULTS: dict[str, Any] = {
@@ -43,27 +43,27 @@ def parse(document: object) -> ExportRequest:
 
 class TestDefaults:
     def test_an_empty_request_asks_for_the_defaults(self) -> None:
-        assert parse({}).to_document() == DEFAULTS
+        assert parse({}).to_state() == DEFAULTS
 
     @pytest.mark.parametrize("name", DEFAULTS)
     def test_a_field_overrides_its_default_and_no_other(self, name: str) -> None:
         request = parse({name: OVERRIDES[name]})
-        assert request.to_document() == DEFAULTS | {name: OVERRIDES[name]}
+        assert request.to_state() == DEFAULTS | {name: OVERRIDES[name]}
 
     @pytest.mark.parametrize("name", DEFAULTS)
-    def test_null_is_as_good_as_absent(self, name: str) -> None:
+    def test_a_field_that_is_null_is_as_good_as_absent(self, name: str) -> None:
         assert parse({name: None}) == parse({})
 
-    def test_what_has_no_default_must_be_given(self) -> None:
+    def test_a_field_without_a_default_must_be_given(self) -> None:
         with pytest.raises(InvalidRequest, match="'environmentId' must be the UUID"):
             ExportRequest.parse({}, {})
 
-    def test_a_wrong_default_is_found_too(self) -> None:
+    def test_a_wrong_default_is_found(self) -> None:
         with pytest.raises(InvalidRequest, match="'formats'"):
             ExportRequest.parse({}, DEFAULTS | {"formats": ["xml"]})
 
-    def test_the_sample_is_a_request(self) -> None:
-        assert parse(sample("export-request")).to_document() == sample("export-request")
+    def test_the_sample_in_events_is_a_request(self) -> None:
+        assert parse(sample("export-request")).to_state() == sample("export-request")
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -75,8 +75,8 @@ class TestDefaults:
             ("correlationId", "c" * 128),
         ],
     )
-    def test_the_longest_that_is_allowed_is_allowed(self, name: str, value: object) -> None:
-        assert parse({name: value}).to_document()[name] == value
+    def test_the_longest_value_that_is_allowed_is_taken(self, name: str, value: object) -> None:
+        assert parse({name: value}).to_state()[name] == value
         assert faults("export-request", {name: value}) == []
 
 
@@ -232,27 +232,57 @@ class TestChangesUntil:
             ("2026-03-01T03:00:00.5+01:00", datetime(2026, 3, 1, 2, 0, 0, 500_000, UTC)),
         ],
     )
-    def test_it_is_a_time_in_any_zone(self, given: str, meant: datetime) -> None:
+    def test_changes_until_is_a_time_in_any_zone(self, given: str, meant: datetime) -> None:
         request = parse({"changesUntil": given})
         assert request.changes_until == meant
-        assert ExportRequest.parse(request.to_document(), {}) == request
+        assert ExportRequest.from_state(request.to_state()) == request
 
     @pytest.mark.parametrize(("minutes", "allowed"), [(59, True), (61, False)])
-    def test_it_may_be_an_hour_ahead(self, minutes: int, allowed: bool) -> None:
+    def test_changes_until_may_be_an_hour_ahead(self, minutes: int, allowed: bool) -> None:
         ahead = datetime.now(UTC) + timedelta(minutes=minutes)
         assert accepted({"changesUntil": ahead.isoformat()}) == allowed
 
 
-class TestDelivery:
-    def test_a_request_that_was_delivered_is_taken_out(self) -> None:
-        assert delivered({"deliveryId": "4711", "request": {"formats": ["csv"]}}) == (
-            {"formats": ["csv"]},
-            "4711",
+class TestDelivered:
+    def delivered(self, document: object) -> ExportRequest:
+        return ExportRequest.delivered(document, DEFAULTS, "execution")
+
+    def test_a_delivered_request_has_the_id_of_its_delivery_as_its_key(self) -> None:
+        request = self.delivered({"deliveryId": "4711", "request": {"formats": ["csv"]}})
+        assert request == parse(
+            {"formats": ["csv"], "idempotencyKey": "4711", "correlationId": "execution"}
         )
 
-    @pytest.mark.parametrize("document", [{}, [], None, {"request": {}}, {"formats": ["csv"]}])
-    def test_anything_else_stays_as_it_is(self, document: object) -> None:
-        assert delivered(document) == (document, None)
+    def test_a_key_of_its_own_wins_over_the_id_of_the_delivery(self) -> None:
+        own = {"idempotencyKey": "mine", "correlationId": "mine-too"}
+        assert self.delivered({"deliveryId": "4711", "request": own}) == parse(own)
+
+    def test_a_request_that_was_not_delivered_has_no_key(self) -> None:
+        assert self.delivered({}) == parse({"correlationId": "execution"})
+
+    @pytest.mark.parametrize("id_", ["", "a b", 7, [], "k" * 129])
+    def test_a_delivery_with_a_wrong_id_is_refused(self, id_: object) -> None:
+        with pytest.raises(InvalidRequest, match="'idempotencyKey' must be"):
+            self.delivered({"deliveryId": id_, "request": {}})
+
+    @pytest.mark.parametrize("request_", [None, [], "{}", {"deliveryId": "1", "request": {}}])
+    def test_a_delivery_of_no_request_is_refused(self, request_: object) -> None:
+        with pytest.raises(InvalidRequest):
+            self.delivered({"deliveryId": "4711", "request": request_})
+
+    @pytest.mark.parametrize(
+        "document",
+        [
+            [],
+            None,
+            {"request": {}},
+            {"deliveryId": "1"},
+            {"deliveryId": "1", "request": {}, "a": 1},
+        ],
+    )
+    def test_anything_else_is_read_as_the_request_itself(self, document: object) -> None:
+        with pytest.raises(InvalidRequest):
+            self.delivered(document)
 
 
 def test_any_name_of_an_execution_makes_a_correlation_id() -> None:
@@ -279,13 +309,15 @@ class TestSchema:
         assert accepted(document) == (not faults("export-request", document))
 
     @given(st.sampled_from(sorted(_FIELDS)), st.data())
-    def test_nor_do_they_part_over_any_one_field(self, name: str, data: st.DataObject) -> None:
+    def test_the_parser_and_the_schema_agree_about_any_one_field(
+        self, name: str, data: st.DataObject
+    ) -> None:
         document = {name: data.draw(_FIELDS[name])}
         assert accepted(document) == (not faults("export-request", document))
 
     @given(st.fixed_dictionaries({}, optional=_RIGHT))
-    def test_a_request_comes_back_from_its_document(self, document: dict[str, Any]) -> None:
+    def test_a_request_comes_back_from_its_state(self, document: dict[str, Any]) -> None:
         request = parse(document)
-        carried = json.loads(json.dumps(request.to_document()))
-        assert ExportRequest.parse(carried, {}) == request
+        carried = json.loads(json.dumps(request.to_state()))
+        assert ExportRequest.from_state(carried) == request
         assert faults("export-request", carried) == []

@@ -14,10 +14,11 @@ import pytest
 
 from pingone_reports.model.exploration import Exploration
 from pingone_reports.model.export import Execution, Export
-from pingone_reports.model.manifest import LandedFile, completed_event, manifest_of, quarantine_of
+from pingone_reports.model.manifest import completed_event, manifest_of, quarantine_of
 from pingone_reports.model.quality import doubts
+from pingone_reports.model.report_file import Format, ReportFile
 from pingone_reports.model.request import ExportRequest
-from pingone_reports.transfer.csv_columns import CsvInspector
+from pingone_reports.transfer.csv_columns import CsvColumns
 from tests.support.documents import polling_answer
 
 _MOST_STATE_BYTES = 256 * 1024
@@ -74,26 +75,25 @@ def largest_export() -> Export:
 
 
 def columns_of(header: bytes) -> tuple[str, ...]:
-    inspector = CsvInspector(count_repeated_ids=False)
-    inspector.update(header + b"\r\n")
-    inspector.finish()
-    return inspector.columns
+    columns = CsvColumns()
+    columns.update(header + b"\r\n")
+    return columns.finish()
 
 
 def manifest(columns: tuple[str, ...], reasons: list[str] | None = None) -> Mapping[str, Any]:
     export = largest_export()
     files = [
-        LandedFile(
-            format=format_,
+        ReportFile(
+            format=file_format,
             key="k" * 1024,
             bytes=10**18,
             sha256="0" * 64,
             content_bytes=10**18,
             content_sha256="0" * 64,
             records=10**18,
-            columns=columns if format_ == "csv" else (),
+            columns=columns if file_format is Format.CSV else (),
         )
-        for format_ in ("csv", "json")
+        for file_format in Format
     ]
     exploration = Exploration.parse(polling_answer() | {"id": "e" * 128})
     if reasons is not None:

@@ -24,6 +24,7 @@ from pingone_reports.errors import (
     Unauthorized,
 )
 from pingone_reports.model.exploration import Delivery, Exploration
+from pingone_reports.model.report_file import Format
 from pingone_reports.pingone import api, credentials
 from pingone_reports.pingone.answers import ask, tellable
 from pingone_reports.pingone.api import PingOne
@@ -32,7 +33,7 @@ from pingone_reports.pingone.link_hosts import LinkHosts
 from pingone_reports.pingone.sessions import new_session
 from pingone_reports.transfer import remote_file
 from pingone_reports.transfer.remote_file import RemoteFile
-from tests.support.asking import ENVIRONMENT_ID, REQUEST, told
+from tests.support.asking import export_of, told
 from tests.support.documents import polling_answer
 from tests.support.raw_server import RawServer, http
 
@@ -60,14 +61,14 @@ def tokens_of(server: RawServer, session: requests.Session) -> AccessTokens:
     return AccessTokens(session, f"{server.url}/as/token", lambda: secret)
 
 
-def read(server: RawServer, session: requests.Session) -> dict[str, Any]:
+def read(server: RawServer, session: requests.Session) -> Exploration:
     """Read an exploration, with a token that was got before the server says what it says."""
     tokens, script = tokens_of(server, session), server.script
     server.say(TOKEN_ANSWER)
     tokens.current()
     server.script = script
     client = PingOne(session, f"{server.url}/v1", tokens)
-    return client.read_exploration(ENVIRONMENT_ID, "exploration", REQUEST.correlation_id)
+    return client.read_exploration(export_of("exploration"))
 
 
 def get_token(server: RawServer, session: requests.Session) -> object:
@@ -131,7 +132,7 @@ class TestTime:
             call(server, session)
 
     @pytest.mark.parametrize("call", CALLS)
-    def test_what_is_left_of_the_time_is_the_timeout_of_the_next_receive(
+    def test_the_timeout_of_a_receive_is_what_is_left_of_the_time(
         self,
         server: RawServer,
         session: requests.Session,
@@ -187,8 +188,9 @@ class TestSize:
     def test_just_a_mebibyte_is_an_answer(
         self, server: RawServer, session: requests.Session
     ) -> None:
-        server.say(http(json.dumps({"a": "x" * (1024 * 1024 - 9)}).encode()))
-        assert len(read(server, session)["a"]) == 1024 * 1024 - 9
+        body = json.dumps(polling_answer()).encode().ljust(1024 * 1024)
+        server.say(http(body))
+        assert read(server, session).id == polling_answer()["id"]
 
     @pytest.mark.parametrize("call", CALLS)
     @pytest.mark.parametrize("status", ["200 OK", "302 Found"])
@@ -290,7 +292,7 @@ class TestSecrets:
         ids=["message", "code", "id", "details", "where it is cut"],
     )
     @pytest.mark.parametrize("status", ["400 No", "403 No", "429 No", "500 No"])
-    def test_no_error_repeats_one_that_pingone_repeats(
+    def test_no_error_repeats_a_secret_that_pingone_repeats(
         self,
         server: RawServer,
         session: requests.Session,
@@ -313,11 +315,11 @@ class TestSecrets:
         server.say(TOKEN_ANSWER)
         tokens.current()
         client = PingOne(session, f"{server.url}/v1", tokens)
-        server.say(http(json.dumps({"zipPassword": "pezeekamil"}).encode()))
-        client.read_exploration(ENVIRONMENT_ID, "a", "b")
+        server.say(http(json.dumps(polling_answer()).encode()))
+        client.read_exploration(export_of("a"))
         server.say(http(b'{"message": "Not pezeekamil again."}', "403 No"))
         with pytest.raises(AccessDenied, match=r"\(Not \(secret\) again\.\)"):
-            client.read_exploration(ENVIRONMENT_ID, "a", "b")
+            client.read_exploration(export_of("a"))
 
     @pytest.mark.parametrize(
         ("text", "line"),
@@ -328,7 +330,7 @@ class TestSecrets:
             ("id abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6.",) * 2,
         ],
     )
-    def test_what_is_told_is_one_line_of_text(self, text: str, line: str) -> None:
+    def test_a_text_of_pingones_is_told_on_one_line(self, text: str, line: str) -> None:
         assert tellable(text, []) == line
 
     @pytest.mark.parametrize(
@@ -471,10 +473,15 @@ _VALUES = st.recursive(
 def test_any_exploration_is_taken_or_has_a_typed_error(changes: dict[str, Any]) -> None:
     body = polling_answer() | changes
     hosts = LinkHosts(["p1-reports-prod-eu-central-1.s3.eu-central-1.amazonaws.com"])
+
+    def checked(body: dict[str, Any]) -> None:
+        for link in Delivery.parse(body, list(Format)).links.values():
+            hosts.check(link)
+
     refusals: list[ExportError] = []
-    for parse in (Exploration.parse, lambda body: Delivery.parse(body, ("csv", "json"), hosts)):
+    for read in (Exploration.parse, checked):
         try:
-            parse(body)
+            read(body)
         except ExportError as error:
             refusals.append(error)
     # What cannot be encoded cannot be told.

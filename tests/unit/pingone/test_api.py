@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -26,18 +26,18 @@ from pingone_reports.errors import (
     RateLimited,
     ReportExpired,
     ReportRejected,
+    ReportWithdrawn,
     Unauthorized,
 )
+from pingone_reports.model.exploration import Exploration, Status
+from pingone_reports.model.report_file import Format
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens
-from tests.support.asking import ENVIRONMENT_ID, REQUEST, play, secrets_in, told
-from tests.unit.local.test_pingone_simulator import ManualClock
+from pingone_reports.pingone.rhythm import pause_after
+from tests.support.asking import ENVIRONMENT_ID, REQUEST, export_of, play, secrets_in, told
+from tests.support.simulator import ManualClock
 
 UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
-
-
-def read(pingone: PingOne, exploration_id: str) -> dict[str, Any]:
-    return pingone.read_exploration(ENVIRONMENT_ID, exploration_id, REQUEST.correlation_id)
 
 
 def calls(simulator: PingOneSimulator) -> list[tuple[str, int | None]]:
@@ -50,52 +50,99 @@ def calls(simulator: PingOneSimulator) -> list[tuple[str, int | None]]:
 
 
 class TestCalls:
+    @pytest.fixture
+    def asked(
+        self, simulator: PingOneSimulator, tokens: AccessTokens, clock: ManualClock
+    ) -> Callable[[Exploration], dict[str, Any]]:
+        """What PingOne was asked for, as it tells itself when it is read five seconds later."""
+
+        def read(exploration: Exploration) -> dict[str, Any]:
+            clock.now += 5
+            url = f"{simulator.api_url}/environments/{ENVIRONMENT_ID}/dataExplorations"
+            headers = {"Authorization": f"Bearer {tokens.current()}"}
+            answer = requests.get(f"{url}/{exploration.id}", headers=headers, timeout=5)
+            return dict(answer.json())
+
+        return read
+
     def test_a_report_is_created_and_then_read(self, pingone: PingOne, clock: ManualClock) -> None:
         created = pingone.create_exploration(REQUEST)
-        assert created["status"] == "IN_PROGRESS"
-        assert created["fields"] == [{"name": "userId"}, {"name": "username"}]
-        assert created["filter"] == '(mfaEnabled eq "true")'
-        assert created["deliverAs"] == "ASYNC_FILE"
-        assert created["dataExplorationTemplate"]["id"] == "db632bfd-7054-4bde-b108-a384aac2d513"
+        assert created.status is Status.IN_PROGRESS
         clock.now += 6
-        finished = read(pingone, created["id"])
-        assert finished["status"] == "SUCCESS"
-        assert finished["zipPassword"]
+        finished = pingone.read_exploration(export_of(created.id))
+        assert (finished.id, finished.status) == (created.id, Status.SUCCESS)
 
-    def test_what_is_not_asked_for_is_left_out(self, pingone: PingOne) -> None:
-        created = pingone.create_exploration(replace(REQUEST, fields=(), filter=""))
-        assert len(created["fields"]) == 5
-        assert "filter" not in created
+    def test_a_finished_report_is_delivered_with_links_and_password(
+        self, pingone: PingOne, clock: ManualClock
+    ) -> None:
+        created = pingone.create_exploration(REQUEST)
+        clock.now += 6
+        delivery = pingone.read_delivery(export_of(created.id))
+        assert delivery.exploration.id == created.id
+        assert set(delivery.links) == set(Format)
+        assert delivery.zip_password
+
+    def test_a_delivery_does_not_show_what_it_holds(
+        self, pingone: PingOne, simulator: PingOneSimulator, clock: ManualClock
+    ) -> None:
+        created = pingone.create_exploration(REQUEST)
+        clock.now += 6
+        delivery = pingone.read_delivery(export_of(created.id))
+        assert secrets_in(f"{delivery!r} {delivery}", simulator) == []
+
+    def test_an_unfinished_report_is_not_delivered(
+        self, pingone: PingOne, clock: ManualClock
+    ) -> None:
+        created = pingone.create_exploration(REQUEST)
+        clock.now += 5
+        with pytest.raises(ReportWithdrawn):
+            pingone.read_delivery(export_of(created.id))
+
+    def test_a_report_is_asked_for_as_documented(
+        self, pingone: PingOne, asked: Callable[[Exploration], dict[str, Any]]
+    ) -> None:
+        body = asked(pingone.create_exploration(REQUEST))
+        assert body["fields"] == [{"name": "userId"}, {"name": "username"}]
+        assert body["filter"] == '(mfaEnabled eq "true")'
+        assert body["deliverAs"] == "ASYNC_FILE"
+        assert body["dataExplorationTemplate"]["id"] == "db632bfd-7054-4bde-b108-a384aac2d513"
+
+    def test_a_report_without_fields_or_filter_is_asked_for_without_them(
+        self, pingone: PingOne, asked: Callable[[Exploration], dict[str, Any]]
+    ) -> None:
+        body = asked(pingone.create_exploration(replace(REQUEST, fields=(), filter="")))
+        assert len(body["fields"]) == 5
+        assert "filter" not in body
 
     def test_every_call_carries_the_correlation_id(
         self, pingone: PingOne, simulator: PingOneSimulator, clock: ManualClock
     ) -> None:
         created = pingone.create_exploration(REQUEST)
         clock.now += 6
-        read(pingone, created["id"])
+        pingone.read_exploration(export_of(created.id))
         sent = [r.correlation_id for r in simulator.requests if "dataExplorations" in r.path]
         assert sent == ["nightly-2026-03-01"] * 2
 
-    def test_one_token_is_enough(
+    def test_one_token_is_enough_for_all_calls(
         self, pingone: PingOne, simulator: PingOneSimulator, clock: ManualClock
     ) -> None:
         created = pingone.create_exploration(REQUEST)
         for _ in range(3):
             clock.now += 6
-            read(pingone, created["id"])
+            pingone.read_exploration(export_of(created.id))
         assert len(simulator.requests) == 1 + 4
 
 
 class TestTokens:
-    def test_one_that_is_refused_is_renewed_once(
+    def test_a_token_that_is_refused_is_renewed_once(
         self, pingone: PingOne, simulator: PingOneSimulator
     ) -> None:
         pingone.create_exploration(replace(REQUEST, environment_id=UNKNOWN_ID))
         simulator.revoke_tokens()
-        assert pingone.create_exploration(REQUEST)["status"] == "IN_PROGRESS"
+        assert pingone.create_exploration(REQUEST).status is Status.IN_PROGRESS
         assert calls(simulator) == [("POST", 201), ("POST", 401), ("POST", 201)]
 
-    def test_what_getting_one_raises_is_raised(
+    def test_an_error_of_the_token_endpoint_is_raised(
         self, pingone: PingOne, simulator: PingOneSimulator
     ) -> None:
         play(simulator, Fault("token", Answer(503)))
@@ -126,7 +173,7 @@ CREATE_FAILURES: list[tuple[Answer | DropConnection | LoseResponse | MalformedJs
 
 class TestFailures:
     @pytest.mark.parametrize(("effect", "kind"), CREATE_FAILURES)
-    def test_every_one_of_a_creation_has_its_type_and_tells_no_secret(
+    def test_every_failure_of_a_creation_has_its_type_and_tells_no_secret(
         self,
         pingone: PingOne,
         simulator: PingOneSimulator,
@@ -148,9 +195,9 @@ class TestFailures:
         created = pingone.create_exploration(REQUEST)
         clock.now += 1801
         with pytest.raises(ReportExpired, match="404"):
-            read(pingone, created["id"])
+            pingone.read_exploration(export_of(created.id))
 
-    def test_what_pingone_says_is_passed_on(
+    def test_the_message_of_pingones_error_is_passed_on(
         self, pingone: PingOne, simulator: PingOneSimulator
     ) -> None:
         play(simulator, Fault("create", Answer(400)))
@@ -167,10 +214,10 @@ class TestFailures:
         assert answer.value.retry_after == 3
 
     @pytest.mark.parametrize(
-        ("header", "seconds"),
+        ("header", "pause"),
         [
             (17, 17),
-            ("0", 0),
+            ("0", 5),
             ("9" * 400, 86_400),
             ("\u00b2", 5),
             (None, 5),
@@ -184,14 +231,14 @@ class TestFailures:
         pingone: PingOne,
         simulator: PingOneSimulator,
         header: int | str | None,
-        seconds: float,
+        pause: int,
     ) -> None:
         play(simulator, Fault("create", Answer(429, retry_after=header)))
         with pytest.raises(RateLimited) as answer:
             pingone.create_exploration(REQUEST)
-        assert answer.value.retry_after == seconds
+        assert pause_after(answer.value) == pause
 
-    def test_nobody_there_is_worth_another_try(
+    def test_a_pingone_that_cannot_be_reached_is_unavailable(
         self, session: requests.Session, tokens: AccessTokens, simulator: PingOneSimulator
     ) -> None:
         pingone = PingOne(session, "http://127.0.0.1:1/v1", tokens)
@@ -252,14 +299,14 @@ class TestAnswers:
     ) -> None:
         scripted.status, scripted.body = 200, body
         with pytest.raises(InvalidResponse, match="without a JSON object"):
-            read(pingone, UNKNOWN_ID)
+            pingone.read_exploration(export_of(UNKNOWN_ID))
 
     def test_a_new_token_that_is_refused_too_is_not_renewed_again(
         self, pingone: PingOne, scripted: ScriptedServer
     ) -> None:
         scripted.status, scripted.body = 401, b"{}"
         with pytest.raises(Unauthorized, match="401 to a new token"):
-            read(pingone, UNKNOWN_ID)
+            pingone.read_exploration(export_of(UNKNOWN_ID))
         assert len(scripted.asked) == 2
 
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -268,7 +315,7 @@ class TestAnswers:
     ) -> None:
         scripted.status, scripted.body = status, b"{}"
         with pytest.raises(InvalidResponse, match=f"{status}"):
-            read(pingone, UNKNOWN_ID)
+            pingone.read_exploration(export_of(UNKNOWN_ID))
         assert len(scripted.asked) == 1
 
     @pytest.mark.parametrize(
@@ -291,7 +338,7 @@ class TestAnswers:
     ) -> None:
         scripted.status, scripted.body = 400, body
         with pytest.raises(ReportRejected, match="PingOne answered 400"):
-            read(pingone, UNKNOWN_ID)
+            pingone.read_exploration(export_of(UNKNOWN_ID))
 
     def test_an_error_body_is_described(self, pingone: PingOne, scripted: ScriptedServer) -> None:
         scripted.status = 400
@@ -304,7 +351,7 @@ class TestAnswers:
             }
         ).encode()
         with pytest.raises(ReportRejected) as rejection:
-            read(pingone, UNKNOWN_ID)
+            pingone.read_exploration(export_of(UNKNOWN_ID))
         assert str(rejection.value).startswith(
             "PingOne answered 400 (INVALID_DATA; The request could not be completed.; "
             "filter: No such attribute.; id 8b1c)"
@@ -315,10 +362,10 @@ class TestAnswers:
     ) -> None:
         scripted.status, scripted.body = 400, b'{"message": "No.", "details": null}'
         with pytest.raises(ReportRejected, match=r"No\."):
-            read(pingone, UNKNOWN_ID)
+            pingone.read_exploration(export_of(UNKNOWN_ID))
 
     def test_a_long_error_body_is_cut(self, pingone: PingOne, scripted: ScriptedServer) -> None:
         scripted.status, scripted.body = 400, json.dumps({"message": "no" * 10_000}).encode()
         with pytest.raises(ReportRejected) as rejection:
-            read(pingone, UNKNOWN_ID)
+            pingone.read_exploration(export_of(UNKNOWN_ID))
         assert len(str(rejection.value)) < 800

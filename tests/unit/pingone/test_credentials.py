@@ -23,7 +23,7 @@ from pingone_reports.errors import (
 )
 from pingone_reports.pingone.credentials import AccessTokens, ClientCredentials
 from tests.support.asking import ENVIRONMENT_ID, play, secret_of, secrets_in, told
-from tests.unit.local.test_pingone_simulator import ManualClock
+from tests.support.simulator import ManualClock
 
 
 @pytest.fixture
@@ -41,13 +41,13 @@ def asked(simulator: PingOneSimulator) -> int:
 
 
 class TestSecret:
-    def test_it_holds_the_id_and_the_secret(self) -> None:
+    def test_credentials_are_the_id_and_the_secret(self) -> None:
         credentials = ClientCredentials.parse(
             '{"clientId": "me", "clientSecret": "canary", "x": 1}'
         )
         assert (credentials.client_id, credentials.client_secret) == ("me", "canary")
 
-    def test_it_does_not_show_itself(self) -> None:
+    def test_credentials_do_not_show_themselves(self) -> None:
         assert "canary" not in repr(ClientCredentials("me", "canary"))
 
     @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ class TestSecret:
             '{"clientId": "me", "clientSecret": "canary €"}',
         ],
     )
-    def test_what_is_no_secret_is_not_quoted(self, secret: str) -> None:
+    def test_a_text_that_is_no_secret_is_not_quoted(self, secret: str) -> None:
         with pytest.raises(InvalidSecret, match="clientId") as fault:
             ClientCredentials.parse(secret)
         assert "canary" not in told(fault.value)
@@ -82,7 +82,7 @@ class TestSecret:
 
 
 class TestTokens:
-    def test_one_is_kept_until_a_minute_before_it_expires(
+    def test_a_token_is_kept_until_a_minute_before_it_expires(
         self, simulator: PingOneSimulator, tokens: AccessTokens, clock: ManualClock
     ) -> None:
         first = tokens.current()
@@ -93,7 +93,9 @@ class TestTokens:
         assert tokens.current() != first
         assert asked(simulator) == 2
 
-    def test_a_renewed_one_is_kept(self, simulator: PingOneSimulator, tokens: AccessTokens) -> None:
+    def test_a_renewed_token_is_kept(
+        self, simulator: PingOneSimulator, tokens: AccessTokens
+    ) -> None:
         first = tokens.current()
         second = tokens.renew()
         assert first != second == tokens.current()
@@ -111,7 +113,7 @@ class TestTokens:
         secret = json.dumps({"clientId": simulator.client_id, "clientSecret": rotated})
         assert tokens.renew() == tokens.current()
 
-    def test_what_reading_the_secret_raises_is_raised(self, session: requests.Session) -> None:
+    def test_an_error_of_the_secret_is_raised(self, session: requests.Session) -> None:
         def read_secret() -> str:
             raise InvalidSecret("It cannot be read.")
 
@@ -159,7 +161,7 @@ class TestTokens:
         assert tokens.current()
 
     @pytest.mark.parametrize("seconds", [3600, 3600.0, "3600", 10**300])
-    def test_a_lifetime_is_any_number_of_seconds(
+    def test_a_tokens_lifetime_is_any_number_of_seconds(
         self, simulator: PingOneSimulator, tokens: AccessTokens, seconds: object
     ) -> None:
         play(simulator, Fault("token", ChangeBody(override={"expires_in": seconds})))
@@ -195,7 +197,7 @@ FAILURES: list[tuple[Fault, type[ExportError], str]] = [
 
 class TestFailures:
     @pytest.mark.parametrize(("fault", "kind", "message"), FAILURES)
-    def test_every_one_has_its_type_and_tells_no_secret(
+    def test_every_failure_of_the_token_endpoint_has_its_type_and_tells_no_secret(
         self,
         simulator: PingOneSimulator,
         tokens: AccessTokens,
@@ -220,7 +222,7 @@ class TestFailures:
             tokens.current()
         assert "canary" not in told(refusal.value)
 
-    def test_nobody_there_is_worth_another_try(
+    def test_a_token_endpoint_that_cannot_be_reached_is_unavailable(
         self, simulator: PingOneSimulator, session: requests.Session
     ) -> None:
         with socket.socket() as bound:

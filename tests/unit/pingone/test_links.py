@@ -10,16 +10,18 @@ from local.pingone_simulator import Answer, ChangeBody, Fault, PingOneSimulator
 from pingone_reports.errors import (
     DownloadInterrupted,
     InvalidResponse,
-    LinkRefused,
+    LinkNotAllowed,
     PingOneUnavailable,
     ReportExpired,
     ReportFailed,
+    ReportWithdrawn,
 )
+from pingone_reports.model.report_file import Format
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.link_hosts import LinkHosts
 from pingone_reports.pingone.links import FreshLinks
 from tests.support.asking import REQUEST, export_of, play, secrets_in, told
-from tests.unit.local.test_pingone_simulator import ManualClock
+from tests.support.simulator import ManualClock
 
 
 class Situation:
@@ -31,7 +33,7 @@ class Situation:
         self.pauses: list[float] = []
         self.seconds_left = 900.0
         self._pingone = pingone
-        self.export = export_of(pingone.create_exploration(REQUEST)["id"])
+        self.export = export_of(pingone.create_exploration(REQUEST).id)
         self.clock.now += 6
 
     def pause(self, seconds: float) -> None:
@@ -57,69 +59,86 @@ def situation(pingone: PingOne, simulator: PingOneSimulator, clock: ManualClock)
 
 
 class TestAsking:
-    def test_they_come_with_the_password_and_the_times(self, situation: Situation) -> None:
+    def test_links_come_with_the_password_and_the_times(self, situation: Situation) -> None:
         links = situation.links()
-        assert links.current("csv") != links.current("json")
+        assert links.current(Format.CSV) != links.current(Format.JSON)
         assert links.zip_password
         assert links.exploration.id == situation.export.exploration_id
         assert situation.pauses == [0]
 
-    def test_only_the_wanted_formats_are_there(self, situation: Situation) -> None:
+    def test_only_the_wanted_links_are_needed(self, situation: Situation) -> None:
         situation.play(Fault("read", ChangeBody(omit=("csvPresignedUrl",))))
-        situation.export = replace(situation.export, request=replace(REQUEST, formats=("json",)))
-        assert situation.links().current("json")
+        situation.export = replace(
+            situation.export, request=replace(REQUEST, formats=(Format.JSON,))
+        )
+        assert situation.links().current(Format.JSON)
 
-    def test_they_do_not_show_themselves(self, situation: Situation) -> None:
+    def test_links_do_not_show_themselves(self, situation: Situation) -> None:
         links = situation.links()
         assert secrets_in(f"{links!r} {links} {links.exploration!r}", situation.simulator) == []
+
+    def test_a_link_to_elsewhere_is_not_taken(self, situation: Situation) -> None:
+        elsewhere = "https://reports.example.com/devices.zip?X-Amz-Signature=canary"
+        situation.play(Fault("read", ChangeBody(override={"jsonPresignedUrl": elsewhere})))
+        with pytest.raises(LinkNotAllowed, match=r"'reports\.example\.com'") as refusal:
+            situation.links()
+        assert "canary" not in told(refusal.value)
 
 
 class TestRenewing:
     def test_a_dead_link_is_renewed_after_five_seconds(self, situation: Situation) -> None:
         links = situation.links()
-        dead = links.current("csv")
-        fresh = links.renew("csv", dead)
-        assert fresh == links.current("csv") != dead
+        dead = links.current(Format.CSV)
+        fresh = links.renew(Format.CSV, dead)
+        assert fresh == links.current(Format.CSV) != dead
         assert situation.pauses == [0, 5]
         assert situation.reads == 2
 
-    def test_what_one_user_renewed_the_other_only_takes(self, situation: Situation) -> None:
+    def test_a_link_that_one_download_renewed_is_taken_by_the_other(
+        self, situation: Situation
+    ) -> None:
         links = situation.links()
-        dead = {name: links.current(name) for name in ("csv", "json")}
-        links.renew("csv", dead["csv"])
-        assert links.renew("json", dead["json"]) != dead["json"]
+        dead = {name: links.current(name) for name in Format}
+        links.renew(Format.CSV, dead[Format.CSV])
+        assert links.renew(Format.JSON, dead[Format.JSON]) != dead[Format.JSON]
         assert situation.reads == 2
 
-    def test_two_at_once_renew_once(self, situation: Situation) -> None:
+    def test_two_downloads_at_once_renew_once(self, situation: Situation) -> None:
         links = situation.links()
-        dead = {name: links.current(name) for name in ("csv", "json")}
+        dead = {name: links.current(name) for name in Format}
         with ThreadPoolExecutor(2) as pool:
             fresh = dict(zip(dead, pool.map(links.renew, dead, dead.values()), strict=True))
         assert situation.reads == 2
         assert all(fresh[name] == links.current(name) != dead[name] for name in dead)
 
-    def test_the_pause_that_pingone_asks_for_is_made(self, situation: Situation) -> None:
+    def test_the_pause_that_pingone_asks_for_is_made_before_a_renewal(
+        self, situation: Situation
+    ) -> None:
         links = situation.links()
         situation.play(Fault("read", Answer(429, retry_after=17)))
-        links.renew("csv", links.current("csv"))
+        links.renew(Format.CSV, links.current(Format.CSV))
         assert situation.pauses == [0, 5, 17]
 
-    def test_no_pause_is_shorter_than_five_seconds(self, situation: Situation) -> None:
+    def test_no_pause_before_a_renewal_is_shorter_than_five_seconds(
+        self, situation: Situation
+    ) -> None:
         links = situation.links()
         situation.play(Fault("read", Answer(429, retry_after=0), times=3))
-        links.renew("csv", links.current("csv"))
+        links.renew(Format.CSV, links.current(Format.CSV))
         assert all(pause >= 5 for pause in situation.pauses[1:])
 
 
 class TestGivingUp:
-    def test_without_time_to_pause_nothing_is_asked(self, situation: Situation) -> None:
+    def test_pingone_is_not_asked_without_time_to_pause(self, situation: Situation) -> None:
         links = situation.links()
         situation.seconds_left = 5
         with pytest.raises(DownloadInterrupted, match="No time is left"):
-            links.renew("csv", links.current("csv"))
+            links.renew(Format.CSV, links.current(Format.CSV))
         assert situation.reads == 1
 
-    def test_nor_is_a_pause_made_that_is_too_long(self, situation: Situation) -> None:
+    def test_a_pause_that_is_longer_than_the_time_left_is_not_made(
+        self, situation: Situation
+    ) -> None:
         situation.play(Fault("read", Answer(429, retry_after=1000)))
         with pytest.raises(DownloadInterrupted, match="No time is left"):
             situation.links()
@@ -129,23 +148,23 @@ class TestGivingUp:
         links = situation.links()
         situation.clock.now += 1800
         with pytest.raises(ReportExpired):
-            links.renew("csv", links.current("csv"))
+            links.renew(Format.CSV, links.current(Format.CSV))
 
     @pytest.mark.parametrize(
         ("effect", "kind"),
         [
-            (ChangeBody(override={"status": "IN_PROGRESS"}), LinkRefused),
+            (ChangeBody(override={"status": "IN_PROGRESS"}), ReportWithdrawn),
             (ChangeBody(override={"status": "FAILED"}), ReportFailed),
             (ChangeBody(omit=("zipPassword",)), InvalidResponse),
             (ChangeBody(omit=("jsonPresignedUrl",)), InvalidResponse),
             (Answer(503), PingOneUnavailable),
         ],
     )
-    def test_every_other_answer_has_its_type_and_tells_no_secret(
+    def test_every_other_answer_to_a_renewal_has_its_type_and_tells_no_secret(
         self, situation: Situation, effect: Any, kind: type[Exception]
     ) -> None:
         links = situation.links()
         situation.play(Fault("read", effect))
         with pytest.raises(kind) as failure:
-            links.renew("csv", links.current("csv"))
+            links.renew(Format.CSV, links.current(Format.CSV))
         assert secrets_in(told(failure.value), situation.simulator) == []

@@ -6,20 +6,21 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pingone_reports.errors import DeadlineExceeded
-from pingone_reports.pingone.rhythm import seconds_until_next_call
+from pingone_reports.errors import DeadlineExceeded, RateLimited
+from pingone_reports.pingone.rhythm import pause_after, seconds_until_next_poll
 
 REQUESTED_AT = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
 HALF_AN_HOUR = 1800.0
 
 
 def wait_at(age: float, retry_after: float = 0, deadline: float = HALF_AN_HOUR) -> int:
-    """The wait of a report that was requested `age` seconds ago."""
+    """The wait of a report of this age, in seconds; a 429 has asked for `retry_after` or less."""
 
     def after(seconds: float) -> datetime:
         return REQUESTED_AT + timedelta(seconds=seconds)
 
-    return seconds_until_next_call(after(age), REQUESTED_AT, after(deadline), retry_after)
+    least = pause_after(RateLimited("Busy.", retry_after))
+    return seconds_until_next_poll(after(age), REQUESTED_AT, after(deadline), least)
 
 
 @pytest.mark.parametrize(
@@ -35,13 +36,30 @@ def test_the_last_wait_ends_at_the_deadline() -> None:
 
 
 @pytest.mark.parametrize(("age", "retry_after", "wait"), [(0, 30, 30), (100, 60, 60), (0, 7.2, 8)])
-def test_what_pingone_asks_for_wins(age: float, retry_after: float, wait: int) -> None:
+def test_the_pause_that_pingone_asks_for_wins_over_the_rhythm(
+    age: float, retry_after: float, wait: int
+) -> None:
     assert wait_at(age, retry_after) == wait
 
 
-def test_what_pingone_asks_for_does_not_quicken_the_rhythm() -> None:
+def test_a_short_pause_that_pingone_asks_for_does_not_quicken_the_rhythm() -> None:
     assert wait_at(0, retry_after=1) == 5
     assert wait_at(100, retry_after=1) == 20
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "pause"), [(0, 5), (1, 5), (5, 5), (5.1, 6), (17, 17), (86_400, 86_400)]
+)
+def test_a_pause_is_in_whole_seconds_and_no_shorter_than_five(
+    retry_after: float, pause: int
+) -> None:
+    assert pause_after(RateLimited("Busy.", retry_after)) == pause
+
+
+def test_a_poll_without_a_429_comes_in_the_rhythm() -> None:
+    now, deadline = REQUESTED_AT + timedelta(seconds=100), REQUESTED_AT + timedelta(seconds=1800)
+    assert seconds_until_next_poll(now, REQUESTED_AT, deadline) == 20
+    assert seconds_until_next_poll(REQUESTED_AT, REQUESTED_AT, deadline) == 5
 
 
 @pytest.mark.parametrize("age", [1800, 1801, 4000])
@@ -75,7 +93,7 @@ def test_no_wait_is_shorter_than_pingone_allows_or_longer_than_there_is_time(
 def test_a_report_is_seen_a_fifth_of_its_own_time_late_at_most(
     duration: float, answer_seconds: float
 ) -> None:
-    """And PingOne is asked so few times that it is cheap: each call takes `answer_seconds`."""
+    """PingOne is asked so few times that it is cheap: each call takes `answer_seconds`."""
     now, calls = 0.0, 0
     while now < duration:
         now += wait_at(now) + answer_seconds

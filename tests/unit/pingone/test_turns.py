@@ -7,31 +7,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingone_reports.errors import RateLimited
+from pingone_reports.errors import TurnPassed
 from pingone_reports.pingone.turns import (
     CALLS_FROM_CHECK,
     CALLS_FROM_CREATE,
     CALLS_FROM_FETCH,
-    Pacer,
     Turn,
+    Turns,
 )
 from tests.support.asking import ENVIRONMENT_ID
 from tests.support.turns import FakeCalendar
 
 
 class Line:
-    """One environment's pacer, on a clock that the test moves."""
+    """The turns of one environment, on a clock that the test moves."""
 
     def __init__(self) -> None:
         self.now = 1_772_330_400.0
         self.calendar = FakeCalendar()
-        self.pacer = Pacer(self.calendar, lambda: self.now)
+        self.turns = Turns(self.calendar, lambda: self.now)
 
     def create(self, held: Turn | None = None) -> tuple[Turn | None, int]:
-        return self.pacer.turn_to_create(ENVIRONMENT_ID, held)
+        return self.turns.to_create(ENVIRONMENT_ID, held)
 
     def turn(self, held: Turn | None, calls: int, after: int = 0) -> tuple[Turn, int]:
-        return self.pacer.turn(ENVIRONMENT_ID, held, calls, after)
+        return self.turns.to_call(ENVIRONMENT_ID, held, calls, after)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ class TestAlone:
         assert line.calendar.bookings == 1
 
     @given(st.lists(st.floats(5, 400), max_size=20))
-    def test_it_never_waits_for_a_turn(self, pauses: list[float]) -> None:
+    def test_an_export_that_is_alone_never_waits_for_a_turn(self, pauses: list[float]) -> None:
         line = Line()
         turn, wait = line.create()
         assert wait == 0
@@ -66,11 +66,11 @@ class TestAlone:
         turn, wait = line.turn(turn, CALLS_FROM_FETCH, after=5)
         assert wait == 5
         line.now += 5
-        line.pacer.require_turn_to_fetch(ENVIRONMENT_ID, turn)
+        line.turns.require_to_fetch(ENVIRONMENT_ID, turn)
 
 
 class TestAmongOthers:
-    def test_the_second_waits_for_the_first_ones_turn_to_end(self, line: Line) -> None:
+    def test_the_second_export_waits_for_the_end_of_the_first_ones_turn(self, line: Line) -> None:
         first, _ = line.create()
         second, wait = line.create()
         assert first
@@ -81,13 +81,13 @@ class TestAmongOthers:
         assert line.create(second) == (second, 0)
         assert line.calendar.bookings == 2
 
-    def test_who_comes_back_too_early_keeps_the_turn(self, line: Line) -> None:
+    def test_an_export_that_comes_back_too_early_keeps_its_turn(self, line: Line) -> None:
         line.create()
         turn, wait = line.create()
         line.now += wait - 2.5
         assert line.create(turn) == (turn, 3)
 
-    def test_who_comes_too_late_gets_another_turn(self, line: Line) -> None:
+    def test_an_export_that_comes_back_too_late_gets_another_turn(self, line: Line) -> None:
         line.create()
         missed, wait = line.create()
         line.create()
@@ -98,23 +98,28 @@ class TestAmongOthers:
         assert turn.begins > missed.ends
         assert wait > 0
 
-    def test_a_fetch_without_a_turn_is_not_to_call(self, line: Line) -> None:
+    def test_a_fetch_whose_turn_has_passed_is_not_to_call(self, line: Line) -> None:
         turn, _ = line.create()
         line.create()
         line.now += 30
-        with pytest.raises(RateLimited) as raised:
-            line.pacer.require_turn_to_fetch(ENVIRONMENT_ID, turn)
-        assert raised.value.retry_after > 0
+        with pytest.raises(TurnPassed):
+            line.turns.require_to_fetch(ENVIRONMENT_ID, turn)
         assert line.calendar.bookings == 2
 
-    def test_other_environments_do_not_matter(self, line: Line) -> None:
+    def test_a_fetch_before_its_turn_is_not_to_call(self, line: Line) -> None:
         line.create()
-        _, wait = line.pacer.turn_to_create("11111111-2222-3333-4444-555555555555", None)
+        turn, _ = line.create()
+        with pytest.raises(TurnPassed):
+            line.turns.require_to_fetch(ENVIRONMENT_ID, turn)
+
+    def test_environments_have_turns_of_their_own(self, line: Line) -> None:
+        line.create()
+        _, wait = line.turns.to_create("11111111-2222-3333-4444-555555555555", None)
         assert wait == 0
 
 
 class TestLongQueue:
-    def test_what_runs_does_not_wait_for_all_that_is_asked_for(self, line: Line) -> None:
+    def test_a_running_report_does_not_wait_for_all_that_are_asked_for(self, line: Line) -> None:
         """However many creates there are, a running report's turn comes soon."""
         running, _ = line.create()
         refused = [line.create() for _ in range(200)][-1]

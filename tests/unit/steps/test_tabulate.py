@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -9,9 +10,11 @@ import duckdb
 import pytest
 
 from local.deployment import read_template
+from local.metrics import embedded_metrics
 from local.paths import ROOT
 from pingone_reports.errors import InvalidReport, InvalidRequest
-from pingone_reports.steps.tabulate import tabulate_report
+from pingone_reports.observability import logger
+from pingone_reports.steps.tabulate import TabulateReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +51,16 @@ class _Files:
         self.objects[key] = path.read_bytes()
 
     def tabulate(self, manifest_key: str = _MANIFEST_KEY) -> dict[str, Any]:
-        return tabulate_report(manifest_key, cast("Bucket", self), self.folder)
+        return TabulateReport(bucket=cast("Bucket", self), folder=self.folder).run(manifest_key)
+
+    def row(self, key: str) -> dict[str, Any]:
+        """The first row of a Parquet file."""
+        with duckdb.connect() as database:
+            path = self.folder.with_name("row.parquet")
+            self.download(key, path)
+            read = database.execute(f"FROM '{path}'")
+            names = [column[0] for column in read.description or []]
+            return dict(zip(names, read.fetchone() or (), strict=True))
 
     def types_of(self, key: str, folder: Path) -> dict[str, str]:
         """Glue's names of the types of a Parquet file's columns."""
@@ -65,12 +77,24 @@ def _glue_columns(table: str) -> dict[str, str]:
     return {column["Name"]: column["Type"] for column in columns}
 
 
-def test_devices_first_and_the_export_when_they_are_there(tmp_path: Path) -> None:
+def test_the_devices_are_written_first_and_then_their_export(tmp_path: Path) -> None:
     files = _Files(tmp_path, b"userId,deviceId\r\nu,d\r\n", records=1)
 
-    assert files.tabulate() == {"rows": 1, "keys": [_DEVICES, _EXPORTS]}
+    assert files.tabulate() == {"rows": 1, "repeatedIds": 0, "keys": [_DEVICES, _EXPORTS]}
     assert list(files.objects)[-2:] == [_DEVICES, _EXPORTS]
+
+
+def test_the_row_about_an_export_has_the_types_of_its_table(tmp_path: Path) -> None:
+    files = _Files(tmp_path, b"userId,deviceId\r\nu,d\r\n", records=1)
+    files.tabulate()
+
     assert files.types_of(_EXPORTS, tmp_path) == _glue_columns("ExportsTable")
+
+
+def test_the_rows_of_devices_have_the_types_of_their_table(tmp_path: Path) -> None:
+    files = _Files(tmp_path, b"userId,deviceId\r\nu,d\r\n", records=1)
+    files.tabulate()
+
     devices = files.types_of(_DEVICES, tmp_path)
     assert devices.items() <= _glue_columns("DevicesTable").items()
     assert {"userid", "deviceid", "export_id"} <= set(devices)
@@ -80,8 +104,47 @@ def test_json_is_read_when_there_is_no_csv(tmp_path: Path) -> None:
     assert _Files(tmp_path, b'[{"userId": "u"}]', 1, "json").tabulate()["rows"] == 1
 
 
+@pytest.mark.parametrize(
+    ("ids", "repeated"),
+    [
+        ("", 0),
+        ("a b c", 0),
+        ("a b a", 1),
+        ("a a a b b", 3),
+        ("a A", 0),
+    ],
+)
+def test_repeated_device_ids_are_told_measured_and_kept(
+    tmp_path: Path,
+    ids: str,
+    repeated: int,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", log)
+    rows = ids.split()
+    files = _Files(tmp_path, "\r\n".join(["deviceId", *rows, ""]).encode(), len(rows))
+
+    assert files.tabulate()["repeatedIds"] == repeated
+
+    (line,) = capsys.readouterr().out.splitlines()
+    [(_, point)] = embedded_metrics(line)
+    assert (point.name, point.value) == ("RepeatedDeviceIds", repeated)
+    assert point.dimensions == {"service": "reports", "report": "devices"}
+    warnings = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [line["repeated_ids"] for line in warnings] == ([repeated] if repeated else [])
+    assert files.row(_EXPORTS)["repeated_ids"] == repeated
+
+
+def test_a_report_without_device_ids_repeats_none(tmp_path: Path) -> None:
+    assert _Files(tmp_path, b"userId\r\nu\r\nu\r\n", 2).tabulate()["repeatedIds"] == 0
+
+
 @pytest.mark.parametrize("report", [b"a,b\r\n1,2\r\n", b'a,b\r\n1,2\r\n3,"4\r\n', b"a,b\r\n"])
-def test_not_one_row_more_or_less_than_the_manifest_says(tmp_path: Path, report: bytes) -> None:
+def test_a_report_of_more_or_fewer_rows_than_its_manifest_says_is_not_tabulated(
+    tmp_path: Path, report: bytes
+) -> None:
     files = _Files(tmp_path, report, records=2)
 
     with pytest.raises(InvalidReport):
@@ -118,7 +181,7 @@ def test_no_file_is_hidden_from_athena_by_the_name_of_an_execution(
     ]
 
 
-def test_what_a_killed_call_left_on_the_disk_is_removed_first(tmp_path: Path) -> None:
+def test_files_that_a_killed_call_left_on_the_disk_are_removed_first(tmp_path: Path) -> None:
     files = _Files(tmp_path, b"a\r\n1\r\n", records=1)
     left = files.folder / "devices.csv"
     left.parent.mkdir()
@@ -133,6 +196,6 @@ def test_what_a_killed_call_left_on_the_disk_is_removed_first(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("key", ["", "manifest.json", f"{_FOLDER}/other/manifest.json"])
-def test_only_a_published_manifest(tmp_path: Path, key: str) -> None:
+def test_the_key_of_anything_but_a_published_manifest_is_refused(tmp_path: Path, key: str) -> None:
     with pytest.raises(InvalidRequest):
         _Files(tmp_path, b"a\r\n", 0).tabulate(key)

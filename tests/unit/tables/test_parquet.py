@@ -2,9 +2,13 @@
 
 import csv
 import gzip
+import importlib.util
 import io
 import json
+import os
 import random
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -18,7 +22,7 @@ from hypothesis import strategies as st
 
 from pingone_reports.errors import InvalidReport
 from pingone_reports.tables import json_rows
-from pingone_reports.tables.parquet import Cell, report_to_parquet, row_to_parquet
+from pingone_reports.tables.parquet import Cell, repeated_values, report_to_parquet, row_to_parquet
 from pingone_reports.transfer.records import JsonRecordCounter
 from tests.support.csv_dialects import DIALECTS
 
@@ -58,7 +62,7 @@ def _read(parquet: Path) -> tuple[list[str], list[list[Any]]]:
 
 @pytest.mark.parametrize("name", ["devices.csv", "devices.csv.gz"])
 @pytest.mark.parametrize(("line_end", "quoting"), DIALECTS)
-def test_every_cell_of_a_hostile_csv(
+def test_every_cell_of_a_hostile_csv_is_what_python_reads(
     tmp_path: Path, name: str, line_end: str, quoting: int
 ) -> None:
     random_ = random.Random(7)
@@ -81,7 +85,7 @@ def test_every_cell_of_a_hostile_csv(
         max_size=5,
     )
 )
-def test_any_two_columns_of_text(
+def test_any_two_columns_of_text_are_kept(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
 ) -> None:
     data = _csv([("a", "b"), *rows], "\r\n")
@@ -111,7 +115,7 @@ def test_spaces_between_a_quote_and_a_comma_belong_to_no_value(tmp_path: Path) -
     )
 
 
-def test_a_report_without_rows(tmp_path: Path) -> None:
+def test_a_report_without_rows_keeps_its_columns(tmp_path: Path) -> None:
     assert _tabulated(b"a,b\r\n", "x.csv", tmp_path) == (["a", "b"], [])
 
 
@@ -127,7 +131,7 @@ def test_a_report_without_rows(tmp_path: Path) -> None:
         pytest.param(b"a,b\r\n1,\xff\r\n", id="no UTF-8"),
     ],
 )
-def test_a_csv_that_is_no_table(tmp_path: Path, data: bytes) -> None:
+def test_a_csv_that_is_no_table_is_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(InvalidReport) as raised:
         _tabulated(data, "x.csv", tmp_path)
 
@@ -153,7 +157,7 @@ _RECORDS = [
     ],
 )
 @pytest.mark.parametrize("name", ["devices.json", "devices.json.gz"])
-def test_every_shape_of_json(tmp_path: Path, data: str, name: str) -> None:
+def test_every_shape_of_json_is_read(tmp_path: Path, data: str, name: str) -> None:
     columns, read = _tabulated(data.encode(), name, tmp_path)
 
     first, second = (dict(zip(columns, row, strict=True)) for row in read)
@@ -218,7 +222,7 @@ _VALUES = st.recursive(
     st.booleans(),
     st.integers(1, 30),
 )
-def test_any_json_in_any_shape_wherever_it_is_cut(
+def test_any_json_is_read_in_any_shape_wherever_it_is_cut(
     tmp_path_factory: pytest.TempPathFactory,
     records: list[dict[str, Any]],
     shape: str,
@@ -244,7 +248,9 @@ def test_any_json_in_any_shape_wherever_it_is_cut(
 
 @pytest.mark.parametrize("value", ['"1"', "1"])
 @pytest.mark.parametrize("shape", _SHAPES)
-def test_a_byte_order_mark_before_json(tmp_path: Path, shape: str, value: str) -> None:
+def test_a_byte_order_mark_before_json_is_passed_over(
+    tmp_path: Path, shape: str, value: str
+) -> None:
     data = b"\xef\xbb\xbf" + _document([{"a": value}] * 2, shape).encode()
 
     assert _tabulated(data, "x.json", tmp_path) == (["a"], [["1"], ["1"]])
@@ -273,7 +279,7 @@ def test_a_list_in_an_object_is_not_held_in_memory(tmp_path: Path, name: str) ->
     "data",
     ["[]", '{"entries": []}', '{"warnings": ["none"], "entries": [ ]}', "", "\n", "\ufeff"],
 )
-def test_json_without_records(tmp_path: Path, data: str) -> None:
+def test_json_without_records_has_no_rows(tmp_path: Path, data: str) -> None:
     assert _tabulated(data.encode(), "x.json", tmp_path, a="b") == (["a"], [])
 
 
@@ -286,7 +292,7 @@ def test_json_without_records(tmp_path: Path, data: str) -> None:
         pytest.param('[{"x": "1", "y": [{"x": "2"}]}]', ["1"], id="one within a record"),
     ],
 )
-def test_of_several_lists_the_records_are_those_that_were_counted(
+def test_records_of_several_lists_are_those_that_were_counted(
     tmp_path: Path, data: str, rows: list[str]
 ) -> None:
     counter = JsonRecordCounter()
@@ -298,12 +304,12 @@ def test_of_several_lists_the_records_are_those_that_were_counted(
     assert counter.finish() == len(rows)
 
 
-def test_one_record_of_several_lines(tmp_path: Path) -> None:
+def test_one_record_of_several_lines_is_one_row(tmp_path: Path) -> None:
     assert _tabulated(b'{\n  "a": "1"\n}\n', "x.json", tmp_path) == (["a"], [["1"]])
 
 
 @pytest.mark.parametrize("data", ["[{}, {}]", '{"entries": [{}, {}]}'])
-def test_records_without_values(tmp_path: Path, data: str) -> None:
+def test_records_without_values_are_rows(tmp_path: Path, data: str) -> None:
     assert _tabulated(data.encode(), "x.json", tmp_path, a="b") == (["a"], [["b"], ["b"]])
 
 
@@ -346,7 +352,7 @@ _DEEP = "[" * 200_000 + "]" * 200_000
         ),
     ],
 )
-def test_json_that_is_no_table(tmp_path: Path, data: str) -> None:
+def test_json_that_is_no_table_is_refused(tmp_path: Path, data: str) -> None:
     with pytest.raises(InvalidReport):
         _tabulated(data.encode(), "x.json", tmp_path)
 
@@ -388,7 +394,7 @@ def test_the_same_report_makes_the_same_file(tmp_path: Path) -> None:
     assert files[0] == files[1]
 
 
-def test_a_row(tmp_path: Path) -> None:
+def test_a_row_is_written_with_its_types(tmp_path: Path) -> None:
     row: dict[str, Cell] = {"export_id": "e'1", "records": 2**40, "date": date(2026, 3, 1)}
 
     row_to_parquet(row, tmp_path / "parquet")
@@ -396,7 +402,79 @@ def test_a_row(tmp_path: Path) -> None:
     assert _read(tmp_path / "parquet") == (list(row), [list(row.values())])
 
 
-def test_a_row_of_half_a_character(tmp_path: Path) -> None:
+def test_a_row_of_half_a_character_is_written(tmp_path: Path) -> None:
     row_to_parquet({"filter": "\ud800 it"}, tmp_path / "parquet")
 
     assert _read(tmp_path / "parquet") == (["filter"], [["? it"]])
+
+
+class TestRepeatedValues:
+    def count(self, folder: Path, data: str, column: str = "deviceId") -> int:
+        """How many values the Parquet of this CSV repeats."""
+        _tabulated(data.encode(), "devices.csv", folder)
+        return repeated_values(folder / "parquet", column)
+
+    @pytest.mark.parametrize(
+        ("values", "repeated"),
+        [
+            ([], 0),
+            (["a"], 0),
+            (["a", "b"], 0),
+            (["a", "b", "a", "a"], 2),
+            (["a", "b", "a", "b"], 2),
+            (["a", "A", " a", "a "], 0),
+            (["", "", "a", ""], 0),
+            (["\n,", "\n,", '"', '"', "NULL", "NULL"], 3),
+        ],
+    )
+    def test_a_value_that_comes_again_is_counted_each_time(
+        self, tmp_path: Path, values: list[str], repeated: int
+    ) -> None:
+        rows = [["userId", "deviceId"], *(["u", value] for value in values)]
+        assert self.count(tmp_path, _csv(rows, "\n").decode()) == repeated
+
+    def test_a_column_that_is_not_there_repeats_nothing(self, tmp_path: Path) -> None:
+        assert self.count(tmp_path, "userId\na\na\n") == 0
+
+    @pytest.mark.parametrize("name", ["deviceid", "DEVICEID", "DeviceId"])
+    def test_a_column_is_found_in_other_cases(self, tmp_path: Path, name: str) -> None:
+        assert self.count(tmp_path, f"{name}\na\na\n") == 1
+
+    @pytest.mark.parametrize("name", ['a"b', "a'b", "a b", "a,b", "count(*)", '""'])
+    def test_a_column_may_have_any_name(self, tmp_path: Path, name: str) -> None:
+        data = _csv([[name, "other"], ["1", "a"], ["1", "a"], ["2", "a"]], "\n")
+        assert self.count(tmp_path, data.decode(), name) == 1
+
+    def test_a_file_may_lie_in_any_folder(self, tmp_path: Path) -> None:
+        folder = tmp_path / 'it\'s "here" * ?'
+        folder.mkdir()
+        assert self.count(folder, "deviceId\na\na\n") == 1
+
+
+_IMPORT = """
+from pingone_reports.errors import InvalidConfiguration
+try:
+    import pingone_reports.tables.parquet
+except InvalidConfiguration as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("rename", [True, False], ids=["as its wheel has it", "in the same name"])
+def test_a_duckdb_for_another_processor_is_named_as_the_cause(tmp_path: Path, rename: bool) -> None:
+    spec = importlib.util.find_spec("_duckdb")
+    assert spec is not None
+    assert spec.origin is not None
+    name = "_duckdb.cpython-313-other-linux-gnu.so" if rename else Path(spec.origin).name
+    (tmp_path / name).write_bytes(b"no library of this processor")
+    # The layer alone: what is installed would be found behind it.
+    hidden = "import sys; sys.modules['_duckdb'] = None\n" if rename else ""
+    done = subprocess.run(
+        [sys.executable, "-c", hidden + _IMPORT],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "no DuckDB for this function's processor" in done.stdout
+    assert "the same Architecture" in done.stdout

@@ -175,7 +175,7 @@ class TestJson:
             count(JsonRecordCounter(), one_by_one(data))
 
     @pytest.mark.parametrize("data", [b"]", b"[}", b'{"a": [}]'])
-    def test_what_is_no_json_is_told_at_the_end_alone(self, data: bytes) -> None:
+    def test_a_file_that_is_no_json_is_refused_at_its_end_alone(self, data: bytes) -> None:
         counter = JsonRecordCounter()
         counter.update(data)
         counter.update(b'[{"a": 1}]')
@@ -199,7 +199,7 @@ class TestJson:
             counter.finish()
 
     @given(RECORDS.filter(bool), st.floats(0, 1, exclude_min=True, exclude_max=True), CUTS)
-    def test_wherever_an_array_is_truncated(
+    def test_an_array_that_is_truncated_anywhere_is_invalid(
         self, records: list[Any], end: float, places: list[float]
     ) -> None:
         data = json.dumps(records).encode()
@@ -214,6 +214,6 @@ class TestJson:
         blocks = DevicesReport(rows).json_blocks(shape)
         assert count(record_counter("json"), (block.encode() for block in blocks)) == rows
 
-    def test_and_so_it_has_with_one_object_a_line(self) -> None:
+    def test_a_devices_report_of_one_object_a_line_has_the_rows_that_were_made(self) -> None:
         blocks = DevicesReport(300).json_blocks("lines")
         assert count(record_counter("json"), (block.encode() for block in blocks)) == 300

@@ -216,10 +216,10 @@ def reader(store: FileStore, session: requests.Session) -> Reader:
 
 
 class TestReading:
-    def test_all_of_it_is_the_object(self, reader: Reader) -> None:
+    def test_all_that_is_read_is_the_object(self, reader: Reader) -> None:
         assert reader.read() == BLOB
 
-    def test_it_is_a_file_that_can_be_read_and_sought(self, reader: Reader) -> None:
+    def test_a_remote_file_can_be_read_and_sought(self, reader: Reader) -> None:
         with reader.open() as file:
             assert file.readable()
             assert file.seekable()
@@ -251,7 +251,7 @@ class TestReading:
         store.put(BLOB[:size])
         assert reader.read() == BLOB[:size]
 
-    def test_there_is_nothing_before_the_start(self, reader: Reader) -> None:
+    def test_a_seek_before_the_start_is_refused(self, reader: Reader) -> None:
         with reader.open() as file, pytest.raises(OSError, match="before the start"):
             file.seek(-1001, io.SEEK_END)
 
@@ -295,7 +295,7 @@ class TestReading:
 
 class TestInterruptions:
     @pytest.mark.parametrize("how", ["reset", "close"])
-    def test_it_goes_on_at_the_same_byte_of_the_same_object(
+    def test_a_broken_download_goes_on_at_the_same_byte_of_the_same_object(
         self, reader: Reader, store: FileStore, how: Literal["reset", "close"]
     ) -> None:
         store.put(BLOB, None, Trouble(after=120, how=how))
@@ -313,19 +313,21 @@ class TestInterruptions:
         assert reader.read(piece=50) == BLOB
         assert store.ranges[1:] == ["bytes=0-899", "bytes=120-899"]
 
-    def test_the_tail_may_be_interrupted_too(self, reader: Reader, store: FileStore) -> None:
+    def test_a_tail_that_is_interrupted_is_read_again(
+        self, reader: Reader, store: FileStore
+    ) -> None:
         store.put(BLOB, Trouble(after=30), Trouble(after=0, how="reset"))
         assert reader.read() == BLOB
         assert store.ranges == ["bytes=-100"] * 3 + ["bytes=0-899"]
 
-    def test_any_number_of_them_will_do_while_there_is_progress(
+    def test_any_number_of_interruptions_will_do_while_there_is_progress(
         self, reader: Reader, store: FileStore
     ) -> None:
         store.put(BLOB, None, *[Trouble(after=60)] * 15)
         assert reader.read(piece=50) == BLOB
         assert store.ranges[1:] == [f"bytes={start}-899" for start in range(0, 900, 60)]
 
-    def test_fewer_bytes_between_them_than_are_read_at_once_are_progress_too(
+    def test_fewer_bytes_between_interruptions_than_are_read_at_once_are_progress(
         self, reader: Reader, store: FileStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(remote_file, "_TIMEOUT_SECONDS", (5, 0.1))
@@ -360,7 +362,7 @@ class TestInterruptions:
             file.read(900)
         assert reader.read() == BLOB
 
-    def test_a_stream_is_as_long_as_it_is_while_each_piece_is_not(
+    def test_a_stream_may_take_longer_than_each_of_its_pieces_may(
         self, reader: Reader, store: FileStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sessions, "_MOST_BYTES", 300)
@@ -368,18 +370,20 @@ class TestInterruptions:
         assert reader.read(piece=50) == BLOB
         assert store.ranges == ["bytes=-100", "bytes=0-899"]
 
-    def test_without_progress_it_is_given_up(self, reader: Reader, store: FileStore) -> None:
+    def test_a_download_without_progress_is_given_up(
+        self, reader: Reader, store: FileStore
+    ) -> None:
         store.put(BLOB, None, always=Trouble(after=0, how="reset"))
         with pytest.raises(DownloadInterrupted, match="after 0 of 1000 bytes"):
             reader.read()
         assert store.ranges == ["bytes=-100"] + ["bytes=0-899"] * 5
 
-    def test_the_pauses_grow(self, reader: Reader, store: FileStore) -> None:
+    def test_the_pauses_between_tries_grow(self, reader: Reader, store: FileStore) -> None:
         store.put(BLOB, *[Trouble()] * 3)
         reader.read()
         assert reader.pauses == [1, 2, 4]
 
-    def test_no_pause_is_longer_than_the_time_that_is_left(
+    def test_no_pause_between_tries_is_longer_than_the_time_that_is_left(
         self, reader: Reader, store: FileStore
     ) -> None:
         store.put(BLOB, *[Trouble()] * 3)
@@ -387,7 +391,7 @@ class TestInterruptions:
         reader.read()
         assert reader.pauses == [1, 1.5, 1.5]
 
-    def test_when_no_time_is_left_it_is_given_up_at_once(
+    def test_a_download_is_given_up_at_once_when_no_time_is_left(
         self, reader: Reader, store: FileStore
     ) -> None:
         store.put(BLOB, always=Trouble())
@@ -396,7 +400,7 @@ class TestInterruptions:
             reader.open()
         assert len(store.asked) == 1
 
-    def test_nobody_there_is_an_interruption(self, reader: Reader) -> None:
+    def test_a_file_store_that_cannot_be_reached_is_an_interruption(self, reader: Reader) -> None:
         with socket.socket() as bound:
             bound.bind(("127.0.0.1", 0))
             reader.links = Links(f"http://127.0.0.1:{bound.getsockname()[1]}")
@@ -407,7 +411,7 @@ class TestInterruptions:
 
 class TestLinks:
     @pytest.mark.parametrize("status", [400, 403, 500, 503])
-    def test_after_a_dead_link_it_goes_on_with_a_fresh_one(
+    def test_a_download_goes_on_with_a_fresh_link_after_a_dead_one(
         self, reader: Reader, store: FileStore, status: int
     ) -> None:
         store.put(BLOB, None, Trouble(after=50), Trouble(status))
@@ -418,7 +422,7 @@ class TestLinks:
         ]
 
     @pytest.mark.parametrize("status", [200, 302, 307, 403, 404])
-    def test_when_fresh_ones_are_refused_too_it_is_given_up(
+    def test_a_download_whose_fresh_links_are_refused_is_given_up(
         self, reader: Reader, store: FileStore, status: int
     ) -> None:
         store.put(BLOB, always=Trouble(status))
@@ -428,7 +432,7 @@ class TestLinks:
             f"canary{number}" for number in range(1, 6)
         ]
 
-    def test_what_a_renewal_raises_is_raised(
+    def test_an_error_of_a_renewal_is_raised(
         self, reader: Reader, store: FileStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def renew(_dead: str) -> str:
@@ -459,7 +463,7 @@ class TestObject:
             Trouble(content_range="bytes 5-904/1001"),
         ],
     )
-    def test_a_part_of_another_object_is_noticed_too(
+    def test_a_part_of_another_object_is_noticed(
         self, reader: Reader, store: FileStore, trouble: Trouble
     ) -> None:
         store.put(BLOB, None, trouble)
@@ -506,7 +510,7 @@ class TestCertificate:
             store.shutdown()
             thread.join()
 
-    def test_one_that_is_not_trusted_ends_the_download_at_once(
+    def test_a_certificate_that_is_not_trusted_ends_the_download_at_once(
         self, reader: Reader, secure_store: FileStore
     ) -> None:
         reader.links = Links(secure_store.url.replace("http:", "https:"))
@@ -516,7 +520,7 @@ class TestCertificate:
         for part in ("canary", "127.0.0.1", "devices.csv.zip"):
             assert part not in told(error.value)
 
-    def test_one_that_is_trusted_is_no_trouble(
+    def test_a_certificate_that_is_trusted_is_no_trouble(
         self,
         reader: Reader,
         secure_store: FileStore,

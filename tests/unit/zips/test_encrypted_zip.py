@@ -46,7 +46,6 @@ CSV = b"userId,username,phone\r\n" + b"".join(
     b"%08x,user%d@example.com,+1.555%07d\r\n" % (i * 2654435761 % 2**32, i, i * 7919 % 10**7)
     for i in range(200)
 )
-NAMES = {None: "none", "zipcrypto": "ZipCrypto"} | {f"aes{n}": f"AES-{n}" for n in (128, 192, 256)}
 
 
 def opened(archive: bytes, password: str = PASSWORD, limit: int = NO_LIMIT) -> EncryptedZip:
@@ -104,10 +103,6 @@ class Download(io.RawIOBase):
 def test_every_variant_comes_out_as_it_went_in(variant: dict[str, Any]) -> None:
     archive = csv_zip(**variant)
     zipped = opened(archive)
-    assert zipped.encryption == NAMES[variant["encryption"]]
-    assert zipped.size == len(CSV)
-    has_no_crc = zipped.encryption.startswith("AES") and variant["ae_version"] == 2
-    assert zipped.crc == (None if has_no_crc else zlib.crc32(CSV))
     assert 0 < zipped.compressed_size < len(archive)
     assert b"".join(zipped.stream()) == CSV
 
@@ -333,7 +328,7 @@ def test_a_version_of_aes_that_only_the_directory_knows_comes_out() -> None:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_refused_before_a_byte_is_out(name: str) -> None:
+def test_a_zip_that_is_no_good_is_refused_before_a_byte_is_out(name: str) -> None:
     error, archive = REFUSED[name]
     with pytest.raises(error) as raised:
         opened(archive)

@@ -28,7 +28,7 @@ def test_every_kind_of_zip_becomes_a_gzip_file(variant: Mapping[str, Any], conte
     assert b"".join(piece.plain for piece in pieces) == content
 
 
-def test_what_does_not_verify_gets_no_end() -> None:
+def test_a_zip_that_does_not_verify_makes_a_gzip_file_without_an_end() -> None:
     archive = bytearray(make_zip("devices.csv", _REPORTS["long"], "secret"))
     archive[len(archive) // 2] ^= 1
     zipped = EncryptedZip(io.BytesIO(bytes(archive)), "secret", ".csv", 10**6)

@@ -13,7 +13,7 @@ _MOST = 50
 
 
 @given(st.binary(max_size=40), st.binary(min_size=12, max_size=300), st.integers(1, _MOST))
-def test_it_decrypts_as_pyzipper_does(password: bytes, data: bytes, size: int) -> None:
+def test_zipcrypto_is_decrypted_as_pyzipper_does(password: bytes, data: bytes, size: int) -> None:
     ours = ZipCrypto(password, _MOST)
 
     plain = [bytes(ours.decrypt(data[at : at + size])) for at in range(0, len(data), size)]
@@ -29,7 +29,7 @@ def test_two_members_do_not_share_their_keys() -> None:
     assert bytes(one.decrypt(b"ciphertext")) != first
 
 
-def test_more_than_there_is_room_for_is_refused() -> None:
+def test_a_chunk_that_there_is_no_room_for_is_refused() -> None:
     with pytest.raises(ValueError, match="51 bytes at once"):
         ZipCrypto(b"secret", _MOST).decrypt(bytes(_MOST + 1))
 

@@ -1,0 +1,76 @@
+"""Starts and checks without AWS: what they share is in memory."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from pingone_reports.model.export import Execution, Export
+from pingone_reports.model.request import ExportRequest
+from pingone_reports.pingone.api import PingOne
+from pingone_reports.pingone.turns import Turns
+from pingone_reports.steps.check import CheckReport
+from pingone_reports.steps.start import Queued, StartReport
+from tests.support.asking import REQUEST, execution
+from tests.support.turns import FakeCalendar
+
+if TYPE_CHECKING:
+    from pingone_reports.aws.idempotency import IdempotencyKeys, Starts
+
+
+class FakeKeys:
+    """Idempotency keys, in memory."""
+
+    def __init__(self) -> None:
+        self._holders: dict[str, str] = {}
+
+    def holder(self, idempotency_key: str, execution_arn: str) -> str:
+        return self._holders.setdefault(idempotency_key, execution_arn)
+
+
+class FakeStarts:
+    """Remembers what was started as long as it lives."""
+
+    def __init__(self) -> None:
+        self._exports: dict[str, Export] = {}
+
+    def once(self, execution_arn: str, start: Callable[[], Export]) -> Export:
+        if execution_arn not in self._exports:
+            self._exports[execution_arn] = start()
+        return self._exports[execution_arn]
+
+
+@dataclass
+class World:
+    """What all starts and checks of one deployment share."""
+
+    pingone: PingOne
+    keys: FakeKeys = field(default_factory=FakeKeys)
+    starts: FakeStarts = field(default_factory=FakeStarts)
+    calendar: FakeCalendar = field(default_factory=FakeCalendar)
+
+    def start(
+        self,
+        request: ExportRequest = REQUEST,
+        *,
+        by: Execution | None = None,
+        since: datetime | None = None,
+        turn: dict[str, int] | None = None,
+        polling_limit: int = 1800,
+    ) -> dict[str, Any]:
+        """Start a report for an execution that stands in line since then, or since now."""
+        step = StartReport(
+            pingone=self.pingone,
+            turns=Turns(self.calendar, time.time),
+            keys=cast("IdempotencyKeys", self.keys),
+            starts=cast("Starts", self.starts),
+            polling_limit=timedelta(seconds=polling_limit),
+        )
+        queued = {"since": (since or datetime.now(UTC)).isoformat(), "turn": turn}
+        return step.run(request, by or execution(), Queued.from_state(queued))
+
+    def check(self, export: Export) -> dict[str, Any]:
+        """Check a report, for an export that holds no turn."""
+        step = CheckReport(pingone=self.pingone, turns=Turns(self.calendar, time.time))
+        return step.run(export, None)

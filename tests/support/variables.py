@@ -1,0 +1,38 @@
+"""The environment variables of each function, as template.yaml gives them."""
+
+_PINGONE = {
+    "PINGONE_API_URL": "https://api.pingone.eu/v1",
+    "PINGONE_TOKEN_URL": "https://auth.pingone.eu/abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6/as/token",
+    "PINGONE_SECRET_ARN": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:worker-Ab12Cd",
+}
+_TABLE = {"TABLE": "coordination"}
+_BUCKET = {"BUCKET": "reports"}
+_KEY_PREFIX = {"KEY_PREFIX": "exports/pingone"}
+
+VARIABLES: dict[str, dict[str, str]] = {
+    "start_report": {
+        **_PINGONE,
+        **_TABLE,
+        "PINGONE_ENVIRONMENT_ID": "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
+        "POLLING_LIMIT_SECONDS": "1800",
+        "QUALITY_GATE": "enabled",
+        "REPORT_NAME": "devices",
+        "REPORT_FIELDS": "userId,username",
+        "REPORT_FILTER": '(mfaEnabled eq "true")',
+        "REPORT_FORMATS": "csv,json",
+    },
+    "check_report": {**_PINGONE, **_TABLE},
+    "fetch_report": {
+        **_PINGONE,
+        **_TABLE,
+        **_BUCKET,
+        **_KEY_PREFIX,
+        "COMPRESSION": "gzip",
+        "LINK_HOSTS": "127.0.0.1:4566, reports.example.com",
+        "MAX_REPORT_MEGABYTES": "20000",
+        "MAX_RECORD_DROP_PERCENT": "50",
+    },
+    "discard_report": {**_TABLE, **_BUCKET, **_KEY_PREFIX},
+    "tabulate_report": _BUCKET,
+}
+"""By the name of the function's folder."""

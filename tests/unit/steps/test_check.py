@@ -1,0 +1,130 @@
+"""A report is checked until it is ready, and no secret is carried on."""
+
+import json
+from unittest.mock import ANY
+
+import pytest
+
+from local.metrics import embedded_metrics
+from local.pingone_simulator import Answer, Fault, PingOneSimulator
+from pingone_reports.errors import DeadlineExceeded, ReportExpired, ReportFailed
+from pingone_reports.model.export import Export
+from pingone_reports.pingone.api import PingOne
+from tests.support.asking import REQUEST, export_of, play, secrets_in
+from tests.support.documents import faults
+from tests.support.simulator import ManualClock
+from tests.support.steps import World
+
+
+def measured(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, float]]:
+    """The metrics that were written, by name."""
+    lines = capsys.readouterr().out.splitlines()
+    return [(point.name, point.value) for line in lines for _, point in embedded_metrics(line)]
+
+
+@pytest.fixture
+def exploration_id(pingone: PingOne, clock: ManualClock) -> str:
+    """Of a report that is ready after 5.6 s; PingOne may be asked again."""
+    created = pingone.create_exploration(REQUEST)
+    clock.now += 5
+    return created.id
+
+
+def test_an_unfinished_report_is_in_progress(pingone: PingOne, exploration_id: str) -> None:
+    checked = World(pingone).check(export_of(exploration_id))
+    assert checked == {"status": "IN_PROGRESS", "waitSeconds": 5, "turn": ANY}
+    assert faults("check-report-output", checked) == []
+
+
+def test_the_older_a_report_is_the_longer_is_the_wait(
+    pingone: PingOne, exploration_id: str
+) -> None:
+    checked = World(pingone).check(export_of(exploration_id, age=100))
+    assert 20 <= checked["waitSeconds"] <= 23
+
+
+def test_the_pause_that_pingone_asks_for_wins_over_the_rhythm(
+    pingone: PingOne, simulator: PingOneSimulator, exploration_id: str
+) -> None:
+    play(simulator, Fault("read", Answer(429, retry_after=42)))
+    checked = World(pingone).check(export_of(exploration_id))
+    assert checked == {"status": "IN_PROGRESS", "waitSeconds": 42, "turn": ANY}
+
+
+def test_a_finished_report_is_a_success_and_nothing_more(
+    pingone: PingOne, clock: ManualClock, exploration_id: str
+) -> None:
+    clock.now += 1
+    checked = World(pingone).check(export_of(exploration_id))
+    assert checked == {"status": "SUCCESS", "waitSeconds": 5, "turn": ANY}
+    assert faults("check-report-output", checked) == []
+
+
+def test_every_question_is_a_poll_whatever_the_answer(
+    pingone: PingOne,
+    simulator: PingOneSimulator,
+    exploration_id: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    play(simulator, Fault("read", Answer(429)))
+    World(pingone).check(export_of(exploration_id))
+    World(pingone).check(export_of(exploration_id))
+    assert measured(capsys) == [("Polls", 1), ("Polls", 1)]
+
+
+def test_the_time_that_a_report_took_is_told_when_it_is_ready(
+    pingone: PingOne,
+    clock: ManualClock,
+    exploration_id: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock.now += 1
+    World(pingone).check(export_of(exploration_id, age=100))
+    poll, (name, seconds) = measured(capsys)
+    assert poll == ("Polls", 1)
+    assert name == "SecondsGenerating"
+    assert 100 <= seconds < 110
+
+
+def test_no_state_carries_a_secret(
+    pingone: PingOne, simulator: PingOneSimulator, clock: ManualClock
+) -> None:
+    started = World(pingone).start()
+    clock.now += 6
+    checked = World(pingone).check(Export.from_state(started["export"]))
+    kinds = {secret.kind for secret in simulator.issued_secrets}
+    assert {"client secret", "access token", "zip password", "link signature"} <= kinds
+    assert secrets_in(json.dumps([started, checked]), simulator) == []
+
+
+def test_an_unfinished_report_is_given_up_after_the_deadline(
+    pingone: PingOne, exploration_id: str
+) -> None:
+    with pytest.raises(DeadlineExceeded):
+        World(pingone).check(export_of(exploration_id, seconds_left=0))
+
+
+def test_a_report_that_is_ready_at_the_deadline_is_a_success(
+    pingone: PingOne, clock: ManualClock, exploration_id: str
+) -> None:
+    clock.now += 1
+    checked = World(pingone).check(export_of(exploration_id, seconds_left=0))
+    assert checked["status"] == "SUCCESS"
+
+
+def test_a_failed_report_is_a_failure(
+    pingone: PingOne, simulator: PingOneSimulator, clock: ManualClock
+) -> None:
+    play(simulator, final_status="FAILED")
+    created = pingone.create_exploration(REQUEST)
+    clock.now += 6
+    with pytest.raises(ReportFailed, match="'FAILED'"):
+        World(pingone).check(export_of(created.id))
+
+
+def test_a_report_that_is_gone_has_expired(
+    pingone: PingOne, clock: ManualClock, exploration_id: str
+) -> None:
+    clock.now += 1800
+    with pytest.raises(ReportExpired):
+        World(pingone).check(export_of(exploration_id))
