@@ -203,6 +203,15 @@ def test_a_json_value_is_the_text_that_it_was(tmp_path: Path, value: str, shape:
     assert [dict(zip(columns, found, strict=True)) for found in read] == [row, row]
 
 
+@pytest.mark.parametrize("text", ["\r", "a\rb", "\r\n", "\n", "\n\r"])
+def test_a_return_in_the_first_value_of_json_ends_no_line(tmp_path: Path, text: str) -> None:
+    records = [{"a": text, "b": 1}, {"a": "2", "b": []}]
+
+    _, read = _tabulated(json.dumps(records).encode(), "x.json", tmp_path)
+
+    assert read == [[text, "1"], ["2", "[]"]]
+
+
 _TEXTS = st.text(st.characters(codec="utf-8"), max_size=6)
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False),

@@ -113,7 +113,9 @@ def _json_table(
         rows = parquet.with_name("rows.csv.gz" if report.suffix == ".gz" else "rows.csv")
         with create_text(rows) as text:
             names = json_to_rows(report, shape.depth, text)
-        return _rows_of(rows, names, "header = false, null_padding = true", first=1)
+        # Without it, the first return or newline would end lines, also in a quoted value.
+        line_end = r"new_line = '\n'"
+        return _rows_of(rows, names, f"header = false, null_padding = true, {line_end}", first=1)
     of_file = f"{_text(str(report))}, maximum_object_size = {_LINE_BYTES}"
     database.execute(
         "SELECT DISTINCT unnest(json_keys(json)) AS name "  # noqa: S608
