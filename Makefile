@@ -30,7 +30,7 @@ NO_SECRET_LINES := "(contentS|s)ha256":|!(Ref|If|Equals)\b|GetSecretValue|ATotal
 NO_SECRETS := ^(canary.*|local|none|word|correct-horse|pezeekamil|qwertzuiop|access_token|Bearer|TokenUrl|its client secret$\
 	|https://auth\.pingone\.eu/.*|arn:aws:secretsmanager:.*|report=devices/.*)$$
 
-.PHONY: help demo export load test check scan audit unit integration oldest end-to-end faults benchmark dashboard \
+.PHONY: help demo export load test check scan audit unit integration oldest end-to-end faults benchmark \
 	queries build format lock clean
 
 help: ## Show this list
@@ -92,9 +92,6 @@ ROUNDS ?= 5
 
 benchmark: .venv/benchmark .venv/cloud .venv/runtime build ## Measure on this machine what an export costs
 	@ROUNDS=$(ROUNDS) .venv/benchmark/bin/python -m benchmarks $(CHAPTERS)
-
-dashboard: .venv/benchmark .venv/runtime .venv/cloud build ## Draw the dashboard from two simulated weeks
-	@.venv/benchmark/bin/python -m local.dashboard
 
 queries: .venv/benchmark .venv/runtime .venv/cloud build ## Run the saved queries over a simulated week, into docs and README
 	@.venv/benchmark/bin/python -m local.queries
