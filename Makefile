@@ -1,4 +1,5 @@
 # `make demo` and `make test` do everything on a machine with Python and make.
+# Keep to make 3.81 and POSIX tools: macOS has no others.
 
 PYTHON ?= 3.13
 UV_VERSION := 0.13.9
@@ -19,9 +20,10 @@ LOCKS := $(wildcard layers/*/*.txt local/requirements/*.txt)
 BUILD := .aws-sam/build/template.yaml
 # Layers hold native code: the local ones are built for this machine.
 ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
-APPLICATION := template.yaml $(shell find functions layers statemachine -type f -not -name '*.pyc')
-# The layer's library in C, and where its compiler is kept.
-LIBRARY := layers/pingone_reports/pingone_reports/native-$(shell uname -m).so
+APPLICATION := template.yaml $(shell find functions layers statemachine -type f ! -name '*.pyc')
+# The layer's library in C, for this machine, and where its compiler is kept.
+SUFFIX := $(if $(filter Darwin,$(shell uname -s)),dylib,so)
+LIBRARY := layers/pingone_reports/pingone_reports/native-$(shell uname -m).$(SUFFIX)
 export TOOLS := $(CURDIR)/.venv/tools
 
 # What looks like a secret and is none: hashes, intrinsic functions, the documentation's sample links,
@@ -34,7 +36,7 @@ NO_SECRETS := ^(canary.*|local|none|word|correct-horse|pezeekamil|qwertzuiop|acc
 	queries build format lock clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Export a simulated report on this machine, and watch it happen
 	@$(DEV)/python -m local.demo
@@ -128,7 +130,8 @@ SAM := PATH="$(CURDIR)/.venv/runtime/bin:$$PATH" .venv/sam/bin/sam
 
 $(LIBRARY): $(wildcard layers/pingone_reports/native/*.c) | .venv/runtime
 	@echo "Compiling the layer's library"
-	@PATH="$(CURDIR)/.venv/runtime/bin:$$PATH" $(MAKE) --silent -C layers/pingone_reports libraries
+	@PATH="$(CURDIR)/.venv/runtime/bin:$$PATH" $(MAKE) --silent -C layers/pingone_reports \
+		$(@:layers/pingone_reports/%=%)
 
 $(BUILD): $(APPLICATION) | $(LIBRARY) .venv/sam .venv/runtime
 	@mkdir -p .local
