@@ -30,9 +30,9 @@ export TOOLS := $(CURDIR)/.venv/tools
 # and (whole values) what tests and the local cloud take for passwords.
 NO_SECRET_LINES := "(contentS|s)ha256":|!(Ref|If|Equals)\b|GetSecretValue|ATotallyFakeAWS
 NO_SECRETS := ^(canary.*|local|none|word|correct-horse|pezeekamil|qwertzuiop|access_token|Bearer|TokenUrl|its client secret$\
-	|https://auth\.pingone\.eu/.*|arn:aws:secretsmanager:.*|report=devices/.*)$$
+	|https://auth\.pingone\.eu/.*|arn:[^:]*:secretsmanager:.*|report=devices/.*)$$
 
-.PHONY: help demo export load test check scan audit unit integration oldest end-to-end faults benchmark \
+.PHONY: help demo export load test check lint secrets scan template hooks audit unit integration oldest end-to-end faults benchmark \
 	queries build format lock clean
 
 help: ## Show this list
@@ -49,19 +49,29 @@ load: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Request many exports
 
 test: check unit integration oldest end-to-end ## Everything that must pass
 
-check: scan $(DEV_ENVIRONMENT) .venv/sam .venv/node ## Lint, types, template, state machine and scan
+check: lint secrets scan template ## All four of these: what needs no running application
+
+lint: $(DEV_ENVIRONMENT) ## Lint, format, types and the project's own files
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
 	$(DEV)/mypy
+	$(DEV)/pytest tests/project
+
+template: $(DEV_ENVIRONMENT) .venv/sam .venv/node ## Template and state machine
 	$(SAM) validate --lint
 	$(DEV)/cfn-lint kms-key.yaml
 	$(DEV)/pytest tests/template
 
-scan: .venv/scan ## Look for insecure templates and for secrets in any file of git
+scan: .venv/scan ## Look for insecure templates
 	$(SCAN)/checkov --config-file .checkov.yaml
+
+secrets: .venv/scan ## Look for secrets in any file of git
 	@echo "Looking for secrets"
 	@git ls-files -z -- ':!*requirements*.txt' | xargs -0 $(SCAN)/detect-secrets-hook --no-verify \
 		--exclude-lines '$(NO_SECRET_LINES)' --exclude-secrets '$(NO_SECRETS)'
+
+hooks: .venv/hooks ## Let git do what `check` does, before a commit and before a push
+	.venv/hooks/bin/pre-commit install
 
 audit: .venv/scan ## Look up the locked dependencies' known vulnerabilities, on PyPI
 	@mkdir -p .local; for file in $(LOCKS); do \
@@ -113,6 +123,7 @@ lock: $(UV) ## Lock the newest versions of all dependencies, with hashes
 	$(call compile,node,3.13,local/requirements/node.txt)
 	$(call compile,benchmark,3.13,local/requirements/benchmark.txt,-c local/requirements/dev.txt)
 	$(call compile,scan,3.13,local/requirements/scan.txt)
+	$(call compile,hooks,3.13,local/requirements/hooks.txt)
 	$(call compile,layer,3.13,layers/pingone_reports/requirements.txt,-c local/requirements/dev.txt)
 	$(call compile,compiler,3.13,layers/pingone_reports/requirements-compiler.txt)
 	$(call compile,unzip,3.13,layers/unzip/requirements.txt,-c local/requirements/dev.txt)
