@@ -147,7 +147,7 @@ $(LIBRARY): $(wildcard layers/pingone_reports/native/*.c) | .venv/runtime
 $(BUILD): $(APPLICATION) | $(LIBRARY) .venv/sam .venv/runtime
 	@mkdir -p .local
 	@echo "Building the application with \`sam build\`"
-	@$(SAM) build --cached --parameter-overrides Architecture=$(ARCHITECTURE) > .local/build.log 2>&1 \
+	@$(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE) > .local/build.log 2>&1 \
 		|| { cat .local/build.log; exit 1; }
 	@touch $@
 
