@@ -1,4 +1,5 @@
 # `make demo` and `make test` do everything on a machine with Python and make.
+# Keep to make 3.81 and POSIX tools: macOS has no others.
 
 PYTHON ?= 3.13
 UV_VERSION := 0.13.9
@@ -19,22 +20,23 @@ LOCKS := $(wildcard layers/*/*.txt local/requirements/*.txt)
 BUILD := .aws-sam/build/template.yaml
 # Layers hold native code: the local ones are built for this machine.
 ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
-APPLICATION := template.yaml $(shell find functions layers statemachine -type f -not -name '*.pyc')
-# The layer's library in C, and where its compiler is kept.
-LIBRARY := layers/pingone_reports/pingone_reports/native-$(shell uname -m).so
+APPLICATION := template.yaml $(shell find functions layers statemachine -type f ! -name '*.pyc')
+# The layer's library in C, for this machine, and where its compiler is kept.
+SUFFIX := $(if $(filter Darwin,$(shell uname -s)),dylib,so)
+LIBRARY := layers/pingone_reports/pingone_reports/native-$(shell uname -m).$(SUFFIX)
 export TOOLS := $(CURDIR)/.venv/tools
 
 # What looks like a secret and is none: hashes, intrinsic functions, the documentation's sample links,
 # and (whole values) what tests and the local cloud take for passwords.
 NO_SECRET_LINES := "(contentS|s)ha256":|!(Ref|If|Equals)\b|GetSecretValue|ATotallyFakeAWS
 NO_SECRETS := ^(canary.*|local|none|word|correct-horse|pezeekamil|qwertzuiop|access_token|Bearer|TokenUrl|its client secret$\
-	|https://auth\.pingone\.eu/.*|arn:aws:secretsmanager:.*|report=devices/.*)$$
+	|https://auth\.pingone\.eu/.*|arn:[^:]*:secretsmanager:.*|report=devices/.*)$$
 
-.PHONY: help demo export load test check scan audit unit integration oldest end-to-end faults benchmark dashboard \
+.PHONY: help demo export load test check lint secrets scan template hooks audit unit integration oldest end-to-end faults benchmark \
 	queries build format lock clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Export a simulated report on this machine, and watch it happen
 	@$(DEV)/python -m local.demo
@@ -47,20 +49,30 @@ load: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Request many exports
 
 test: check unit integration oldest end-to-end ## Everything that must pass
 
-check: scan $(DEV_ENVIRONMENT) .venv/sam .venv/node ## Lint, types, template, state machine and scan
+check: lint secrets scan template ## All four of these: what needs no running application
+
+lint: $(DEV_ENVIRONMENT) ## Lint, format, types and the project's own files
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
 	$(DEV)/mypy
 	$(DEV)/lint-imports
+	$(DEV)/pytest tests/project
+
+template: $(DEV_ENVIRONMENT) .venv/sam .venv/node ## Template and state machine
 	$(SAM) validate --lint
 	$(DEV)/cfn-lint kms-key.yaml
 	$(DEV)/pytest tests/template
 
-scan: .venv/scan ## Look for insecure templates and for secrets in any file of git
+scan: .venv/scan ## Look for insecure templates
 	$(SCAN)/checkov --config-file .checkov.yaml
+
+secrets: .venv/scan ## Look for secrets in any file of git
 	@echo "Looking for secrets"
 	@git ls-files -z -- ':!*requirements*.txt' | xargs -0 $(SCAN)/detect-secrets-hook --no-verify \
 		--exclude-lines '$(NO_SECRET_LINES)' --exclude-secrets '$(NO_SECRETS)'
+
+hooks: .venv/hooks ## Let git do what `check` does, before a commit and before a push
+	.venv/hooks/bin/pre-commit install
 
 audit: .venv/scan ## Look up the locked dependencies' known vulnerabilities, on PyPI
 	@mkdir -p .local; for file in $(LOCKS); do \
@@ -94,9 +106,6 @@ ROUNDS ?= 5
 benchmark: .venv/benchmark .venv/cloud .venv/runtime build ## Measure on this machine what an export costs
 	@ROUNDS=$(ROUNDS) .venv/benchmark/bin/python -m benchmarks $(CHAPTERS)
 
-dashboard: .venv/benchmark .venv/runtime .venv/cloud build ## Draw the dashboard from two simulated weeks
-	@.venv/benchmark/bin/python -m local.dashboard
-
 queries: .venv/benchmark .venv/runtime .venv/cloud build ## Run the saved queries over a simulated week, into docs and README
 	@.venv/benchmark/bin/python -m local.queries
 
@@ -115,6 +124,7 @@ lock: $(UV) ## Lock the newest versions of all dependencies, with hashes
 	$(call compile,node,3.13,local/requirements/node.txt)
 	$(call compile,benchmark,3.13,local/requirements/benchmark.txt,-c local/requirements/dev.txt)
 	$(call compile,scan,3.13,local/requirements/scan.txt)
+	$(call compile,hooks,3.13,local/requirements/hooks.txt)
 	$(call compile,layer,3.13,layers/pingone_reports/requirements.txt,-c local/requirements/dev.txt)
 	$(call compile,compiler,3.13,layers/pingone_reports/requirements-compiler.txt)
 	$(call compile,unzip,3.13,layers/unzip/requirements.txt,-c local/requirements/dev.txt)
@@ -132,12 +142,13 @@ SAM := PATH="$(CURDIR)/.venv/runtime/bin:$$PATH" .venv/sam/bin/sam
 
 $(LIBRARY): $(wildcard layers/pingone_reports/native/*.c) | .venv/runtime
 	@echo "Compiling the layer's library"
-	@PATH="$(CURDIR)/.venv/runtime/bin:$$PATH" $(MAKE) --silent -C layers/pingone_reports libraries
+	@PATH="$(CURDIR)/.venv/runtime/bin:$$PATH" $(MAKE) --silent -C layers/pingone_reports \
+		$(@:layers/pingone_reports/%=%)
 
 $(BUILD): $(APPLICATION) | $(LIBRARY) .venv/sam .venv/runtime
 	@mkdir -p .local
 	@echo "Building the application with \`sam build\`"
-	@$(SAM) build --cached --parameter-overrides Architecture=$(ARCHITECTURE) > .local/build.log 2>&1 \
+	@$(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE) > .local/build.log 2>&1 \
 		|| { cat .local/build.log; exit 1; }
 	@touch $@
 

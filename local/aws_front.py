@@ -12,6 +12,7 @@ from threading import Lock
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 from local.cloud import LocalCloud
+from local.faults import DropConnection, Fault, FaultPlan, LoseAnswer
 from local.https_front import ForwardingHandler, HttpsFront, Reply
 
 
@@ -24,17 +25,7 @@ class Refuse:
 
 
 @dataclass(frozen=True)
-class Reset:
-    """Reset the connection instead of doing the work."""
-
-
-@dataclass(frozen=True)
-class LoseAnswer:
-    """Do the work, then reset the connection."""
-
-
-@dataclass(frozen=True)
-class Hold:
+class Delay:
     """Do the work after so many wall seconds."""
 
     seconds: float
@@ -47,34 +38,9 @@ class Kill:
     after_work: bool = False
 
 
-Effect = Refuse | Reset | LoseAnswer | Hold | Kill
-
-
-@dataclass
-class AwsFault:
-    """What happens to `times` calls (None: to all) of an operation, after the first `skip` of them.
-
-    Only calls that name `about` are meant: in the key, the query or the body. `met` counts them.
-    """
-
-    operation: str
-    effect: Effect
-    about: str = ""
-    times: int | None = 1
-    skip: int = 0
-    met: int = 0
-    _seen: int = 0
-
-    def meets(self, operation: str, text: str) -> bool:
-        """Whether it happens to this call; counts it."""
-        if operation != self.operation or self.about not in text:
-            return False
-        self._seen += 1
-        hit = self._seen > self.skip and (
-            self.times is None or self._seen <= self.skip + self.times
-        )
-        self.met += hit
-        return hit
+Effect = DropConnection | LoseAnswer | Refuse | Delay | Kill
+AwsFault = Fault[Effect]
+"""Of an operation of AWS, about what stands in the key, the query or the body."""
 
 
 class AwsFront:
@@ -98,23 +64,27 @@ class AwsFront:
     def set_faults(self, subject: str, faults: Iterable[AwsFault]) -> None:
         """What happens to calls about a subject, such as an environment, from now on."""
         with self._server.lock:
-            self._server.faults[subject] = list(faults)
+            self._server.plans[subject] = FaultPlan(tuple(faults))
+
+    def unmet_faults(self, subject: str) -> list[AwsFault]:
+        """The faults of a subject that no call has met yet."""
+        plan = self._server.plans.get(subject)
+        return plan.unmet if plan else []
 
 
 class _Server(HttpsFront):
     def __init__(self, *args: object) -> None:
         super().__init__(*args)  # type: ignore[arg-type]
-        self.faults: dict[str, list[AwsFault]] = {}
+        self.plans: dict[str, FaultPlan[Effect]] = {}
         self.lock = Lock()
 
     def effect_on(self, operation: str, text: str) -> Effect | None:
         """What happens to a call; the first fault that meets it counts."""
         with self.lock:
-            for subject, faults in self.faults.items():
+            for subject, plan in self.plans.items():
                 if subject in text:
-                    for fault in faults:
-                        if fault.meets(operation, text):
-                            return fault.effect
+                    for effect in plan.effects_of_next(operation, text):
+                        return effect
         return None
 
 
@@ -130,7 +100,7 @@ class _Handler(ForwardingHandler):
             case Refuse(status=status, code=code):
                 self._refuse(status, code, in_json=bool(target))
                 return
-            case Reset():
+            case DropConnection():
                 self.reset()
                 return
             case Kill(after_work=after_work):
@@ -141,7 +111,7 @@ class _Handler(ForwardingHandler):
                 os.kill(int(caller[1]), signal.SIGKILL)
                 self.reset()
                 return
-            case Hold(seconds=seconds):
+            case Delay(seconds=seconds):
                 if self.server.stopping.wait(seconds):
                     self.reset()
                     return

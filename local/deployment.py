@@ -1,20 +1,22 @@
 """The real template, built by `sam build` and deployed by `sam deploy` to the local cloud."""
 
 import json
+import platform
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from local.cloud import LocalCloud
-from local.paths import SAM_BUILD, WORK, program_of, python_of
+from local.paths import ENVIRONMENTS, ROOT, SAM_BUILD, WORK, program_of, python_of
 
 # Runs a function as Lambda does: AWS's own runtime client, which reports an error under the name of
 # its class; the emulator's Python worker reports every error under one name.
 _BOOTSTRAP = """#!/bin/sh
-export PYTHONPATH="$PWD:{layers}" AWS_ENDPOINT_URL="{endpoint}"
+export PYTHONPATH="$PWD:{packages}" AWS_ENDPOINT_URL="{endpoint}"
 # Each of its calls tells which process makes it.
 export AWS_SDK_UA_APP_ID=$$
 # Each has a disk of its own.
@@ -84,11 +86,11 @@ def _localized(build: Path, copy: Path, wait_scale: float, endpoint_url: str) ->
         match resource["Type"]:
             case "AWS::Serverless::Function":
                 shutil.copytree(build / name, copy / name)
-                layers = [*shared_layers, *properties.get("Layers", [])]
+                layers = [layer["Ref"] for layer in (*shared_layers, *properties.get("Layers", []))]
                 bootstrap = copy / name / "bootstrap"
                 bootstrap.write_text(
                     _BOOTSTRAP.format(
-                        layers=":".join(str(build / layer["Ref"] / "python") for layer in layers),
+                        packages=":".join(map(str, _packages_of(layers, build))),
                         python=python_of("runtime"),
                         runner=Path(__file__).with_name("run_function.py"),
                         wait_scale=wait_scale,
@@ -124,6 +126,21 @@ def _localized(build: Path, copy: Path, wait_scale: float, endpoint_url: str) ->
     template["Globals"]["Function"]["Runtime"] = "provided.al2023"
     (copy / "template.yaml").write_text(json.dumps(template, default=str))
     return copy / "template.yaml"
+
+
+def _packages_of(layers: Sequence[str], build: Path) -> list[Path]:
+    """Where a function that runs on this machine imports from what its layers bring.
+
+    The layers hold native libraries for Linux alone. Other systems take the checkout and what the
+    development's environment has of the same packages.
+    """
+    if platform.system() == "Linux":
+        return [build / layer / "python" for layer in layers]
+    return [
+        Path(__file__).parent / "macos",
+        ROOT / "layers" / "pingone_reports",
+        ENVIRONMENTS / "dev" / "lib" / "python3.13" / "site-packages",
+    ]
 
 
 def read_template(path: Path) -> dict[str, Any]:

@@ -2,17 +2,14 @@
 
 import json
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 _SEARCH = re.compile(
     r"SEARCH\('\{(?P<schema>[^}]+)\} (?P<terms>.*)', '(?P<stat>\w+)', (?P<period>\d+)\)"
 )
-
-_STATISTICS: Mapping[str, Callable[[list[float]], float]] = {"Sum": sum, "Maximum": max}
 
 
 @dataclass(frozen=True)
@@ -28,14 +25,13 @@ class Point:
 
 @dataclass(frozen=True)
 class Metric:
-    """What a widget or an alarm asks for. A dimension of None stands for each value there is."""
+    """What a widget asks for. A dimension of None stands for each value there is."""
 
     namespace: str
     name: str
     dimensions: Mapping[str, str | None]
     stat: str
     period: int
-    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def embedded_metrics(line: str) -> Iterator[tuple[Mapping[str, Any], Point]]:
@@ -84,7 +80,6 @@ def metrics_of(widget: Mapping[str, Any]) -> Iterator[Metric]:
             dimensions=dict(zip(before[2::2], before[3::2], strict=True)),
             stat=options.get("stat", properties.get("stat", "Average")),
             period=properties["period"],
-            options=options,
         )
 
 
@@ -96,24 +91,4 @@ def _searched(options: Mapping[str, Any]) -> Metric:
     terms = dict(re.findall(r'(\w+)="([^"]*)"', found["terms"]))
     name = terms.pop("MetricName")
     dimensions = {dimension: terms.get(dimension) for dimension in names}
-    return Metric(namespace, name, dimensions, found["stat"], int(found["period"]), options)
-
-
-def series(metric: Metric, points: Iterable[Point]) -> dict[str, dict[datetime, float]]:
-    """The metric's value in each of its periods that has one, by label."""
-    values: dict[str, dict[datetime, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for point in points:
-        if (
-            (point.namespace, point.name) == (metric.namespace, metric.name)
-            and set(point.dimensions) == set(metric.dimensions)
-            and all(metric.dimensions[n] in (None, v) for n, v in point.dimensions.items())
-        ):
-            free = [point.dimensions[n] for n, v in metric.dimensions.items() if v is None]
-            label = " ".join(free) or metric.options.get("label", metric.name)
-            start = point.time.timestamp() // metric.period * metric.period
-            values[label][datetime.fromtimestamp(start, UTC)].append(point.value)
-    combine = _STATISTICS[metric.stat]
-    return {
-        label: {start: combine(periods[start]) for start in sorted(periods)}
-        for label, periods in values.items()
-    }
+    return Metric(namespace, name, dimensions, found["stat"], int(found["period"]))

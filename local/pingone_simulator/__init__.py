@@ -1,11 +1,11 @@
 """PingOne's reporting API on this machine, faithful to its documentation, with faults on demand."""
 
+from local.faults import DropConnection, LoseAnswer
 from local.pingone_simulator.faults import (
     Answer,
     Body,
     ChangeBody,
     CutOff,
-    DropConnection,
     EchoCredentials,
     Effect,
     Fault,
@@ -13,7 +13,6 @@ from local.pingone_simulator.faults import (
     Hang,
     IgnoreRange,
     LinkLifetime,
-    LoseResponse,
     MalformedJson,
     Operation,
     ReplaceObject,
@@ -42,7 +41,7 @@ __all__ = [
     "IgnoreRange",
     "IssuedSecret",
     "LinkLifetime",
-    "LoseResponse",
+    "LoseAnswer",
     "MalformedJson",
     "Operation",
     "PingOneSimulator",

@@ -1,10 +1,11 @@
-"""What can go wrong with a call, and which calls it goes wrong with."""
+"""What can go wrong with a call of PingOne or with a download, beside what can with any call."""
 
-import threading
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
+
+from local import faults
+from local.faults import DropConnection, LoseAnswer
 
 Operation = Literal["token", "create", "read", "read_ready", "download"]
 """`read` is every GET of an exploration, `read_ready` only those made once its status is final.
@@ -28,16 +29,6 @@ class EchoCredentials:
     """Answer with this status and a message that repeats what the call authorized itself with."""
 
     status: int
-
-
-@dataclass(frozen=True)
-class DropConnection:
-    """Close the connection instead of doing the work."""
-
-
-@dataclass(frozen=True)
-class LoseResponse:
-    """Do the work, then close the connection without an answer."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +115,7 @@ Effect = (
     Answer
     | EchoCredentials
     | DropConnection
-    | LoseResponse
+    | LoseAnswer
     | Hang
     | MalformedJson
     | ChangeBody
@@ -141,45 +132,14 @@ Effect = (
 
 
 @dataclass(frozen=True)
-class Fault:
-    """An effect on `times` calls of an operation (None: on all), after the first `skip` of them.
+class Fault(faults.Fault[Effect]):
+    """What goes wrong with calls of one environment.
 
     Faults that meet on one call act together. A call that the simulator itself refuses (401, 429)
     is not counted; one that a fault answers has used up its environment's five seconds.
     """
 
     operation: Operation
-    effect: Effect
-    times: int | None = 1
-    skip: int = 0
-
-    def hits(self, call: int) -> bool:
-        return call >= self.skip and (self.times is None or call < self.skip + self.times)
 
 
-class FaultPlan:
-    """Counts the calls of one environment and says what happens to each."""
-
-    def __init__(self, faults: tuple[Fault, ...] = ()) -> None:
-        self._faults = faults
-        self._calls: Counter[tuple[Operation, str]] = Counter()
-        self._met: set[int] = set()
-        self._lock = threading.Lock()
-
-    def effects_of_next(self, operation: Operation, format_: str = "") -> list[Effect]:
-        with self._lock:
-            call = self._calls[operation, format_]
-            self._calls[operation, format_] += 1
-            met = [
-                number
-                for number, fault in enumerate(self._faults)
-                if fault.operation == operation and fault.hits(call)
-            ]
-            self._met.update(met)
-        return [self._faults[number].effect for number in met]
-
-    @property
-    def unmet(self) -> list[Fault]:
-        """The faults that no call has met yet."""
-        with self._lock:
-            return [f for number, f in enumerate(self._faults) if number not in self._met]
+FaultPlan = faults.FaultPlan[Effect]

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.config import Config
 
+from local.faults import DropConnection
 from local.https_front import ForwardingHandler, HttpsFront, Reply
 from local.pingone_simulator.faults import (
     Answer,
     CutOff,
-    DropConnection,
     Effect,
     FaultPlan,
     FlipBit,
@@ -119,7 +119,7 @@ class _Handler(ForwardingHandler):
     def answer(self) -> None:
         key = urlsplit(self.path).path.rpartition("/")[2]
         environment_id, format_ = environment_and_format(key)
-        effects = self.server.faults_of(environment_id).effects_of_next("download", format_)
+        effects = self.server.faults_of(environment_id).effects_of_next("download", series=format_)
         status, headers, body = self._answer_of(key, effects)
         dropped = any(isinstance(effect, DropConnection) for effect in effects)
         self.server.log.record_download(

@@ -10,6 +10,7 @@ from uuid import UUID
 from flask import Flask, Response, abort, g, request
 from werkzeug.exceptions import HTTPException
 
+from local.faults import DropConnection, LoseAnswer
 from local.pingone_simulator.api_errors import ApiError, oauth_error, platform_error
 from local.pingone_simulator.clock import Clock
 from local.pingone_simulator.environments import Environments
@@ -19,12 +20,10 @@ from local.pingone_simulator.faults import (
     Answer,
     Body,
     ChangeBody,
-    DropConnection,
     EchoCredentials,
     Effect,
     Hang,
     LinkLifetime,
-    LoseResponse,
     MalformedJson,
     Operation,
 )
@@ -67,7 +66,7 @@ def create_app(parts: Parts) -> Flask:
         effects: list[Effect] = g.effects
         for effect in effects:
             _change(response, effect)
-        unanswered = any(isinstance(effect, DropConnection | LoseResponse) for effect in effects)
+        unanswered = any(isinstance(effect, DropConnection | LoseAnswer) for effect in effects)
         parts.log.record(_recorded(parts.clock, None if unanswered else response.status_code))
         # Recorded first: whoever stops waiting for the answer finds the request in the log.
         parts.stopping.wait(sum(effect.seconds for effect in effects if isinstance(effect, Hang)))

@@ -10,10 +10,11 @@ from uuid import uuid4
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from local.faults import Fault
 from local.pingone_simulator.clock import Clock, ScaledClock
 from local.pingone_simulator.environments import Environments
 from local.pingone_simulator.explorations import Explorations, Settings
-from local.pingone_simulator.faults import Fault
+from local.pingone_simulator.faults import Effect
 from local.pingone_simulator.rate_limits import RateLimits
 from local.pingone_simulator.report_bucket import ReportBucket
 from local.pingone_simulator.report_files import ReportFiles, make_report_files
@@ -156,7 +157,7 @@ class PingOneSimulator:
         self._environments.set_scenario(environment_id, scenario)
         self._explorations.forget_files(environment_id)
 
-    def unmet_faults(self, environment_id: str) -> list[Fault]:
+    def unmet_faults(self, environment_id: str) -> list[Fault[Effect]]:
         """The faults of the environment's scenario that no call has met yet."""
         return self._environments.faults_of(environment_id).unmet
 

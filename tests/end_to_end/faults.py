@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
-from local.aws_front import AwsFault, Hold, Kill, LoseAnswer, Refuse
-from local.aws_front import Reset as ResetCall
+from local.aws_front import AwsFault, Delay, Kill, Refuse
 from local.pingone_simulator import (
     Answer,
     Body,
@@ -23,7 +22,7 @@ from local.pingone_simulator import (
     Hang,
     IgnoreRange,
     LinkLifetime,
-    LoseResponse,
+    LoseAnswer,
     MalformedJson,
     Operation,
     ReplaceObject,
@@ -178,7 +177,7 @@ def _aws(
     **case: Any,
 ) -> Case:
     """A call of AWS by a function that goes wrong."""
-    return Case(Scenario(rows=rows), aws=(AwsFault(operation, effect, about, times, skip),), **case)
+    return Case(Scenario(rows=rows), aws=(AwsFault(operation, effect, times, skip, about),), **case)
 
 
 _DENIED, _FAILING, _SLOW_DOWN = (
@@ -233,7 +232,7 @@ FAULTS: dict[str, dict[str, Case]] = {
     "PingOne, create": _api("create", not_found="ReportRejected")
     | {
         "an answer that gets lost after the report was created": _pingone(
-            "create", LoseResponse(), retried=("PingOneUnavailable",)
+            "create", LoseAnswer(), retried=("PingOneUnavailable",)
         ),
         "no id": _pingone("create", ChangeBody(omit=("id",)), error="InvalidResponse"),
         "an id that is too long for the state": _pingone(
@@ -434,7 +433,7 @@ FAULTS: dict[str, dict[str, Case]] = {
         "every answer to the manifest's CompleteMultipartUpload gets lost": _aws(
             "CompleteMultipartUpload", LoseAnswer(), _MANIFEST, None
         ),
-        "a connection that is reset": _aws("UploadPart", ResetCall(), ".csv"),
+        "a connection that is reset": _aws("UploadPart", DropConnection(), ".csv"),
         "uploads of another try cannot be looked for": _aws(
             "ListMultipartUploads", _DENIED, error="StorageDenied"
         ),
@@ -449,7 +448,7 @@ FAULTS: dict[str, dict[str, Case]] = {
         ),
         "DiscardReport is throttled": Case(
             aws=(
-                AwsFault("CompleteMultipartUpload", _DENIED, _MANIFEST),
+                AwsFault("CompleteMultipartUpload", _DENIED, about=_MANIFEST),
                 AwsFault("ListObjectsV2", _SLOW_DOWN, times=3),
             ),
             error="StorageDenied",
@@ -457,7 +456,7 @@ FAULTS: dict[str, dict[str, Case]] = {
         ),
         "neither the manifest nor DiscardReport is allowed": Case(
             aws=(
-                AwsFault("CompleteMultipartUpload", _DENIED, _MANIFEST),
+                AwsFault("CompleteMultipartUpload", _DENIED, about=_MANIFEST),
                 AwsFault("DeleteObject", _DENIED, times=None),
             ),
             error="StorageDenied",
@@ -520,7 +519,7 @@ FAULTS: dict[str, dict[str, Case]] = {
         ),
         "FetchReport is given up within an upload, and goes on": _aws(
             "UploadPart",
-            Hold(16),
+            Delay(16),
             ".csv",
             rows=_MANY_ROWS,
             retried=("States.Timeout",),
@@ -529,7 +528,7 @@ FAULTS: dict[str, dict[str, Case]] = {
         ),
         "FetchReport is given up between its files, and goes on": _aws(
             "CompleteMultipartUpload",
-            Hold(16),
+            Delay(16),
             ".json",
             formats=_BOTH,
             retried=("States.Timeout",),
@@ -538,7 +537,7 @@ FAULTS: dict[str, dict[str, Case]] = {
         ),
         "FetchReport is given up before the manifest, and goes on": _aws(
             "CompleteMultipartUpload",
-            Hold(16),
+            Delay(16),
             _MANIFEST,
             retried=("States.Timeout",),
             changed=_impatient,
@@ -546,7 +545,7 @@ FAULTS: dict[str, dict[str, Case]] = {
         ),
         "DiscardReport is killed": Case(
             aws=(
-                AwsFault("CompleteMultipartUpload", _DENIED, _MANIFEST),
+                AwsFault("CompleteMultipartUpload", _DENIED, about=_MANIFEST),
                 AwsFault("ListObjectsV2", Kill()),
             ),
             error="StorageDenied",
@@ -619,15 +618,17 @@ FAULTS_OF_ALL: dict[str, dict[str, Case]] = {
             aws=(AwsFault("PutItem", _THROTTLED, times=6),), retried=("TableUnavailable",)
         ),
         "the previous export cannot be looked up, try after try": Case(
-            aws=(AwsFault("GetItem", _THROTTLED, "export#", 6),), retried=("TableUnavailable",)
+            aws=(AwsFault("GetItem", _THROTTLED, 6, about="export#"),),
+            retried=("TableUnavailable",),
         ),
         "what is discarded cannot be looked up, try after try": Case(
-            aws=(AwsFault("GetItem", _THROTTLED, "discarded#", 6),), retried=("TableUnavailable",)
+            aws=(AwsFault("GetItem", _THROTTLED, 6, about="discarded#"),),
+            retried=("TableUnavailable",),
         ),
         "DiscardReport cannot keep a fetch from publishing, try after try": Case(
             aws=(
-                AwsFault("CompleteMultipartUpload", _DENIED, _MANIFEST),
-                AwsFault("UpdateItem", _THROTTLED, "discarded#", 6),
+                AwsFault("CompleteMultipartUpload", _DENIED, about=_MANIFEST),
+                AwsFault("UpdateItem", _THROTTLED, 6, about="discarded#"),
             ),
             error="StorageDenied",
             retried=("TableUnavailable",),
@@ -640,7 +641,7 @@ def _at_check(effect: Any, **case: Any) -> Case:
     """When CheckReport books a turn because the one of StartReport is over."""
     return Case(
         Scenario(rows=20, generation_seconds=30),
-        aws=(AwsFault("UpdateItem", effect, "pace#", skip=1),),
+        aws=(AwsFault("UpdateItem", effect, skip=1, about="pace#"),),
         **case,
     )
 
@@ -658,10 +659,10 @@ FAULTS_IN_A_HURRY: dict[str, dict[str, Case]] = {
             "UpdateItem", Kill(after_work=True), "explorationId", retried=("Runtime.ExitError",)
         ),
         "StartReport times out": _aws(
-            "UpdateItem", Hold(18), "pace#", retried=("Sandbox.Timedout",)
+            "UpdateItem", Delay(18), "pace#", retried=("Sandbox.Timedout",)
         ),
         "CheckReport is killed": _at_check(Kill(), retried=("Runtime.ExitError",)),
-        "CheckReport times out": _at_check(Hold(18), retried=("Sandbox.Timedout",)),
+        "CheckReport times out": _at_check(Delay(18), retried=("Sandbox.Timedout",)),
     },
     "DynamoDB": {
         "the report cannot be noted once PingOne has it": _aws(
@@ -693,7 +694,7 @@ class TableCase:
 def _table(
     operation: str, effect: Any, about: str, times: int | None = 1, **case: Any
 ) -> TableCase:
-    return TableCase(aws=(AwsFault(operation, effect, about, times),), **case)
+    return TableCase(aws=(AwsFault(operation, effect, times, about=about),), **case)
 
 
 _DEVICES, _EXPORTS = "tables/devices/", "tables/exports/"

@@ -42,3 +42,8 @@ def test_no_cold_start_compiles_a_module(layer: str) -> None:
     assert modules
     for module in modules:
         assert (module.parent / "__pycache__" / f"{module.stem}.cpython-313.pyc").exists(), module
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_library_of_the_machine_that_builds_on_macos_is_not_shipped(layer: str) -> None:
+    assert list((SAM_BUILD / layer).rglob("*.dylib")) == []

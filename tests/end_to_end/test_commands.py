@@ -1,16 +1,17 @@
 """The commands of the README, as a newcomer runs them."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from local.cloud import LocalCloud
-from local.paths import ROOT
+from local.cloud import REGION, LocalCloud
+from local.paths import ROOT, WORK, program_of
 from local.pingone_simulator import PingOneSimulator
-from local.stack import ENVIRONMENT_ID
+from local.stack import ENVIRONMENT_ID, simulator_parameters
 
 _CREDENTIALS = ("PINGONE_ENVIRONMENT_ID", "PINGONE_CLIENT_ID", "PINGONE_CLIENT_SECRET")
 
@@ -86,3 +87,26 @@ def test_export_brings_the_report_into_out(
         "manifest.json",
     }
     assert pingone.client_secret not in done.stdout + done.stderr
+
+
+@pytest.mark.usefixtures("stack")
+def test_a_stack_is_deployed_again_by_two_words(
+    cloud: LocalCloud, pingone: PingOneSimulator, tmp_path: Path
+) -> None:
+    built = tmp_path / "built"
+    shutil.copytree(WORK / "end-to-end-reports-build", built)
+    shutil.copy(ROOT / "samconfig.toml", built)
+    parameters = simulator_parameters(pingone) | {"Analytics": "disabled"}
+    given = [f'{name}="{value}"' for name, value in parameters.items()]
+
+    def deploy(*words: str | Path) -> None:
+        subprocess.run(
+            [program_of("sam", "sam"), "deploy", *words],
+            cwd=built,
+            env=cloud.environment | {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.2"},
+            check=True,
+        )
+
+    # What --guided saves, given at once.
+    deploy("--save-params", "--region", REGION, "--parameter-overrides", *given)
+    deploy()

@@ -116,6 +116,7 @@ class Matrix:
         if case.meanwhile == "secret rotated and not put in":
             self._put_secret()
         assert self.pingone.unmet_faults(self.home) == []
+        assert self.front.unmet_faults("alone") == []
         self.pingone.set_scenario(self.home, Scenario())
         self.front.set_faults("alone", ())
         return ended
@@ -329,7 +330,7 @@ def test_an_export_is_whole_or_fails_cleanly(matrix: Matrix, where: str, fault: 
         calls = matrix.pingone.requests_of(ended.environment_id)
         assert 401 in [call.status for call in calls]
     assert matrix.pingone.unmet_faults(ended.environment_id) == []
-    assert all(meeting.met for meeting in case.aws)
+    assert matrix.front.unmet_faults(ended.environment_id) == []
 
 
 @pytest.mark.parametrize(("where", "fault"), _TABLE_CASES)
@@ -351,7 +352,7 @@ def test_an_export_is_tabulated_or_in_the_queue(matrix: Matrix, where: str, faul
         assert len(devices) == 1
     if case.replaced:
         assert devices == []
-    assert all(meeting.met for meeting in case.aws)
+    assert matrix.front.unmet_faults(name) == []
 
 
 def test_no_execution_has_sent_two_events(matrix: Matrix) -> None:

@@ -38,7 +38,10 @@ with LocalCloud(log_name="test-cloud") as cloud:
 def _commands(process_group: str) -> list[str]:
     """What runs in a process group; a zombie does not."""
     listed = subprocess.run(
-        ["ps", "-A", "-o", "pgid=,stat=,args="], check=True, stdout=subprocess.PIPE, text=True
+        ["ps", "-A", "-o", "pgid=", "-o", "stat=", "-o", "args="],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
     ).stdout
     processes = [line.split(None, 2) for line in listed.splitlines()]
     return [args for group, state, args in processes if group == process_group and state[0] != "Z"]

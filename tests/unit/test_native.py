@@ -1,12 +1,23 @@
 """The library in C does in blocks what a few lines of Python do byte by byte."""
 
 import ctypes
+import re
+import shutil
+import struct
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingone_reports.native import library
+from pingone_reports import native
+from pingone_reports.native import library, library_path
 from tests.support.chunks import CUTS, cut
+
+ROOT = Path(__file__).parents[2]
+LAYER = ROOT / "layers" / "pingone_reports"
 
 # Long enough for several blocks of 64 bytes, with and without what a block is searched for.
 _TEXTS = st.lists(st.sampled_from([*'"\\{}[]\n,', "é", "x" * 20, "y" * 63]), max_size=300).map(
@@ -50,3 +61,75 @@ def structure_of(data: bytes) -> tuple[bytes, bool, bool]:
         elif byte in b"{}[]":
             structure += bytes([byte])
     return structure, in_string, escaped
+
+
+# By `sys.platform` and `platform.machine()`: how a file begins, and where it names which processor.
+# Sources: <elf.h>, <mach-o/loader.h> and <mach/machine.h>.
+_ELF, _MACH_O = b"\x7fELF\x02", struct.pack("<I", 0xFEEDFACF)
+_FORMATS = {
+    ("linux", "x86_64"): (_ELF, 18, 0x3E),
+    ("linux", "aarch64"): (_ELF, 18, 0xB7),
+    ("darwin", "x86_64"): (_MACH_O, 4, 0x07),
+    ("darwin", "arm64"): (_MACH_O, 4, 0x0C),
+}
+_SYMBOLS, _CODE_SIGNATURE = 0x2, 0x1D
+_EXPORTED = 0x0F
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], bytes]:
+    """What the layer's Makefile makes for each system and processor, where the loader looks."""
+    folder = tmp_path_factory.mktemp("layer")
+    shutil.copytree(LAYER / "native", folder / "native")
+    for file in ("Makefile", "requirements-compiler.txt"):
+        shutil.copy(LAYER / file, folder)
+    names = {of: str(library_path(*of).relative_to(LAYER)) for of in _FORMATS}
+    for name in names.values():
+        (folder / name).parent.mkdir(exist_ok=True)
+    tools = f"TOOLS={ROOT / '.venv' / 'tools'}"
+    subprocess.run(["make", "--silent", tools, *names.values()], cwd=folder, check=True)
+    return {of: (folder / name).read_bytes() for of, name in names.items()}
+
+
+@pytest.mark.parametrize("platform", _FORMATS)
+def test_each_platform_loads_a_library_of_its_own(
+    made: dict[tuple[str, str], bytes], platform: tuple[str, str]
+) -> None:
+    magic, at, processor = _FORMATS[platform]
+    assert made[platform].startswith(magic)
+    assert made[platform][at] == processor
+
+
+@pytest.mark.parametrize("processor", ["x86_64", "arm64"])
+def test_a_library_for_macos_exports_what_is_called(
+    made: dict[tuple[str, str], bytes], processor: str
+) -> None:
+    image = made["darwin", processor]
+    called = set(re.findall(r"native\.(\w+)\.argtypes", Path(native.__file__).read_text()))
+    assert called
+    assert called <= set(exported_by(image))
+
+
+def test_a_library_for_macos_on_arm_is_signed_because_no_other_is_loaded(
+    made: dict[tuple[str, str], bytes],
+) -> None:
+    assert _CODE_SIGNATURE in dict(load_commands(made["darwin", "arm64"]))
+
+
+def load_commands(image: bytes) -> Iterator[tuple[int, int]]:
+    """The kind of each load command of a Mach-O file, and where it is."""
+    count, at = struct.unpack_from("<I", image, 16)[0], 32
+    for _ in range(count):
+        kind, size = struct.unpack_from("<2I", image, at)
+        yield kind, at
+        at += size
+
+
+def exported_by(image: bytes) -> Iterator[str]:
+    """The names that a Mach-O file exports, in C's spelling."""
+    at = dict(load_commands(image))[_SYMBOLS]
+    symbols, count, names, _ = struct.unpack_from("<4I", image, at + 8)
+    for number in range(count):
+        name, kind = struct.unpack_from("<IB", image, symbols + 16 * number)
+        if kind == _EXPORTED:
+            yield image[names + name + 1 :].split(b"\0")[0].decode()

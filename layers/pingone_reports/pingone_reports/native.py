@@ -5,14 +5,15 @@ Called by ctypes, it lets other threads run meanwhile.
 
 import ctypes
 import platform
+import sys
 from functools import cache
 from pathlib import Path
 
 
 @cache
 def library() -> ctypes.CDLL:
-    """The library for this processor."""
-    native = ctypes.CDLL(str(Path(__file__).with_name(f"native-{platform.machine()}.so")))
+    """The library for this system and processor."""
+    native = ctypes.CDLL(str(library_path(sys.platform, platform.machine())))
     state, text, size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t
     native.zipcrypto_prepare.argtypes = []
     native.zipcrypto_advance.argtypes = [state, text, size]
@@ -25,3 +26,9 @@ def library() -> ctypes.CDLL:
         function.restype = size
     native.zipcrypto_prepare()
     return native
+
+
+def library_path(system: str, processor: str) -> Path:
+    """Where the layer's Makefile puts the library. Lambda's layers hold those for Linux alone."""
+    suffix = "dylib" if system == "darwin" else "so"
+    return Path(__file__).with_name(f"native-{processor}.{suffix}")

@@ -1,18 +1,11 @@
-"""The picture of the dashboard is made of what CloudWatch would make of the same data."""
+"""Log lines and widgets are read as CloudWatch reads them."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
-from local.metrics import Metric, Point, embedded_metrics, metrics_of, series
-
-NIGHT = datetime(2026, 3, 1, 2, tzinfo=UTC)
-DAY = NIGHT.replace(hour=0)
-
-
-def point(value: float, time: datetime = NIGHT, **dimensions: str) -> Point:
-    return Point("Ours", "Bytes", dimensions, time, value)
+from local.metrics import Metric, embedded_metrics, metrics_of
 
 
 class TestLines:
@@ -64,21 +57,3 @@ class TestWidgets:
     def test_an_expression_that_is_not_understood_is_refused(self) -> None:
         with pytest.raises(ValueError, match="No such expression"):
             list(metrics_of({"properties": {"metrics": [[{"expression": "FILL(a, 0)"}]]}}))
-
-
-class TestSeries:
-    def test_a_value_belongs_to_its_period(self) -> None:
-        later = NIGHT + timedelta(days=1)
-        points = [point(1), point(2, NIGHT + timedelta(hours=1)), point(4, later)]
-        metric = Metric("Ours", "Bytes", {}, "Sum", 86400)
-        assert series(metric, points) == {"Bytes": {DAY: 3, DAY + timedelta(days=1): 4}}
-
-    def test_a_metric_has_exactly_its_dimensions(self) -> None:
-        points = [point(1), point(2, report="devices"), point(4, report="users")]
-        metric = Metric("Ours", "Bytes", {"report": "devices"}, "Maximum", 86400)
-        assert series(metric, points) == {"Bytes": {DAY: 2}}
-
-    def test_a_search_finds_a_metric_for_each_value(self) -> None:
-        points = [point(1, report="devices"), point(2, report="users")]
-        metric = Metric("Ours", "Bytes", {"report": None}, "Maximum", 86400)
-        assert series(metric, points) == {"devices": {DAY: 1}, "users": {DAY: 2}}

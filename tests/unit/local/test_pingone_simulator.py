@@ -25,7 +25,7 @@ from local.pingone_simulator import (
     Fault,
     Hang,
     LinkLifetime,
-    LoseResponse,
+    LoseAnswer,
     MalformedJson,
     Operation,
     PingOneSimulator,
@@ -623,7 +623,7 @@ class TestFaults:
             client.create()
         assert not bucket.objects
 
-        client.play(Scenario(faults=(Fault("create", LoseResponse()),)))
+        client.play(Scenario(faults=(Fault("create", LoseAnswer()),)))
         clock.now += 5
         with pytest.raises(requests.ConnectionError):
             client.create()

@@ -14,7 +14,7 @@ from local.pingone_simulator import (
     Answer,
     DropConnection,
     Fault,
-    LoseResponse,
+    LoseAnswer,
     MalformedJson,
     PingOneSimulator,
 )
@@ -151,7 +151,7 @@ class TestTokens:
         assert calls(simulator) == []
 
 
-CREATE_FAILURES: list[tuple[Answer | DropConnection | LoseResponse | MalformedJson, type]] = [
+CREATE_FAILURES: list[tuple[Answer | DropConnection | LoseAnswer | MalformedJson, type]] = [
     (Answer(302), InvalidResponse),
     (Answer(307), InvalidResponse),
     (Answer(400), ReportRejected),
@@ -166,7 +166,7 @@ CREATE_FAILURES: list[tuple[Answer | DropConnection | LoseResponse | MalformedJs
     (Answer(502, html=True), PingOneUnavailable),
     (Answer(504), PingOneUnavailable),
     (DropConnection(), PingOneUnavailable),
-    (LoseResponse(), PingOneUnavailable),
+    (LoseAnswer(), PingOneUnavailable),
     (MalformedJson(), InvalidResponse),
 ]
 
