@@ -161,7 +161,9 @@ class TestUpload:
         assert keys(s3) == unfinished(s3) == []
 
     @pytest.mark.parametrize("size", [1, 3 * PART_BYTES])
-    def test_nothing_is_left_after_a_failure_in_the_middle(self, bucket: Bucket, s3: Any, size: int) -> None:
+    def test_nothing_is_left_after_a_failure_in_the_middle(
+        self, bucket: Bucket, s3: Any, size: int
+    ) -> None:
         def fail_halfway() -> None:
             with bucket.upload(KEY, CONTENT_TYPE) as upload:
                 upload.write(content(size))

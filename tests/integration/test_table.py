@@ -145,7 +145,9 @@ class TestHistory:
             {"fields": ("userId",)},
         ],
     )
-    def test_an_export_of_another_report_is_not_the_one_before(self, table: Table, other: dict[str, Any]) -> None:
+    def test_an_export_of_another_report_is_not_the_one_before(
+        self, table: Table, other: dict[str, Any]
+    ) -> None:
         history, name = History(table), str(uuid4())
         export = self.export(report_name=name)
         history.remember(export, self.manifest("2026-03-01T02:00:00.000Z"), "manifest.json")

@@ -113,3 +113,9 @@ def _patched(
 def kept(pieces: Iterable[Piece]) -> list[Piece]:
     """All of them, copied: the buffer of one takes the next."""
     return [Piece(bytes(piece.deflated), piece.plain) for piece in pieces]
+
+
+def compressed_size_of(archive: bytes) -> int:
+    """The bytes of a zip's one member, with what its encryption adds."""
+    [member] = zipfile.ZipFile(io.BytesIO(archive)).infolist()
+    return member.compress_size

@@ -19,8 +19,8 @@ def wait_at(age: float, retry_after: float = 0, deadline: float = HALF_AN_HOUR) 
     def after(seconds: float) -> datetime:
         return REQUESTED_AT + timedelta(seconds=seconds)
 
-    least = pause_after(RateLimited("Busy.", retry_after))
-    return seconds_until_next_poll(after(age), REQUESTED_AT, after(deadline), least)
+    limit = RateLimited("Busy.", retry_after)
+    return seconds_until_next_poll(after(age), REQUESTED_AT, after(deadline), limit)
 
 
 @pytest.mark.parametrize(

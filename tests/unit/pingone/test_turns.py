@@ -9,9 +9,6 @@ from hypothesis import strategies as st
 
 from pingone_reports.errors import TurnPassed
 from pingone_reports.pingone.turns import (
-    CALLS_FROM_CHECK,
-    CALLS_FROM_CREATE,
-    CALLS_FROM_FETCH,
     Turn,
     Turns,
 )
@@ -30,8 +27,11 @@ class Line:
     def create(self, held: Turn | None = None) -> tuple[Turn | None, int]:
         return self.turns.to_create(ENVIRONMENT_ID, held)
 
-    def turn(self, held: Turn | None, calls: int, after: int = 0) -> tuple[Turn, int]:
-        return self.turns.to_call(ENVIRONMENT_ID, held, calls, after)
+    def check(self, held: Turn | None) -> tuple[Turn, int]:
+        return self.turns.to_check(ENVIRONMENT_ID, held)
+
+    def fetch(self, held: Turn | None) -> tuple[Turn, int]:
+        return self.turns.to_fetch(ENVIRONMENT_ID, held)
 
 
 @pytest.fixture
@@ -43,9 +43,11 @@ class TestAlone:
     def test_an_export_books_once_for_all_its_calls(self, line: Line) -> None:
         turn, wait = line.create()
         assert (wait, line.calendar.bookings) == (0, 1)
-        for calls in (CALLS_FROM_CHECK, CALLS_FROM_FETCH):
-            line.now += 6.5
-            assert line.turn(turn, calls) == (turn, 0)
+        line.now += 6.5
+        assert line.check(turn) == (turn, 0)
+        assert line.fetch(turn) == (turn, 5)
+        line.now += 6.5
+        line.turns.require_to_fetch(ENVIRONMENT_ID, turn)
         assert line.calendar.bookings == 1
 
     @given(st.lists(st.floats(5, 400), max_size=20))
@@ -55,15 +57,15 @@ class TestAlone:
         assert wait == 0
         for pause in pauses:
             line.now += pause
-            turn, wait = line.turn(turn, CALLS_FROM_CHECK)
+            turn, wait = line.check(turn)
             assert wait == 0
 
     def test_the_fetch_comes_five_seconds_after_the_check(self, line: Line) -> None:
         turn, _ = line.create()
         line.now += 100
-        turn, wait = line.turn(turn, CALLS_FROM_CHECK)
+        turn, wait = line.check(turn)
         assert wait == 0
-        turn, wait = line.turn(turn, CALLS_FROM_FETCH, after=5)
+        turn, wait = line.fetch(turn)
         assert wait == 5
         line.now += 5
         line.turns.require_to_fetch(ENVIRONMENT_ID, turn)
@@ -125,7 +127,7 @@ class TestLongQueue:
         refused = [line.create() for _ in range(200)][-1]
         assert refused[0] is None
         line.now += 60
-        _, wait = line.turn(running, CALLS_FROM_CHECK)
+        _, wait = line.check(running)
         assert wait < 330
 
     def test_a_refused_create_comes_back_before_the_queue_is_empty(self, line: Line) -> None:
@@ -158,7 +160,7 @@ def test_no_two_calls_of_one_environment_come_within_five_seconds(
     line = Line()
     zero, made = line.now, list[float]()
     held: list[Turn | None] = [None] * len(exports)
-    left = [[CALLS_FROM_CREATE, *[CALLS_FROM_CHECK] * (n + 1)] for _, n, _, _ in exports]
+    left = [["create", *["check"] * (n + 1)] for _, n, _, _ in exports]
     events = [(zero + export[0], 0, number) for number, export in enumerate(exports)]
     heapq.heapify(events)
     while events:
@@ -166,10 +168,10 @@ def test_no_two_calls_of_one_environment_come_within_five_seconds(
         _, _, lateness, delay = exports[number]
         late = lateness[step % len(lateness)]
         calls = left[number]
-        if calls[0] == CALLS_FROM_CREATE:
+        if calls[0] == "create":
             held[number], wait = line.create(held[number])
         else:
-            held[number], wait = line.turn(held[number], calls[0])
+            held[number], wait = line.check(held[number])
         if not wait:
             made.append(line.now + delay)
             calls.pop(0)

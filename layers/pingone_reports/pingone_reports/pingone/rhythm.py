@@ -23,13 +23,14 @@ def seconds_until_next_poll(
     now: datetime,
     started_at: datetime,
     deadline: datetime,
-    least: int = MIN_SECONDS_BETWEEN_CALLS,
+    limit: RateLimited | None = None,
 ) -> int:
     """Whole seconds to wait before PingOne may be asked about a report again.
 
-    `least` wins over the rhythm; the deadline shortens the wait to itself. Raises DeadlineExceeded
-    when nothing can be asked before it.
+    The pause after a 429 wins over the rhythm; the deadline shortens the wait to itself. Raises
+    DeadlineExceeded when nothing can be asked before it.
     """
+    least = pause_after(limit) if limit else MIN_SECONDS_BETWEEN_CALLS
     left = (deadline - now).total_seconds()
     if left < least:
         raise DeadlineExceeded(

@@ -71,29 +71,36 @@ class Turns:
         self._clock = clock
 
     def to_create(self, environment_id: str, held: Turn | None) -> tuple[Turn | None, int]:
-        """As `to_call`, for the whole export; no turn when the line is long: come back then."""
+        """As `to_check`, for the whole export; no turn when the line is long: come back then."""
         turn, wait = self._turn(environment_id, held, CALLS_FROM_CREATE, 0, _CREATE_AHEAD_SECONDS)
         if not turn:
             # At random, so that those who wait do not all come at once.
             wait -= int(random.uniform(0, _CREATE_AHEAD_SECONDS / 2))  # noqa: S311 -- no secret
         return turn, wait
 
-    def to_call(
-        self, environment_id: str, held: Turn | None, calls: int, after: int = 0
-    ) -> tuple[Turn, int]:
+    def to_check(self, environment_id: str, held: Turn | None) -> tuple[Turn, int]:
         """The export's turn for its next calls, and in how many seconds to make the first of them.
 
-        That is after `after` seconds in the turn that it holds, if that lasts, or in a new one.
+        It is the turn that the export holds, if that lasts, or a new one.
         """
-        turn, wait = self._turn(environment_id, held, calls, after, _NO_LIMIT_SECONDS)
-        assert turn is not None
-        return turn, wait
+        return self._certain(environment_id, held, CALLS_FROM_CHECK, 0)
+
+    def to_fetch(self, environment_id: str, held: Turn | None) -> tuple[Turn, int]:
+        """As `to_check`, after a check that was made just now."""
+        return self._certain(environment_id, held, CALLS_FROM_FETCH, MIN_SECONDS_BETWEEN_CALLS)
 
     def require_to_fetch(self, environment_id: str, held: Turn | None) -> None:
         """Raises TurnPassed unless the fetch may call now: CheckReport waits for less money."""
         turn, wait = self._turn(environment_id, held, CALLS_FROM_FETCH, 0, 0)
         if not turn or wait:
             raise TurnPassed("The environment is another export's for the moment.")
+
+    def _certain(
+        self, environment_id: str, held: Turn | None, calls: int, after: int
+    ) -> tuple[Turn, int]:
+        turn, wait = self._turn(environment_id, held, calls, after, _NO_LIMIT_SECONDS)
+        assert turn is not None
+        return turn, wait
 
     def _turn(
         self, environment_id: str, held: Turn | None, calls: int, after: int, ahead: int

@@ -9,12 +9,8 @@ from pingone_reports.model.exploration import Status
 from pingone_reports.model.export import Export
 from pingone_reports.observability import measure
 from pingone_reports.pingone.api import PingOne
-from pingone_reports.pingone.rhythm import (
-    MIN_SECONDS_BETWEEN_CALLS,
-    pause_after,
-    seconds_until_next_poll,
-)
-from pingone_reports.pingone.turns import CALLS_FROM_CHECK, CALLS_FROM_FETCH, Turn, Turns
+from pingone_reports.pingone.rhythm import seconds_until_next_poll
+from pingone_reports.pingone.turns import Turn, Turns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,26 +26,24 @@ class CheckReport:
         Raises DeadlineExceeded, TableUnavailable, and what PingOne.read_exploration raises.
         """
         environment_id = export.request.environment_id
-        turn, wait = self.turns.to_call(environment_id, turn, CALLS_FROM_CHECK)
+        turn, wait = self.turns.to_check(environment_id, turn)
         if wait:
             return _answer(Status.IN_PROGRESS, wait, turn)
 
         measure(export, {"Polls": 1})
-        least = MIN_SECONDS_BETWEEN_CALLS
+        limit = None
         try:
             exploration = self.pingone.read_exploration(export)
-        except RateLimited as limit:
-            least = pause_after(limit)
+        except RateLimited as refusal:
+            limit = refusal
         else:
             if exploration.status is Status.SUCCESS:
                 generating = datetime.now(UTC) - export.requested_at
                 measure(export, {"SecondsGenerating": generating.total_seconds()})
-                turn, wait = self.turns.to_call(
-                    environment_id, turn, CALLS_FROM_FETCH, after=MIN_SECONDS_BETWEEN_CALLS
-                )
+                turn, wait = self.turns.to_fetch(environment_id, turn)
                 return _answer(Status.SUCCESS, wait, turn)
         wait = seconds_until_next_poll(
-            datetime.now(UTC), export.requested_at, export.deadline, least
+            datetime.now(UTC), export.requested_at, export.deadline, limit
         )
         return _answer(Status.IN_PROGRESS, wait, turn)
 

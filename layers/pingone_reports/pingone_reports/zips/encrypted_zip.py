@@ -61,23 +61,18 @@ class EncryptedZip:
         self, file: SeekableFile, password: str | bytes, member_suffix: str, max_size: int
     ) -> None:
         archive, info = only_member(file, member_suffix, max_size)
-        self.compressed_size = info.compress_size
         self._crc = None if info.wz_aes_version == 2 else info.CRC
         self._member: _Member | None = _open_member(archive, info, password)
 
-    def stream(self) -> Iterator[bytes]:
-        """The plaintext, once, in chunks of up to 256 KiB.
+    def pieces(self) -> Iterator[Piece]:
+        """The plaintext, once, in chunks of up to 256 KiB, and the deflate stream it came from.
 
         It is the report only if the iterator ends without an error: then its size, its CRC, the
         AES authentication code and the end of the deflate stream have all been verified.
         """
-        return (piece.plain for piece in self.pieces() if piece.plain)
-
-    def pieces(self) -> Iterator[Piece]:
-        """Like `stream`, and in place of it: the plaintext and the deflate stream it came from."""
         member, self._member = self._member, None
         if member is None:
-            raise RuntimeError("An EncryptedZip can be streamed once.")
+            raise RuntimeError("An EncryptedZip can be read once.")
         return member.pieces(self._crc)
 
 
