@@ -83,14 +83,16 @@ audit: .venv/scan ## Look up the locked dependencies' known vulnerabilities, on 
 	done; test -z "$$failed"
 
 unit: $(DEV_ENVIRONMENT) $(LIBRARY) ## Tests of logic
-	$(DEV)/pytest tests/unit
+	$(DEV)/pytest -n auto tests/unit
 
 integration: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud ## Tests of modules against the real services
-	$(DEV)/pytest tests/integration
+	$(DEV)/pytest -n auto --dist loadfile tests/integration
 
-# The oldest environment's packages come before the same of the development's.
-oldest: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud .venv/oldest ## The integration tests, with the oldest botocore that will do
-	PYTHONPATH="$(CURDIR)/.venv/oldest/lib/python3.13/site-packages:$$PYTHONPATH" $(DEV)/pytest tests/integration
+# The oldest environment's packages come before the same of the development's. They warn of themselves.
+oldest: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud .venv/oldest ## Bucket and table, with the oldest botocore that will do
+	PYTHONPATH="$(CURDIR)/.venv/oldest/lib/python3.13/site-packages:$$PYTHONPATH" \
+		$(DEV)/pytest -W "ignore:datetime.datetime.utcnow:DeprecationWarning" \
+		tests/integration/test_bucket.py tests/integration/test_table.py
 
 end-to-end: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Tests of the deployed template on the local cloud
 	$(DEV)/pytest tests/end_to_end
@@ -106,7 +108,7 @@ ROUNDS ?= 5
 benchmark: .venv/benchmark .venv/cloud .venv/runtime build ## Measure on this machine what an export costs
 	@ROUNDS=$(ROUNDS) .venv/benchmark/bin/python -m benchmarks $(CHAPTERS)
 
-queries: .venv/benchmark .venv/runtime .venv/cloud build ## Run the saved queries over a simulated week, into docs and README
+queries: .venv/benchmark .venv/runtime .venv/cloud build ## Run the saved queries over a simulated week, into docs
 	@.venv/benchmark/bin/python -m local.queries
 
 build: $(BUILD) ## Build the application for this machine

@@ -617,6 +617,10 @@ FAULTS_OF_ALL: dict[str, dict[str, Case]] = {
         "the start's place is throttled, try after try": Case(
             aws=(AwsFault("PutItem", _THROTTLED, times=6),), retried=("TableUnavailable",)
         ),
+        "what was started cannot be looked up, try after try": Case(
+            aws=(AwsFault("GetItem", _THROTTLED, 6, about="start#"),),
+            retried=("TableUnavailable",),
+        ),
         "the previous export cannot be looked up, try after try": Case(
             aws=(AwsFault("GetItem", _THROTTLED, 6, about="export#"),),
             retried=("TableUnavailable",),
@@ -750,7 +754,7 @@ NOT_SHOWN = {
     "FetchReport is killed between its manifest and its metrics": "The export has landed and its "
     "event comes, but no metric counts it. That is some milliseconds of an export; if it was the "
     "only one in `AlarmAfterHoursWithoutExport`, the alarm goes off in vain.",
-    "429 for two hours": "`DeadlineExceeded`, in `tests/unit/steps/test_start_check.py`.",
+    "429 for two hours": "`DeadlineExceeded`, in `tests/unit/steps/test_start.py`.",
     "The same request twice at once": "With an `idempotencyKey` one export, in "
     "`tests/end_to_end/test_once.py`; without, two with a folder each, in `test_load.py`.",
     "A role without a permission": "Each of them, in `tests/end_to_end/test_least_privilege.py`.",

@@ -281,6 +281,7 @@ _SHOWN_BY: dict[tuple[str, str], tuple[Callable[[Bench, str], str], str]] = {
         _call("stepfunctions", _start_execution),
         "AccessDenied",
     ),
+    ("StartOnce", "dynamodb:GetItem"): (_export, "TableUnavailable"),
     ("StartOnce", "dynamodb:UpdateItem"): (_export, "TableUnavailable"),
     ("StartOnce", "dynamodb:PutItem"): (_export, "TableUnavailable"),
     ("StartOnce", "dynamodb:DeleteItem"): (_rejected_export, "StartInProgress"),

@@ -215,6 +215,23 @@ class TestStarts:
             starts = Starts(table, 1800).within(Invocation(80_000))
             assert starts.once(arn, lambda: next(exports)).exploration_id == "first"
 
+    def test_what_was_started_is_found_again(self, table: Table) -> None:
+        arn, starts = f"arn:{uuid4()}", Starts(table, 1800).within(Invocation(80_000))
+        assert starts.made(arn) is None
+        starts.once(arn, lambda: EXPORT)
+        assert Starts(table, 1800).made(arn) == EXPORT
+
+    def test_a_start_that_was_cut_off_has_made_nothing(self, table: Table) -> None:
+        arn = f"arn:{uuid4()}"
+
+        def die() -> Export:
+            raise CutOff
+
+        starts = Starts(table, 1800).within(Invocation(80_000))
+        with pytest.raises(CutOff):
+            starts.once(arn, die)
+        assert starts.made(arn) is None
+
     def test_executions_do_not_share_a_start(self, table: Table) -> None:
         starts = Starts(table, 1800).within(Invocation(80_000))
         for name in ("first", "second"):
@@ -254,3 +271,5 @@ class TestStarts:
         starts = Starts(missing_table, 1800).within(Invocation(80_000))
         with pytest.raises(TableUnavailable):
             starts.once("arn:1", lambda: EXPORT)
+        with pytest.raises(TableUnavailable, match="ResourceNotFound"):
+            starts.made("arn:1")

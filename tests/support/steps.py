@@ -35,6 +35,9 @@ class FakeStarts:
     def __init__(self) -> None:
         self._exports: dict[str, Export] = {}
 
+    def made(self, execution_arn: str) -> Export | None:
+        return self._exports.get(execution_arn)
+
     def once(self, execution_arn: str, start: Callable[[], Export]) -> Export:
         if execution_arn not in self._exports:
             self._exports[execution_arn] = start()

@@ -435,7 +435,7 @@ class TestEncryption:
             for name, role in ROLES.items()
         }
         turns = {"dynamodb:UpdateItem"}
-        once = {"dynamodb:PutItem", "dynamodb:DeleteItem"}
+        once = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"}
         assert {name: some for name, some in actions.items() if some} == {
             "StartReportRole": turns | once,
             "CheckReportRole": turns,

@@ -109,9 +109,6 @@ class TestStart:
         with pytest.raises(kind):
             World(pingone).start()
 
-    @pytest.mark.xfail(
-        reason="A repeated start waits for a turn, for a call that it will not make."
-    )
     def test_a_repeated_start_gets_what_the_first_one_made(
         self, pingone: PingOne, simulator: PingOneSimulator
     ) -> None:
@@ -123,7 +120,6 @@ class TestStart:
         assert again["export"] == first["export"]
         assert len([r for r in simulator.requests if r.path.endswith("dataExplorations")]) == 1
 
-    @pytest.mark.xfail(reason="A repeated start may find no turn until its report has expired.")
     def test_a_repeated_start_waits_in_no_line(self, pingone: PingOne) -> None:
         world = World(pingone)
         first = world.start()

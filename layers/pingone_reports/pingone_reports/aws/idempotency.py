@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.idempotency import (
 from aws_lambda_powertools.utilities.idempotency.exceptions import (
     BaseError,
     IdempotencyAlreadyInProgressError,
+    IdempotencyItemNotFoundError,
 )
 
 from pingone_reports.aws.error_codes import AWS_ERRORS, code_of
@@ -21,6 +22,9 @@ from pingone_reports.model.export import Export
 
 # Longer than any execution and than any redelivery: EventBridge tries for 24 hours at most.
 _KEPT_SECONDS = 48 * 3600
+
+# Of the items of what was started.
+_PREFIX = "start"
 
 # An execution that ended so has published nothing, and runs no state that could give a key back.
 _WITHOUT_EXPORT = {"FAILED", "TIMED_OUT", "ABORTED"}
@@ -94,6 +98,21 @@ class Starts:
         self._config.register_lambda_context(context)
         return self
 
+    def made(self, execution_arn: str) -> Export | None:
+        """What this execution has started before, if it has. Raises TableUnavailable."""
+        self._store.configure(self._config, key_prefix=_PREFIX)
+        try:
+            record = self._store.get_record(data=execution_arn)  # type: ignore[arg-type]
+        except IdempotencyItemNotFoundError:
+            return None
+        except AWS_ERRORS as error:
+            raise TableUnavailable(
+                f"DynamoDB does not tell what was started ({code_of(error)})."
+            ) from None
+        if record is None or record.status != "COMPLETED":
+            return None
+        return Export.from_state(record.response_json_as_dict() or {})
+
     def once(self, execution_arn: str, start: Callable[[], Export]) -> Export:
         """What this execution starts, or what it has started before.
 
@@ -108,7 +127,7 @@ class Starts:
             data_keyword_argument="execution",
             persistence_store=self._store,
             config=self._config,
-            key_prefix="start",
+            key_prefix=_PREFIX,
         )
         try:
             return Export.from_state(once(execution=execution_arn))

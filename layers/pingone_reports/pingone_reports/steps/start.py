@@ -71,25 +71,19 @@ class StartReport:
                 return _answer(NOT_STARTED, math.ceil(too_early))
             in_line_since = max(in_line_since, earliest)
 
-        turn, wait = self.turns.to_create(request.environment_id, queued.turn)
-        if not wait:
+        # A start that is tried again needs no turn: PingOne has the report.
+        export, turn = self.starts.made(execution.arn), queued.turn
+        if not export:
+            turn, wait = self.turns.to_create(request.environment_id, turn)
+            if wait:
+                return _later(in_line_since, wait, turn)
             try:
                 export = self.starts.once(execution.arn, lambda: self._create(request, execution))
             except RateLimited as limit:
-                wait = pause_after(limit)
-            else:
-                # Even a report that is ready at once is checked first, in five seconds.
-                wait = seconds_until_next_poll(
-                    datetime.now(UTC), export.requested_at, export.deadline
-                )
-                return _answer(Status.IN_PROGRESS, wait, export=export, turn=turn)
-
-        if datetime.now(UTC) + timedelta(seconds=wait) > in_line_since + _LONGEST_LINE:
-            raise DeadlineExceeded(
-                "PingOne had no time for this report for two hours: ask for fewer reports of one "
-                "environment at a time."
-            )
-        return _answer(NOT_STARTED, wait, turn=turn)
+                return _later(in_line_since, pause_after(limit), turn)
+        # Even a report that is ready at once is checked first, in five seconds.
+        wait = seconds_until_next_poll(datetime.now(UTC), export.requested_at, export.deadline)
+        return _answer(Status.IN_PROGRESS, wait, export=export, turn=turn)
 
     def _create(self, request: ExportRequest, execution: Execution) -> Export:
         requested_at = datetime.now(UTC)
@@ -101,6 +95,15 @@ class StartReport:
             requested_at=requested_at,
             deadline=min(exploration.expires_at, requested_at + self.polling_limit),
         )
+
+
+def _later(in_line_since: datetime, wait: int, turn: Turn | None) -> dict[str, Any]:
+    if datetime.now(UTC) + timedelta(seconds=wait) > in_line_since + _LONGEST_LINE:
+        raise DeadlineExceeded(
+            "PingOne had no time for this report for two hours: ask for fewer reports of one "
+            "environment at a time."
+        )
+    return _answer(NOT_STARTED, wait, turn=turn)
 
 
 def _answer(
