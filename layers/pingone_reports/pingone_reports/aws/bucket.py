@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -84,6 +84,26 @@ class Bucket:
             except self.s3.exceptions.NoSuchKey:
                 return None
         return dict(document)
+
+    def write_json(self, key: str, document: Mapping[str, Any]) -> None:
+        """Write a JSON object, in place of what is there."""
+        with _storage_errors("PutObject"):
+            self.s3.put_object(
+                Bucket=self.name,
+                Key=key,
+                Body=json.dumps(document).encode(),
+                ContentType="application/json",
+            )
+
+    def names(self, folder: str, after: str) -> Iterator[str]:
+        """The names of a folder's objects behind this one, in the order of their bytes."""
+        with _storage_errors("ListObjectsV2"):
+            pages = self.s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self.name, Prefix=folder, StartAfter=f"{folder}{after}"
+            )
+            for page in pages:
+                for item in page.get("Contents", []):
+                    yield item["Key"].removeprefix(folder)
 
     def keys(self, folder: str) -> list[str]:
         """The objects of a folder, of a thousand at most."""

@@ -83,6 +83,24 @@ class ExportKeys:
         return f"{self.prefix}tables/exports/{self.date}-{self.execution}.parquet"
 
     @property
+    def changes_table(self) -> str:
+        """The Parquet file of what this export changed."""
+        return self.devices_table.replace("tables/devices/", "tables/changes/", 1)
+
+    @property
+    def latest_table(self) -> str:
+        """The Parquet file of the newest export's rows, of this report and environment."""
+        return (
+            f"{self.prefix}tables/latest/report={self.report}"
+            f"/environment={self.environment}.parquet"
+        )
+
+    @property
+    def series_folder(self) -> str:
+        """Where the exports of this report and environment have their places; ends in `/`."""
+        return f"{self.prefix}series/report={self.report}/environment={self.environment}/"
+
+    @property
     def _below(self) -> str:
         return (
             f"report={self.report}/environment={self.environment}/date={self.date}"

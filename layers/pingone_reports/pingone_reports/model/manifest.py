@@ -53,6 +53,7 @@ def _description(
         "fields": list(export.request.fields),
         "filter": export.request.filter,
         "explorationId": exploration.id,
+        "requestedAt": utc(export.requested_at),
         "createdAt": utc(exploration.created_at),
         "expiresAt": utc(exploration.expires_at),
         "dataNotBefore": utc(data_not_before(exploration.created_at)),

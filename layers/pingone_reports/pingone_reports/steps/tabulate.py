@@ -11,7 +11,16 @@ from pingone_reports.aws.bucket import Bucket
 from pingone_reports.errors import InvalidReport, InvalidRequest
 from pingone_reports.model.keys import ExportKeys
 from pingone_reports.observability import logger, measure_report
-from pingone_reports.tables.parquet import Cell, repeated_values, report_to_parquet, row_to_parquet
+from pingone_reports.tables.comparisons import Comparisons
+from pingone_reports.tables.parquet import (
+    Cell,
+    has_column,
+    repeated_values,
+    report_to_parquet,
+    row_to_parquet,
+)
+
+_DEVICE_ID = "deviceId"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,22 +56,27 @@ class TabulateReport:
             "export_id": keys.execution,
             "exported_at": manifest["createdAt"],
         }
-        report, parquet = self.folder / Path(file["key"]).name, self.folder / "parquet"
+        report, rows, row = (self.folder / name for name in (Path(file["key"]).name, "rows", "row"))
         self.bucket.download(file["key"], report)
         _verify(report, file["sha256"])
-        rows = report_to_parquet(report, file["format"], export, parquet)
-        if rows != file["records"]:
-            raise InvalidReport(f"The file has {rows} rows, its manifest {file['records']}.")
-        repeated_ids = repeated_values(parquet, "deviceId")
-        self.bucket.upload_file(parquet, keys.devices_table)
+        records = report_to_parquet(report, file["format"], export, rows)
+        if records != file["records"]:
+            raise InvalidReport(f"The file has {records} rows, its manifest {file['records']}.")
+        report.unlink()
+        repeated_ids = repeated_values(rows, _DEVICE_ID)
+        self.bucket.upload_file(rows, keys.devices_table)
         about = _about(manifest, file) | {"repeated_ids": repeated_ids}
-        row_to_parquet(export | {"date": keys.date} | about, parquet)
-        self.bucket.upload_file(parquet, keys.exports_table)
+        row_to_parquet(export | {"date": keys.date} | about, row)
+        self.bucket.upload_file(row, keys.exports_table)
         measure_report(manifest["reportName"], {"RepeatedDeviceIds": repeated_ids})
         if repeated_ids:
             logger.warning("Device ids are repeated.", repeated_ids=repeated_ids)
+        comparisons = Comparisons(self.bucket, self.folder)
+        comparisons.show_latest(keys, manifest)
+        if not repeated_ids and has_column(rows, _DEVICE_ID):
+            comparisons.compare(keys, manifest)
         return {
-            "rows": rows,
+            "rows": records,
             "repeatedIds": repeated_ids,
             "keys": [keys.devices_table, keys.exports_table],
         }

@@ -48,14 +48,14 @@ def report_to_parquet(
     Returns the number of rows, to be compared with what the report should have: DuckDB passes over
     a last row whose quote is open. Raises InvalidReport.
     """
-    with _database(parquet.parent) as database:
+    with database_in(parquet.parent) as database:
         try:
             if format_name == "csv":
                 values, source = _csv_table(report)
             else:
                 values, source = _json_table(report, database, parquet)
-            values = [*_literals(constants), *values]
-            return _write(database, f"SELECT {', '.join(values)} FROM {source}", parquet)  # noqa: S608
+            values = [*literals(constants), *values]
+            return write(database, f"SELECT {', '.join(values)} FROM {source}", parquet)  # noqa: S608
         except (duckdb.Error, ValueError, RecursionError, csv.Error) as error:
             # DuckDB's messages quote the report.
             raise InvalidReport(
@@ -65,8 +65,8 @@ def report_to_parquet(
 
 def row_to_parquet(row: Mapping[str, Cell], parquet: Path) -> None:
     """Write a file of one row."""
-    with _database(parquet.parent) as database:
-        _write(database, f"SELECT {', '.join(_literals(row))}", parquet)
+    with database_in(parquet.parent) as database:
+        write(database, f"SELECT {', '.join(literals(row))}", parquet)
 
 
 def repeated_values(parquet: Path, column: str) -> int:
@@ -74,10 +74,9 @@ def repeated_values(parquet: Path, column: str) -> int:
 
     The column's name may be spelled with other cases.
     """
-    with _database(parquet.parent) as database:
-        file = f"read_parquet({_text(str(parquet))})"
-        found = database.execute(f"SELECT column_name FROM (DESCRIBE FROM {file})").fetchall()  # noqa: S608
-        if column.lower() not in [name.lower() for (name,) in found]:
+    with database_in(parquet.parent) as database:
+        file = f"read_parquet({quoted(str(parquet))})"
+        if column.lower() not in columns_of(database, parquet):
             return 0
         values = _name(column)
         database.execute(
@@ -86,13 +85,29 @@ def repeated_values(parquet: Path, column: str) -> int:
         return int(cast("tuple[int]", database.fetchone())[0])
 
 
-def _database(folder: Path) -> duckdb.DuckDBPyConnection:
+def has_column(parquet: Path, column: str) -> bool:
+    """Whether a file has this column, whatever its case."""
+    with database_in(parquet.parent) as database:
+        return column.lower() in columns_of(database, parquet)
+
+
+def columns_of(database: duckdb.DuckDBPyConnection, parquet: Path) -> dict[str, str]:
+    """The quoted names of a file's columns, by the names in lower case."""
+    described = database.execute(
+        f"SELECT column_name FROM (DESCRIBE FROM read_parquet({quoted(str(parquet))}))"  # noqa: S608
+    )
+    return {name.lower(): _name(name) for (name,) in described.fetchall()}
+
+
+def database_in(folder: Path) -> duckdb.DuckDBPyConnection:
+    """DuckDB in bounded memory, which spills into this folder."""
     return duckdb.connect(config=_SETTINGS | {"temp_directory": str(folder)})
 
 
-def _write(database: duckdb.DuckDBPyConnection, query: str, parquet: Path) -> int:
+def write(database: duckdb.DuckDBPyConnection, query: str, parquet: Path) -> int:
+    """Write what a query answers; returns its number of rows."""
     query.encode()  # for half a character, DuckDB's error has no type of its own
-    database.execute(f"COPY ({query}) TO {_text(str(parquet))} (FORMAT parquet, COMPRESSION zstd)")
+    database.execute(f"COPY ({query}) TO {quoted(str(parquet))} (FORMAT parquet, COMPRESSION zstd)")
     return int(cast("tuple[int]", database.fetchone())[0])
 
 
@@ -116,7 +131,7 @@ def _json_table(
         # Without it, the first return or newline would end lines, also in a quoted value.
         line_end = r"new_line = '\n'"
         return _rows_of(rows, names, f"header = false, null_padding = true, {line_end}", first=1)
-    of_file = f"{_text(str(report))}, maximum_object_size = {_LINE_BYTES}"
+    of_file = f"{quoted(str(report))}, maximum_object_size = {_LINE_BYTES}"
     database.execute(
         "SELECT DISTINCT unnest(json_keys(json)) AS name "  # noqa: S608
         f"FROM read_json_objects({of_file}) ORDER BY name"
@@ -131,14 +146,14 @@ def _rows_of(file: Path, names: list[str], options: str, first: int = 0) -> tupl
     """The columns of CSV from the first of these on, by number: names may be anything."""
     columns = [str(number) for number in range(first + len(names))]
     return _texts(columns[first:], names), (
-        f"read_csv({_text(str(file))}, columns = {_types(columns)}, {options}, "
+        f"read_csv({quoted(str(file))}, columns = {_types(columns)}, {options}, "
         """auto_detect = false, delim = ',', quote = '"', escape = '"', strict_mode = true, """
         f"parallel = false, max_line_size = {_LINE_BYTES}, buffer_size = {2 * _LINE_BYTES})"
     )
 
 
 def _types(columns: list[str]) -> str:
-    return "{" + ", ".join(f"{_text(column)}: 'VARCHAR'" for column in columns) + "}"
+    return "{" + ", ".join(f"{quoted(column)}: 'VARCHAR'" for column in columns) + "}"
 
 
 def _texts(columns: list[str], names: list[str]) -> list[str]:
@@ -150,7 +165,8 @@ def _texts(columns: list[str], names: list[str]) -> list[str]:
     ]
 
 
-def _literals(cells: Mapping[str, Cell]) -> list[str]:
+def literals(cells: Mapping[str, Cell]) -> list[str]:
+    """Values as columns of a query."""
     return [f"{_literal(cell)} AS {_name(name)}" for name, cell in cells.items()]
 
 
@@ -158,7 +174,7 @@ def _literal(cell: Cell) -> str:
     match cell:
         case str():
             # A filter may have half a character.
-            return _text(cell.encode(errors="replace").decode())
+            return quoted(cell.encode(errors="replace").decode())
         case int():
             return f"{cell}::BIGINT"
         case date():
@@ -169,5 +185,6 @@ def _name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _text(value: str) -> str:
+def quoted(value: str) -> str:
+    """A text of a query."""
     return "'" + value.replace("'", "''") + "'"

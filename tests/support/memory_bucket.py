@@ -1,0 +1,47 @@
+"""A bucket in memory, for tests of what is made of exports."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+
+class MemoryBucket:
+    """The objects of a bucket; `pause` is called before each of its calls."""
+
+    def __init__(self, pause: Callable[[], None] = lambda: None) -> None:
+        self.objects: dict[str, bytes] = {}
+        self._pause = pause
+        self._lock = threading.Lock()
+
+    def read_json(self, key: str) -> dict[str, Any] | None:
+        self._pause()
+        with self._lock:
+            return dict(json.loads(self.objects[key])) if key in self.objects else None
+
+    def write_json(self, key: str, document: Mapping[str, Any]) -> None:
+        self._pause()
+        with self._lock:
+            self.objects[key] = json.dumps(document).encode()
+
+    def names(self, folder: str, after: str) -> Iterator[str]:
+        self._pause()
+        with self._lock:
+            keys = sorted(self.objects, key=str.encode)
+        start = f"{folder}{after}".encode()
+        yield from (
+            key.removeprefix(folder)
+            for key in keys
+            if key.startswith(folder) and key.encode() > start
+        )
+
+    def download(self, key: str, path: Path) -> None:
+        self._pause()
+        path.write_bytes(self.objects[key])
+
+    def upload_file(self, path: Path, key: str) -> None:
+        self._pause()
+        body = path.read_bytes()
+        with self._lock:
+            self.objects[key] = body
