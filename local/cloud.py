@@ -30,7 +30,7 @@ ACCOUNT_ID = "123456789012"
 # Linux and macOS alike. Then ends the cloud and every function that it runs: they share a group.
 _WATCHDOG = 'read -r _; kill -s KILL -- "-$1"; rm -rf -- "$2"'
 
-_PORT_TAKEN, _MOST_PORTS = "Address already in use", 5
+_PORT_TAKEN, _MOST_PORTS = "already in use", 5
 
 
 class LocalCloud:
