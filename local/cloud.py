@@ -30,6 +30,8 @@ ACCOUNT_ID = "123456789012"
 # Linux and macOS alike. Then ends the cloud and every function that it runs: they share a group.
 _WATCHDOG = 'read -r _; kill -s KILL -- "-$1"; rm -rf -- "$2"'
 
+_PORT_TAKEN, _MOST_PORTS = "already in use", 5
+
 
 class LocalCloud:
     """A running local cloud; a context manager.
@@ -40,8 +42,6 @@ class LocalCloud:
 
     def __init__(self, wait_scale: float = 1.0, log_name: str = "cloud") -> None:
         self.port = free_port()
-        # The bucket's policy refuses plain HTTP, here as on AWS.
-        self.endpoint_url = f"https://127.0.0.1:{self.port}"
         self.ca_bundle = WORK / f"{log_name}-ca.pem"
         self.certificate = WORK / f"{log_name}-certificate.pem"
         self.log = WORK / f"{log_name}.log"
@@ -50,6 +50,11 @@ class LocalCloud:
         self._clients: dict[str, Any] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._watchdog: subprocess.Popen[bytes] | None = None
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where it answers. The bucket's policy refuses plain HTTP, here as on AWS."""
+        return f"https://127.0.0.1:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -94,6 +99,21 @@ class LocalCloud:
     def __enter__(self) -> Self:
         WORK.mkdir(exist_ok=True)
         self._issue_certificate()
+        for _ in range(_MOST_PORTS):
+            self._start()
+            try:
+                self._wait_until_healthy()
+            except BaseException:
+                self._stop()
+                if _PORT_TAKEN not in self.log.read_text(errors="replace"):
+                    raise
+                # By somebody else, since it was found to be free.
+                self.port = free_port()
+            else:
+                return self
+        raise RuntimeError(f"No port stayed free for the local cloud: see {self.log}.")
+
+    def _start(self) -> None:
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 -- our own environment's program
                 [program_of("cloud", "ministack")],
@@ -124,12 +144,6 @@ class LocalCloud:
             # Ctrl-C is for its user, who ends in order then.
             start_new_session=True,
         )
-        try:
-            self._wait_until_healthy()
-        except BaseException:
-            self._stop()
-            raise
-        return self
 
     def __exit__(
         self,

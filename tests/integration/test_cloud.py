@@ -1,5 +1,6 @@
-"""The local cloud ends with its user, however that one ends."""
+"""The local cloud starts beside others, and ends with its user, however that one ends."""
 
+import socket
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from local.cloud import LocalCloud
 from local.paths import ROOT
 
 # It runs a function that does not end, and keeps data, as Athena does.
@@ -73,3 +75,14 @@ def test_a_cloud_its_functions_and_its_data_end_with_its_user(end: str) -> None:
         else:
             user.communicate()
     assert _eventually(lambda: not _commands(group) and not Path(data).exists())
+
+
+def test_a_cloud_whose_port_was_taken_meanwhile_takes_another_one() -> None:
+    with socket.socket() as somebody:
+        somebody.bind(("127.0.0.1", 0))
+        somebody.listen()
+        cloud = LocalCloud(log_name="test-cloud-port")
+        cloud.port = somebody.getsockname()[1]
+        with cloud:
+            assert cloud.port != somebody.getsockname()[1]
+            assert cloud.client("s3").list_buckets()["Buckets"] == []
