@@ -1,12 +1,6 @@
-"""Queries on the local cloud's Athena, which runs them on DuckDB: the SQL is good for both.
+"""Queries on the local cloud's Athena, which runs them on DuckDB: the SQL is good for both."""
 
-It has no views: the text of those that the stack put into Glue goes in front of a query instead.
-"""
-
-import base64
-import json
 import time
-from typing import Any
 
 from local.deployment import read_template
 from local.paths import ROOT
@@ -22,24 +16,11 @@ def saved_queries() -> dict[str, dict[str, str]]:
     return {query["Name"]: query for query in queries}
 
 
-def decoded_view(original_text: str) -> dict[str, Any]:
-    """What Athena finds in a view's text: originalSql, catalog, schema and columns."""
-    encoded = original_text.removeprefix("/* Presto View: ").removesuffix(" */")
-    return dict(json.loads(base64.b64decode(encoded)))
-
-
-def with_views(sql: str, views: dict[str, str]) -> str:
-    """The query, with these views as its common table expressions."""
-    return (
-        ", ".join(f"{name} AS ({view})" for name, view in views.items()).join(("WITH ", " ")) + sql
-    )
-
-
 def run_query(stack: Stack, sql: str) -> list[Row]:
     """The rows of a query in the stack's workgroup; raises RuntimeError if it fails."""
     athena = stack.cloud.client("athena")
     query = athena.start_query_execution(
-        QueryString=with_views(sql, _views(stack)),
+        QueryString=sql,
         QueryExecutionContext={"Database": stack.outputs["DatabaseName"]},
         WorkGroup=stack.outputs["WorkGroupName"],
     )["QueryExecutionId"]
@@ -57,12 +38,3 @@ def run_query(stack: Stack, sql: str) -> list[Row]:
         for row in page["ResultSet"]["Rows"]
     ]
     return [dict(zip(header, row, strict=True)) for row in rows]
-
-
-def _views(stack: Stack) -> dict[str, str]:
-    tables = stack.cloud.client("glue").get_tables(DatabaseName=stack.outputs["DatabaseName"])
-    return {
-        table["Name"]: decoded_view(table["ViewOriginalText"])["originalSql"]
-        for table in tables["TableList"]
-        if table["TableType"] == "VIRTUAL_VIEW"
-    }

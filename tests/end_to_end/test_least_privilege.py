@@ -294,6 +294,9 @@ _SHOWN_BY: dict[tuple[str, str], tuple[Callable[[Bench, str], str], str]] = {
     ("KeepUndelivered", "sqs:SendMessage"): (_send_to("UndeliveredRequestsUrl"), "AccessDenied"),
     ("ReadExports", "s3:GetObject"): (_tabulate, "StorageDenied"),
     ("WriteTables", "s3:PutObject"): (_tabulate, "StorageDenied"),
+    ("ReadTables", "s3:GetObject"): (_tabulate, "StorageDenied"),
+    ("OrderExports", "s3:GetObject"): (_tabulate, "StorageDenied"),
+    ("OrderExports", "s3:PutObject"): (_tabulate, "StorageDenied"),
     ("KeepFailed", "sqs:SendMessage"): (_send_to("UntabulatedExportsUrl"), "AccessDenied"),
 }
 

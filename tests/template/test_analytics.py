@@ -1,8 +1,6 @@
 """What Athena gets from the template is whole, and is SQL that Athena's engine understands."""
 
 import json
-import re
-from typing import Any
 
 import pytest
 from sqlglot import exp, parse_one
@@ -12,6 +10,7 @@ from sqlglot.optimizer.qualify import qualify
 from local.athena import saved_queries
 from local.paths import ROOT
 from local.pingone_simulator.report_data import ALL_FIELDS
+from pingone_reports.tables.changes import FIELDS
 from tests.support.template import RESOURCES, resources_of
 
 _ATHENA = "athena"
@@ -20,7 +19,6 @@ _TABLES = {
     item["Properties"]["TableInput"]["Name"]: item["Properties"]["TableInput"]
     for item in resources_of("AWS::Glue::Table").values()
 }
-_VIEWS = [name for name, table in _TABLES.items() if table["TableType"] == "VIRTUAL_VIEW"]
 
 
 def _columns(table: str) -> dict[str, str]:
@@ -29,37 +27,6 @@ def _columns(table: str) -> dict[str, str]:
         *_TABLES[table].get("PartitionKeys", []),
     ]
     return {column["Name"]: _SQL_TYPES[column["Type"]] for column in columns}
-
-
-def _evaluated(value: Any) -> str:
-    """A value of the template as CloudFormation would compute it, but for base64."""
-    match value:
-        case str():
-            return value
-        case {"Ref": name}:
-            return f"the {name}"
-        case {"Fn::Base64": inner}:
-            return _evaluated(inner)
-        case {"Fn::Join": [separator, {"Fn::Split": [at, text]}]}:
-            return str(separator.join(text.split(at)))
-        case {"Fn::Join": [separator, parts]}:
-            return str(separator.join(map(_evaluated, parts)))
-        case {"Fn::Sub": [text, variables]}:
-            return re.sub(
-                r"\$\{(\w+)\}",
-                lambda m: _evaluated(variables.get(m[1], {"Ref": m[1]})),
-                text,
-            )
-        case _:
-            raise AssertionError(f"A value in a form that this test does not know: {value}")
-
-
-def _view(name: str) -> dict[str, Any]:
-    """The JSON that is a view's text."""
-    text = _evaluated(_TABLES[name]["ViewOriginalText"])
-    assert text.startswith("/* Presto View: {")
-    assert text.endswith("} */")
-    return dict(json.loads(text.removeprefix("/* Presto View: ").removesuffix(" */")))
 
 
 def _output(sql: str) -> dict[str, str]:
@@ -79,38 +46,20 @@ def test_the_table_has_every_field_that_is_known_and_no_other() -> None:
     assert set(_columns("devices")) - own == {field.lower() for field in ALL_FIELDS}
 
 
-@pytest.mark.parametrize("name", _VIEWS)
-def test_a_view_is_as_athena_stores_it(name: str) -> None:
-    view, table = _view(name), _TABLES[name]
-
-    assert table["Parameters"] == {"presto_view": "true"}
-    assert table["ViewExpandedText"] == "/* Presto View */"
-    assert (view["catalog"], view["schema"]) == ("awsdatacatalog", "the ReportsDatabase")
-    assert {item["name"]: item["type"] for item in view["columns"]} == _columns(name)
+def test_latest_has_the_columns_of_devices() -> None:
+    assert _columns("latest") == _columns("devices")
 
 
-@pytest.mark.parametrize("name", _VIEWS)
-def test_a_view_gives_the_columns_that_it_declares(name: str) -> None:
-    assert list(_output(_view(name)["originalSql"]).items()) == list(_columns(name).items())
+def test_changes_are_of_every_field_that_is_known() -> None:
+    assert sorted(FIELDS) == sorted(ALL_FIELDS)
 
 
-def test_changes_compares_every_field_on_both_sides_in_one_order() -> None:
-    query = parse_one(_view("changes")["originalSql"], read=_ATHENA)
-    old, new = (
-        [column.sql() for column in array.expressions] for array in query.find_all(exp.Array)
-    )
-    values = query.find(exp.Values)
-    assert values
-    numbered = [
-        (int(number.name), field.name)
-        for number, field in (row.expressions for row in values.expressions)
-    ]
-
-    assert [place for place, _ in numbered] == list(range(1, len(ALL_FIELDS) + 1))
-    fields = [field for _, field in numbered]
-    assert sorted(fields) == sorted(ALL_FIELDS)
-    assert old == [f"o.{field.lower()}" for field in fields]
-    assert new == [f"n.{field.lower()}" for field in fields]
+@pytest.mark.parametrize("name", ["devices", "changes"])
+def test_a_table_of_many_days_is_divided_by_the_day(name: str) -> None:
+    table = _TABLES[name]
+    assert table["PartitionKeys"] == [{"Name": "date", "Type": "date"}]
+    location = table["Parameters"]["storage.location.template"]["Fn::Sub"][0]
+    assert location.endswith(f"${{Prefix}}tables/{name}/date=${{!date}}")
 
 
 @pytest.mark.parametrize("name", saved_queries())

@@ -234,7 +234,9 @@ class TestPermissions:
                 continue
             for pattern in resource_patterns(statement["Resource"]):
                 # A star stands for exports or tables below the prefix, or for executions alone.
-                named = re.sub(r"/\$\{Prefix\}(quarantine/)?(report=|tables/)\*", "", pattern)
+                named = re.sub(
+                    r"/\$\{Prefix\}(quarantine/)?(report=|tables/|series/)\*", "", pattern
+                )
                 assert "*" not in named.removesuffix("-export-report:*")
 
     @pytest.mark.parametrize("name", ROLES)
@@ -267,7 +269,10 @@ class TestPermissions:
             ("DiscardReportRole", "s3:DeleteObject", "report=*"),
             ("DiscardReportRole", "s3:AbortMultipartUpload", "quarantine/report=*"),
             ("TabulateReportRole", "s3:GetObject", "report=*"),
+            ("TabulateReportRole", "s3:GetObject", "tables/*"),
             ("TabulateReportRole", "s3:PutObject", "tables/*"),
+            ("TabulateReportRole", "s3:GetObject", "series/*"),
+            ("TabulateReportRole", "s3:PutObject", "series/*"),
             ("TabulateReportRole", "s3:ListBucket", ""),
         }
 

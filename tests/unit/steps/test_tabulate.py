@@ -15,6 +15,7 @@ from local.paths import ROOT
 from pingone_reports.errors import InvalidReport, InvalidRequest
 from pingone_reports.observability import logger
 from pingone_reports.steps.tabulate import TabulateReport
+from tests.support.memory_bucket import MemoryBucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,29 +27,25 @@ _FOLDER = _MANIFEST["files"][0]["key"].rpartition("/")[0]
 _MANIFEST_KEY = f"{_FOLDER}/manifest.json"
 _DEVICES = "pingone/tables/devices/date=2026-03-01/5f2c1c1e-3a6f-4a57-9c39-0c1d6c8b7e21.parquet"
 _EXPORTS = "pingone/tables/exports/2026-03-01-5f2c1c1e-3a6f-4a57-9c39-0c1d6c8b7e21.parquet"
+_LATEST = f"pingone/tables/latest/report=devices/environment={_MANIFEST['environmentId']}.parquet"
 _TYPES = {"VARCHAR": "string", "BIGINT": "bigint", "DATE": "date"}
 
 
-class _Files:
-    """The objects of a bucket, in memory; in the order in which they were written."""
+class _Files(MemoryBucket):
+    """A bucket with one export."""
 
     def __init__(self, folder: Path, report: bytes, records: int, format_name: str = "csv") -> None:
+        super().__init__()
         self.folder = folder / "tabulate"
         [file] = [file for file in _MANIFEST["files"] if file["format"] == format_name]
         about = {"records": records, "sha256": hashlib.sha256(report).hexdigest()}
         manifest = _MANIFEST | {"files": [file | about]}
         self.before_download: Callable[[], None] = lambda: None
-        self.objects = {file["key"]: report, _MANIFEST_KEY: json.dumps(manifest).encode()}
-
-    def read_json(self, key: str) -> dict[str, Any] | None:
-        return dict(json.loads(self.objects[key])) if key in self.objects else None
+        self.objects |= {file["key"]: report, _MANIFEST_KEY: json.dumps(manifest).encode()}
 
     def download(self, key: str, path: Path) -> None:
         self.before_download()
-        path.write_bytes(self.objects[key])
-
-    def upload_file(self, path: Path, key: str) -> None:
-        self.objects[key] = path.read_bytes()
+        super().download(key, path)
 
     def tabulate(self, manifest_key: str = _MANIFEST_KEY) -> dict[str, Any]:
         return TabulateReport(bucket=cast("Bucket", self), folder=self.folder).run(manifest_key)
@@ -77,11 +74,12 @@ def _glue_columns(table: str) -> dict[str, str]:
     return {column["Name"]: column["Type"] for column in columns}
 
 
-def test_the_devices_are_written_first_and_then_their_export(tmp_path: Path) -> None:
+def test_the_devices_are_written_first_and_the_row_about_their_export_last(tmp_path: Path) -> None:
     files = _Files(tmp_path, b"userId,deviceId\r\nu,d\r\n", records=1)
 
     assert files.tabulate() == {"rows": 1, "repeatedIds": 0, "keys": [_DEVICES, _EXPORTS]}
-    assert list(files.objects)[-2:] == [_DEVICES, _EXPORTS]
+    written = [key for key in files.objects if "/tables/" in key]
+    assert written == [_DEVICES, _LATEST, _EXPORTS]
 
 
 def test_the_row_about_an_export_has_the_types_of_its_table(tmp_path: Path) -> None:
@@ -191,7 +189,7 @@ def test_files_that_a_killed_call_left_on_the_disk_are_removed_first(tmp_path: P
 
     files.tabulate()
 
-    assert seen == [False]
+    assert set(seen) == {False}
     assert list(files.folder.iterdir()) == []
 
 

@@ -31,7 +31,7 @@ class TabulateReport:
     folder: Path
 
     def run(self, manifest_key: str) -> dict[str, Any]:
-        """Write the rows of an export, and then the row about it: only then do the views show it.
+        """Write an export's rows, what it changed, and the row about it, in this order.
 
         The same manifest writes the same objects again. What another call left in the folder,
         because it was killed, is removed first. Returns what was written. Raises InvalidRequest,
@@ -65,16 +65,17 @@ class TabulateReport:
         report.unlink()
         repeated_ids = repeated_values(rows, _DEVICE_ID)
         self.bucket.upload_file(rows, keys.devices_table)
+        comparisons = Comparisons(self.bucket, self.folder)
+        comparisons.show_latest(keys, manifest)
+        # A device id that comes twice tells no device apart.
+        if not repeated_ids and has_column(rows, _DEVICE_ID):
+            comparisons.compare(keys, manifest)
         about = _about(manifest, file) | {"repeated_ids": repeated_ids}
         row_to_parquet(export | {"date": keys.date} | about, row)
         self.bucket.upload_file(row, keys.exports_table)
         measure_report(manifest["reportName"], {"RepeatedDeviceIds": repeated_ids})
         if repeated_ids:
             logger.warning("Device ids are repeated.", repeated_ids=repeated_ids)
-        comparisons = Comparisons(self.bucket, self.folder)
-        comparisons.show_latest(keys, manifest)
-        if not repeated_ids and has_column(rows, _DEVICE_ID):
-            comparisons.compare(keys, manifest)
         return {
             "rows": records,
             "repeatedIds": repeated_ids,
