@@ -750,7 +750,8 @@ NOT_SHOWN = {
     "Two tries of one fetch at once, or one beside DiscardReport": "Held at every call of S3 and "
     "DynamoDB while the other runs, in `tests/integration/test_fetch.py`: a manifest is true or is "
     "not there. It rests on S3 listing each upload that was begun before, and on an aborted upload "
-    "staying so; both are documented, and a fault of S3 itself is all that could break them.",
+    "staying so. AWS documents that lists of objects are strongly consistent, not in so many words "
+    "that lists of uploads are, nor what comes of an abort while S3 completes the upload.",
     "FetchReport is killed between its manifest and its metrics": "The export has landed and its "
     "event comes, but no metric counts it. That is some milliseconds of an export; if it was the "
     "only one in `AlarmAfterHoursWithoutExport`, the alarm goes off in vain.",

@@ -144,6 +144,16 @@ def test_other_fields_are_no_change_and_a_missing_one_is_null(exporter: Exporter
     assert all(row["phone"] is None for row in latest)
 
 
+def test_an_export_says_how_many_of_its_records_repeat_a_device(exporter: Exporter) -> None:
+    _tabulated(exporter, Scenario(rows=100, repeated_rows=3))
+
+    rows = run_query(
+        exporter.stack,
+        f"SELECT repeated_ids FROM exports WHERE environment = '{exporter.environment_id}'",
+    )
+    assert [row["repeated_ids"] for row in rows] == ["3"]
+
+
 def test_the_partition_of_a_day_is_where_its_rows_are(exporter: Exporter) -> None:
     ended = _tabulated(exporter, Scenario(rows=10))
 

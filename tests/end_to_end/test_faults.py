@@ -54,7 +54,7 @@ Of {number} exports {exported} land whole in the end. The others fail with a typ
 with one event. Each has one manifest or none, no upload is left unfinished, and no file is left
 without a manifest, but where even the removal is denied. No secret is in a history, an event, a
 log line, an object or its metadata. Where an export cannot be tabulated, the rows of {tables} more
-exports, it stays whole, is in neither view, and is in the queue of untabulated exports.
+exports, it stays whole, is in no table of exports, and is in the queue of untabulated exports.
 
 An error behind "after" was retried with success, one "in vain" through all retries. "For ever" is
 longer than they last.

@@ -533,12 +533,15 @@ class TestWiring:
             .replace("<id>", '"4711"')
             .replace("<detail>", '{"filter": ""}')
         )
-        assert ExportRequest.delivered(json.loads(sent), DEFAULTS, "x").idempotency_key == "4711"
+        assert (
+            ExportRequest.delivered(json.loads(sent), DEFAULTS, "x").idempotency_key
+            == "delivery#4711"
+        )
         scheduled = RESOURCES["ExportSchedule"]["Properties"]["Target"]["Input"]
         assert "<aws.scheduler.scheduled-time>" in scheduled
         time = scheduled.replace("<aws.scheduler.scheduled-time>", "2026-03-01T02:00:00Z")
         request = ExportRequest.delivered(json.loads(time), DEFAULTS, "x")
-        assert request.idempotency_key == "schedule-2026-03-01T02:00:00Z"
+        assert request.idempotency_key == "delivery#schedule-2026-03-01T02:00:00Z"
 
     def test_what_cannot_be_tabulated_is_kept(self) -> None:
         queue = {"Fn::GetAtt": ["UntabulatedExports", "Arn"]}

@@ -56,18 +56,23 @@ def measure(export: Export, values: Mapping[str, float]) -> None:
     Each combination of dimensions is a metric that is paid for: what tells single exports apart is
     beside them on the line, where a search of the logs finds it.
     """
-    _metrics.add_metadata("correlation_id", export.request.correlation_id)
-    _metrics.add_metadata("execution", export.execution.name)
-    _metrics.add_metadata("exploration", export.exploration_id)
-    _metrics.add_metadata("environment", export.request.environment_id)
-    measure_report(export.request.report_name, values)
+    measure_report(
+        export.request.report_name,
+        values,
+        correlation_id=export.request.correlation_id,
+        execution=export.execution.name,
+        exploration=export.exploration_id,
+        environment=export.request.environment_id,
+    )
 
 
-def measure_report(report_name: str, values: Mapping[str, float]) -> None:
-    """Write these of `UNITS` as metrics of the stack and a report."""
+def measure_report(report_name: str, values: Mapping[str, float], **beside: str) -> None:
+    """Write these of `UNITS` as metrics of the stack and a report, with more beside them."""
     _metrics.add_dimension("report", report_name)
     for name, value in values.items():
         _metrics.add_metric(name, UNITS[name], value)
+    for name, text in beside.items():
+        _metrics.add_metadata(name, text)
     _metrics.flush_metrics()
 
 

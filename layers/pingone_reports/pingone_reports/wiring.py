@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import requests
+from botocore.config import Config as BotoConfig
 
 from pingone_reports.aws.calendar import TurnCalendar
 from pingone_reports.aws.secret import Secret
@@ -40,6 +41,10 @@ if TYPE_CHECKING:
 # Kept back from the fetch's time, to abort what is unfinished and to say so; more than the 20
 # seconds after which a download that stalls is noticed.
 _SECONDS_TO_GIVE_UP = 30
+# Longer than the tries of a start, and than PingOne keeps a report.
+_SECONDS_OF_A_START = 3600
+# botocore's own are a minute each, which is most of a function's time.
+_TIMEOUTS = BotoConfig(connect_timeout=5, read_timeout=20)
 
 
 @cache
@@ -59,7 +64,7 @@ def start_report(context: Any) -> "StartReport":
         pingone=_pingone(config.pingone),
         turns=turns(config.table),
         keys=IdempotencyKeys(table, _client("stepfunctions")),
-        starts=Starts(table, config.polling_limit_seconds).within(context),
+        starts=Starts(table, _SECONDS_OF_A_START).within(context),
         polling_limit=timedelta(seconds=config.polling_limit_seconds),
     )
 
@@ -143,7 +148,7 @@ def _fetch_config() -> FetchConfig:
 
 @cache
 def _client(service: str) -> Any:
-    return boto3.client(service)  # type: ignore[call-overload]
+    return boto3.client(service, config=_TIMEOUTS)  # type: ignore[call-overload]
 
 
 @cache
@@ -166,9 +171,8 @@ def _table(name: str) -> Table:
 
 @cache
 def _bucket(name: str) -> "Bucket":
-    from botocore.config import Config
-
     from pingone_reports.aws.bucket import Bucket
 
     # TLS and the parts' checksums protect what is sent; hashing it for the signature too is slow.
-    return Bucket(boto3.client("s3", config=Config(s3={"payload_signing_enabled": False})), name)
+    config = _TIMEOUTS.merge(BotoConfig(s3={"payload_signing_enabled": False}))
+    return Bucket(boto3.client("s3", config=config), name)

@@ -1,6 +1,7 @@
 """A request is completed from the defaults, and a wrong one is told what is allowed."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -247,11 +248,18 @@ class TestDelivered:
     def delivered(self, document: object) -> ExportRequest:
         return ExportRequest.delivered(document, DEFAULTS, "execution")
 
-    def test_a_delivered_request_has_the_id_of_its_delivery_as_its_key(self) -> None:
+    def test_a_delivered_request_has_a_key_that_no_request_can_ask_for(self) -> None:
         request = self.delivered({"deliveryId": "4711", "request": {"formats": ["csv"]}})
-        assert request == parse(
-            {"formats": ["csv"], "idempotencyKey": "4711", "correlationId": "execution"}
+        assert request.idempotency_key == "delivery#4711"
+        assert replace(request, idempotency_key=None) == parse(
+            {"formats": ["csv"], "correlationId": "execution"}
         )
+        with pytest.raises(InvalidRequest, match="'idempotencyKey' must be"):
+            parse({"idempotencyKey": request.idempotency_key})
+
+    def test_an_environment_has_one_spelling(self) -> None:
+        given = "ABFBA8F6-49EB-49F5-A5D9-80AD5C98F9F6"
+        assert parse({"environmentId": given}).environment_id == given.lower()
 
     def test_a_key_of_its_own_wins_over_the_id_of_the_delivery(self) -> None:
         own = {"idempotencyKey": "mine", "correlationId": "mine-too"}

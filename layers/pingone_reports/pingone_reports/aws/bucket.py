@@ -11,6 +11,7 @@ from queue import LifoQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 from isal import isal_zlib
 
@@ -67,7 +68,11 @@ class Bucket:
     def download(self, key: str, path: Path) -> None:
         """Copy an object into a file."""
         with _storage_errors("GetObject"):
-            self.s3.download_file(self.name, key, str(path))
+            try:
+                self.s3.download_file(self.name, key, str(path))
+            except Boto3Error as error:
+                # It is none of botocore's.
+                raise StorageUnavailable(f"S3 broke off ({type(error).__name__}).") from None
 
     def upload_file(self, path: Path, key: str) -> None:
         """Copy a file of at most 5 GB into an object, in place of what is there."""

@@ -15,7 +15,7 @@ class TurnCalendar:
         self, environment_id: str, earliest: int, length: int, own_end: int, latest: int
     ) -> tuple[int, bool]:
         """See turns.Calendar. Raises TableUnavailable."""
-        key = f"pace#{environment_id.lower()}"
+        key = f"pace#{environment_id}"
         while True:
             try:
                 self._table.update(

@@ -67,6 +67,6 @@ class History:
 
 def _key(export: Export) -> str:
     request = export.request
-    asked = [request.report_name, request.environment_id.lower(), request.filter, request.fields]
+    asked = [request.report_name, request.environment_id, request.filter, request.fields]
     # A hash, because a filter may be longer than a key.
     return f"export#{hashlib.sha256(json.dumps(asked).encode()).hexdigest()}"

@@ -26,7 +26,8 @@ _KEPT_SECONDS = 48 * 3600
 # Of the items of what was started.
 _PREFIX = "start"
 
-# An execution that ended so has published nothing, and runs no state that could give a key back.
+# An execution that ended so runs no state that could give a key back. It may have published if no
+# event could be sent: then its report is exported twice.
 _WITHOUT_EXPORT = {"FAILED", "TIMED_OUT", "ABORTED"}
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
@@ -62,10 +62,14 @@ class ExportRequest:
         time that they deliver one event or one occasion: it is the request's idempotency key.
         """
         own: dict[str, Any] = {"correlationId": correlation_id}
-        if isinstance(document, Mapping) and set(document) == {"deliveryId", "request"}:
-            own["idempotencyKey"] = document["deliveryId"]
-            document = document["request"]
-        return cls.parse(document, {**defaults, **own})
+        if not isinstance(document, Mapping) or set(document) != {"deliveryId", "request"}:
+            return cls.parse(document, {**defaults, **own})
+        own["idempotencyKey"] = document["deliveryId"]
+        request, asked = cls.parse(document["request"], {**defaults, **own}), document["request"]
+        if request.idempotency_key is None or asked.get("idempotencyKey") is not None:
+            return request
+        # No request can ask for this key, because of its hash sign.
+        return replace(request, idempotency_key=f"delivery#{request.idempotency_key}")
 
     @classmethod
     def parse(cls, document: object, defaults: Mapping[str, Any]) -> Self:
@@ -118,7 +122,10 @@ class ExportRequest:
             raise InvalidRequest(f"The field {name!r} must be true or false.")
 
         return cls(
-            environment_id=text("environmentId", _UUID, "the UUID of a PingOne environment"),
+            # One environment has one spelling: it is part of keys.
+            environment_id=text(
+                "environmentId", _UUID, "the UUID of a PingOne environment"
+            ).lower(),
             report_name=text(
                 "reportName",
                 r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}",

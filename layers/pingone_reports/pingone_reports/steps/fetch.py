@@ -8,12 +8,12 @@ from typing import Any
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.aws.discarded import DiscardedExports
 from pingone_reports.aws.history import History
-from pingone_reports.errors import QualityGateFailed, TableUnavailable
+from pingone_reports.errors import DownloadChanged, QualityGateFailed, TableUnavailable
 from pingone_reports.model.export import Export
 from pingone_reports.model.keys import MANIFEST, QUARANTINE, ExportKeys
 from pingone_reports.model.manifest import completed_event, manifest_of, quarantine_of
 from pingone_reports.model.quality import doubts
-from pingone_reports.model.report_file import content_type, file_name
+from pingone_reports.model.report_file import ReportFile, content_type, file_name
 from pingone_reports.observability import logger, measure
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.link_hosts import LinkHosts
@@ -47,10 +47,13 @@ class FetchReport:
         between the files' commit and the manifest's: DiscardReport deletes those. Raises
         QualityGateFailed when the report is doubtful and lies in quarantine.
         """
-        self.turns.require_to_fetch(export.request.environment_id, turn)
         keys = ExportKeys.of(export, self.key_prefix)
-        with self._publication(export, keys.folder, MANIFEST) as publication:
-            manifest = publication.published() or self._publish(export, keys, publication)
+        # A try before this one may have published: then PingOne is not called, and needs no turn.
+        manifest = self.bucket.read_json(keys.manifest)
+        if not manifest:
+            self.turns.require_to_fetch(export.request.environment_id, turn)
+            with self._publication(export, keys.folder, MANIFEST) as publication:
+                manifest = publication.published() or self._publish(export, keys, publication)
         try:
             self.history.remember(export, manifest, keys.manifest)
         except TableUnavailable as error:
@@ -70,7 +73,8 @@ class FetchReport:
         if not export.request.skip_quality_gate:
             reasons = doubts(export.request, files, previous, self.max_record_drop_percent)
             if reasons:
-                raise self._quarantined(export, keys.quarantine_folder, links, reasons)
+                doubtful = _Doubtful(files, reasons)
+                raise self._quarantined(export, keys.quarantine_folder, links, doubtful)
         unchanged = previous is not None and previous.has_content_of(files)
         manifest = manifest_of(
             export, links.exploration, self.bucket.name, files, unchanged=unchanged
@@ -90,7 +94,7 @@ class FetchReport:
         return manifest
 
     def _quarantined(
-        self, export: Export, folder: str, links: FreshLinks, reasons: list[str]
+        self, export: Export, folder: str, links: FreshLinks, doubtful: "_Doubtful"
     ) -> QualityGateFailed:
         """Put a doubtful report into quarantine; returns what is to be raised.
 
@@ -99,11 +103,14 @@ class FetchReport:
         it there, and need a role that may delete exports.
         """
         # Now: whatever happens to the second download, somebody can find out why there was one.
+        reasons = doubtful.reasons
         logger.warning("The quality gate keeps the report back.", reasons=reasons)
         with self._publication(export, folder, QUARANTINE) as publication:
             if not publication.published():
                 self.discarded.refuse(export.execution.arn)
                 files = self.transfer.run(links, publication.files)
+                if not doubtful.has_content_of(files):
+                    raise DownloadChanged("PingOne replaced the report while it was kept back.")
                 publication.publish(
                     quarantine_of(export, links.exploration, self.bucket.name, files, reasons)
                 )
@@ -123,3 +130,16 @@ class FetchReport:
             for file_format in export.request.formats
         }
         return Publication(self.bucket, folder, files, document)
+
+
+@dataclass(frozen=True)
+class _Doubtful:
+    """Files that the quality gate keeps back, and why."""
+
+    files: list[ReportFile]
+    reasons: list[str]
+
+    def has_content_of(self, files: list[ReportFile]) -> bool:
+        """Whether these are the same files, downloaded once more."""
+        mine, others = ([file.content_sha256 for file in each] for each in (self.files, files))
+        return mine == others

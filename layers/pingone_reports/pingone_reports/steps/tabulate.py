@@ -73,7 +73,13 @@ class TabulateReport:
         about = _about(manifest, file) | {"repeated_ids": repeated_ids}
         row_to_parquet(export | {"date": keys.date} | about, row)
         self.bucket.upload_file(row, keys.exports_table)
-        measure_report(manifest["reportName"], {"RepeatedDeviceIds": repeated_ids})
+        measure_report(
+            manifest["reportName"],
+            {"RepeatedDeviceIds": repeated_ids},
+            correlation_id=manifest["correlationId"],
+            execution=keys.execution,
+            environment=manifest["environmentId"],
+        )
         if repeated_ids:
             logger.warning("Device ids are repeated.", repeated_ids=repeated_ids)
         return {

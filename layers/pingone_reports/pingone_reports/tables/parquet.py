@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import cast
 
-from pingone_reports.errors import InvalidConfiguration, InvalidReport
+from pingone_reports.errors import InvalidConfiguration, InvalidReport, ReportTooLarge
 from pingone_reports.tables.json_rows import json_shape, json_to_rows
 from pingone_reports.tables.report_text import create_text, open_text
 
@@ -56,6 +56,11 @@ def report_to_parquet(
                 values, source = _json_table(report, database, parquet)
             values = [*literals(constants), *values]
             return write(database, f"SELECT {', '.join(values)} FROM {source}", parquet)  # noqa: S608
+        except (duckdb.OutOfMemoryException, duckdb.IOException):
+            raise ReportTooLarge(
+                "The report is too large to be tabulated in this memory and on this disk: export "
+                "it with gzip, or ask for fewer fields."
+            ) from None
         except (duckdb.Error, ValueError, RecursionError, csv.Error) as error:
             # DuckDB's messages quote the report.
             raise InvalidReport(
