@@ -92,7 +92,13 @@ class Ended:
 
     @property
     def keys(self) -> list[str]:
-        return [item["Key"] for item in self.stack.objects() if self.environment_id in item["Key"]]
+        """Of its files: what TabulateReport makes of them is elsewhere."""
+        return [
+            item["Key"]
+            for item in self.stack.objects()
+            if self.environment_id in item["Key"]
+            and not item["Key"].startswith(("pingone/tables/", "pingone/series/"))
+        ]
 
     @property
     def unfinished_uploads(self) -> list[str]:
