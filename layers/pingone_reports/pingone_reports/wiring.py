@@ -1,6 +1,6 @@
-"""What each handler is made of. What a warm container can use again is made once.
+"""Builds each handler's step, and keeps what a warm container can use again.
 
-A function imports here what it alone needs: the others start faster without.
+Modules that only one function needs are imported in its builder: the others start faster.
 """
 
 import time
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from pingone_reports.steps.start import StartReport
     from pingone_reports.steps.tabulate import TabulateReport
 
-# Kept back from the fetch's time, to abort what is unfinished and to say so; more than the 20
-# seconds after which a download that stalls is noticed.
+# The fetch stops this early, to abort its uploads and report an error. This is longer than the 20
+# seconds after which a stalled download is noticed.
 _SECONDS_TO_GIVE_UP = 30
 
 
@@ -49,7 +49,7 @@ def start_config() -> StartConfig:
 
 
 def start_report(context: Any) -> "StartReport":
-    """StartReport, in the invocation of this context."""
+    """StartReport for the invocation with this Lambda context."""
     from pingone_reports.aws.idempotency import IdempotencyKeys, Starts
     from pingone_reports.steps.start import StartReport
 
@@ -74,7 +74,7 @@ def check_report() -> "CheckReport":
 
 
 def fetch_report(context: Any) -> "FetchReport":
-    """FetchReport, in the invocation of this context."""
+    """FetchReport for the invocation with this Lambda context."""
     from pingone_reports.aws.discarded import DiscardedExports
     from pingone_reports.aws.history import History
     from pingone_reports.pingone.link_hosts import LinkHosts
@@ -121,7 +121,7 @@ def discard_report() -> "DiscardReport":
 
 @cache
 def tabulate_report() -> "TabulateReport":
-    """TabulateReport. A folder of its disk is this function's alone."""
+    """TabulateReport, with a temporary folder that only this function uses."""
     from pingone_reports.steps.tabulate import TabulateReport
 
     return TabulateReport(
@@ -170,5 +170,5 @@ def _bucket(name: str) -> "Bucket":
 
     from pingone_reports.aws.bucket import Bucket
 
-    # TLS and the parts' checksums protect what is sent; hashing it for the signature too is slow.
+    # TLS and each part's checksum protect the data. Hashing it for the signature too is slow.
     return Bucket(boto3.client("s3", config=Config(s3={"payload_signing_enabled": False})), name)
