@@ -1,6 +1,6 @@
-"""Queries on the local cloud's Athena, which runs them on DuckDB: the SQL is good for both.
+"""Queries on the local cloud's Athena, which runs them on DuckDB: the SQL works on both.
 
-It has no views: the text of those that the stack put into Glue goes in front of a query instead.
+The local Athena has no views. Instead, each query begins with the views that the stack put in Glue.
 """
 
 import base64
@@ -16,14 +16,14 @@ Row = dict[str, str | None]
 
 
 def saved_queries() -> dict[str, dict[str, str]]:
-    """What template.yaml saves in Athena: Name, Description and QueryString, by name."""
+    """The saved queries of template.yaml: Name, Description and QueryString, by name."""
     resources = read_template(ROOT / "template.yaml")["Resources"].values()
     queries = [item["Properties"] for item in resources if item["Type"].endswith(":NamedQuery")]
     return {query["Name"]: query for query in queries}
 
 
 def decoded_view(original_text: str) -> dict[str, Any]:
-    """What Athena finds in a view's text: originalSql, catalog, schema and columns."""
+    """The document in a view's text: originalSql, catalog, schema and columns."""
     encoded = original_text.removeprefix("/* Presto View: ").removesuffix(" */")
     return dict(json.loads(base64.b64decode(encoded)))
 
