@@ -1,6 +1,6 @@
-"""What the exporter costs, measured on this machine: `make benchmark`.
+"""The costs of the exporter, measured on this machine: `make benchmark`.
 
-What workers need too is here, because they import nothing that costs memory.
+This module holds what the workers need, because they must import nothing that takes memory.
 """
 
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Runs the chapters, all or those that are named, and writes their results."""
+"""Runs all chapters, or the named ones, and writes their results."""
 
 import os
 import platform
@@ -37,7 +37,7 @@ _PROGRAMS = {
 
 
 def main() -> None:
-    """A run of all chapters is the committed one; others are written beside the logs."""
+    """Run the chapters. The results of all are committed; those of some go beside the logs."""
     named = sys.argv[1:]
     if unknown := set(named) - set(_CHAPTERS):
         sys.exit(f"No chapter {', '.join(sorted(unknown))}: there are {', '.join(_CHAPTERS)}.")

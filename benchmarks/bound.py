@@ -1,4 +1,4 @@
-"""What bounds a fetch: each of its parts by itself, on the bytes that ours moves, as they come."""
+"""The bound of a fetch: each of its parts alone, on the same pieces that our fetch moves."""
 
 import hashlib
 import os
@@ -30,9 +30,9 @@ PARTS = (
 def time_parts(
     files: dict[str, dict[str, str]], sizes: Mapping[str, int], cipher: Cipher
 ) -> Callable[[], dict[str, Any]]:
-    """The CPU seconds of the parts, and the files that landed by the way.
+    """The CPU seconds of the parts, and the files that landed meanwhile.
 
-    A format's file has the zip's path, the link to it, and the link and the key to put it at.
+    `files` has for each format the zip's path, its link, and the link and key for the landed file.
     """
 
     def run() -> dict[str, Any]:
@@ -51,7 +51,7 @@ def time_parts(
                         digest.update(piece.plain)
                     with watch.timing("records"):
                         counter.update(piece.plain)
-                    # S3 checks each part against it.
+                    # S3 checks each part against this.
                     with watch.timing("CRC-32"):
                         isal_zlib.crc32(piece.plain)
                     with watch.timing("TLS out"):
@@ -71,7 +71,7 @@ def time_parts(
 
 
 def _request(method: str, link: str, size: int = 0) -> ssl.SSLSocket:
-    """A connection that has sent a request's head; handshakes are not timed."""
+    """A connection that has sent a request's headers; handshakes are not timed."""
     url = urlsplit(link)
     context = ssl.create_default_context(cafile=os.environ["REQUESTS_CA_BUNDLE"])
     plain = socket.create_connection((url.hostname or "", url.port or 443))
@@ -98,7 +98,7 @@ def _skip_head(connection: ssl.SSLSocket) -> None:
 
 
 def _receive(connection: ssl.SSLSocket, size: int) -> None:
-    """Read so many bytes and drop them."""
+    """Read `size` bytes, and drop them."""
     while size:
         received = len(connection.recv(size))
         if not received:

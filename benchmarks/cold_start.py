@@ -1,4 +1,4 @@
-"""What a handler costs before its first line runs: its imports, and the making of AWS clients."""
+"""The cost of a handler before its first line runs: its imports, and its AWS clients."""
 
 import os
 import re
@@ -37,7 +37,7 @@ print(time.process_time() - cpu)
 """
 _SECRETS = 'app.wiring._client("secretsmanager")'
 
-# What the bars are made of; the rest is Python's own library.
+# The parts of the bars; all other modules are Python's own.
 _PARTS = {
     "AWS SDK": {"boto3", "s3transfer", "botocore", "jmespath", "dateutil", "six"},
     "HTTP": {"requests", "urllib3", "charset_normalizer", "idna", "certifi", "simplejson"},
@@ -47,13 +47,13 @@ _PARTS = {
 }
 _STANDARD_LIBRARY = "Python's library"
 _IMPORT_TIME = re.compile(r"import time: +(\d+) \| +(\d+) \| ( *)(\S+)")
-# What is cheaper than this is left out of the table.
+# The table leaves out cheaper imports.
 _LEAST_MILLISECONDS = 1
 
 
 @dataclass(frozen=True)
 class Function:
-    """A handler to import, and how its AWS clients are made then."""
+    """A handler to import, and the code that then makes its AWS clients."""
 
     name: str
     folder: Path
@@ -69,7 +69,7 @@ class Start(NamedTuple):
 
 
 class Imported(NamedTuple):
-    """One line of `-X importtime`, in milliseconds; `importer` is the module that asked first."""
+    """One line of `-X importtime`, in milliseconds; `importer` is the first importing module."""
 
     module: str
     importer: str
@@ -98,7 +98,7 @@ def run(out: Path) -> str:
                 starts[function.name].append(_start(function, shipped))
                 uncompiled_starts[function.name].append(_start(function, uncompiled))
                 imports[function.name].append(_imports(function, shipped))
-    # These are wall times: the fastest process is the one that nothing else on the machine delayed.
+    # These are wall times: the fastest process is the one that the machine delayed least.
     undisturbed = {
         name: min(several, key=lambda imported: sum(one.own for one in imported))
         for name, several in imports.items()
@@ -155,7 +155,7 @@ def _python(
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [python_of("runtime"), *arguments],
-        # As on Lambda, and nothing of this shell's.
+        # As on Lambda, without this shell's variables.
         env={
             "PATH": os.environ["PATH"],
             "PYTHONPATH": f"{function.folder}:{_LAYER}:{_UNZIP_LAYER}",
@@ -172,7 +172,7 @@ def _python(
 
 
 def _parse_import_times(lines: str) -> Iterator[Imported]:
-    """What `app` imported; a module's line follows those of the modules that it imports."""
+    """The imports of `app`; a module's line follows those of the modules that it imports."""
     importers: list[str] = []
     for own, cumulative, indent, module in reversed(_IMPORT_TIME.findall(lines)):
         depth = len(indent) // 2
@@ -233,7 +233,7 @@ def _plot(imports: dict[str, list[Imported]], out: Path) -> str:
 
 
 def _by_part(imports: Sequence[Imported]) -> dict[str, float]:
-    """The parts' own milliseconds."""
+    """The milliseconds of each part's own modules."""
     of_package = {package: part for part, packages in _PARTS.items() for package in packages}
     total = dict.fromkeys((_STANDARD_LIBRARY, *_PARTS), 0.0)
     for one in imports:
@@ -256,7 +256,7 @@ def _imports_table(imports: dict[str, list[Imported]]) -> str:
 
 
 def _from_elsewhere(imports: Sequence[Imported]) -> Iterator[Imported]:
-    """What our modules import and is not ours."""
+    """The modules that ours import and that are not ours."""
     ours = _PARTS["the application"]
     for one in imports:
         if _package(one.importer) in ours and _package(one.module) not in ours:

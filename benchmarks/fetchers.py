@@ -1,6 +1,6 @@
-"""The contestants of `pipeline` and `memory`: what gets a report from its links into the bucket.
+"""The contestants of `pipeline` and `memory`: ways to get a report from its links into the bucket.
 
-Each lands both files and knows each one's key, SHA-256 and number of records.
+Each lands both files, and returns each file's key, SHA-256 and number of records.
 """
 
 import hashlib
@@ -39,14 +39,14 @@ _ENVIRONMENT = {
     "BUCKET": LANDING_BUCKET,
     "KEY_PREFIX": "ours",
     "MAX_REPORT_MEGABYTES": "20000",
-    # A worker answers on its standard output.
+    # Standard output is for the worker's answer.
     "POWERTOOLS_METRICS_DISABLED": "true",
 }
-"""The function's, but for the compression: so that it is wired as it is on Lambda."""
+"""The function's environment variables, except COMPRESSION, so that it is wired as on Lambda."""
 
 
 class _FinishedReport(PingOne):
-    """PingOne's answer with the links, without asking: an export asks once."""
+    """A PingOne whose answer with the links is already here: an export asks for it once."""
 
     def __init__(self, session: requests.Session, links: Mapping[str, str]) -> None:
         super().__init__(session, "", AccessTokens(session, "", str))
@@ -66,7 +66,7 @@ class _FinishedReport(PingOne):
 
 
 class _NoHistory(History):
-    """Two calls of DynamoDB less, and no table to make."""
+    """Saves two DynamoDB calls, and a table."""
 
     def __init__(self) -> None:
         pass
@@ -79,7 +79,7 @@ class _NoHistory(History):
 
 
 class _NothingDiscarded(DiscardedExports):
-    """One call of DynamoDB less."""
+    """Saves one DynamoDB call."""
 
     def __init__(self) -> None:
         pass
@@ -89,7 +89,7 @@ class _NothingDiscarded(DiscardedExports):
 
 
 class _Context:
-    """An invocation with time enough."""
+    """The context of an invocation with enough time."""
 
     def get_remaining_time_in_millis(self) -> int:
         return 930_000
@@ -134,7 +134,7 @@ def fetch_ours(links: dict[str, str], folder: str, compression: str) -> Callable
 def fetch_and_watch_files(
     links: dict[str, str], folder: str, compression: str
 ) -> Callable[[], dict[str, Any]]:
-    """Ours, with the names of the files that Python opened for writing meanwhile."""
+    """FetchReport's own function, with the names of the files that Python opened for writing."""
     fetch = fetch_ours(links, folder, compression)
     written: list[str] = []
 
@@ -150,7 +150,7 @@ def fetch_and_watch_files(
 
 
 def fetch_naively(links: dict[str, str], folder: str) -> Callable[[], Landed]:
-    """The zip in memory, pyzipper, the report in memory, one put."""
+    """The zip in memory, pyzipper, the report in memory, and one PUT."""
     import boto3
     import pyzipper
 
@@ -174,7 +174,7 @@ def fetch_naively(links: dict[str, str], folder: str) -> Callable[[], Landed]:
 
 
 def fetch_with_stream_unzip(links: dict[str, str], folder: str) -> Callable[[], Landed]:
-    """Streams from the link through stream-unzip into boto3's managed upload."""
+    """A stream from the link through stream-unzip into boto3's managed upload."""
     import boto3
     from stream_unzip import stream_unzip
 
@@ -202,7 +202,7 @@ def fetch_with_stream_unzip(links: dict[str, str], folder: str) -> Callable[[], 
                                 look(chunk)
                             yield chunk
 
-                    # Buffered, because the upload takes a short read for the end.
+                    # Buffered, because the upload takes a short read as the end.
                     s3.upload_fileobj(io.BufferedReader(_Chunks(seen())), LANDING_BUCKET, key)
                     landed.append(_landed(key, name, digest, counter.finish()))
         return landed
@@ -222,7 +222,7 @@ class _Chunks(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill what the next chunk can fill."""
+        """Fill the buffer as far as the next chunk goes."""
         while not self._rest:
             chunk = next(self._chunks, None)
             if chunk is None:

@@ -1,4 +1,4 @@
-"""What memory FetchReport should have: arithmetic on the CPU seconds of `pipeline`."""
+"""The memory that FetchReport should have, computed from the CPU seconds of `pipeline`."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class _Case(NamedTuple):
 
 
 def run(out: Path) -> str:
-    """Work out, draw, and return the chapter."""
+    """Compute, draw, and return the chapter."""
     cases = list(_cases())
     deployed = _deployed_memory()
     slowest = max(case.cpu for case in cases)
@@ -76,7 +76,7 @@ def _cases() -> Iterator[_Case]:
 
 
 def _seconds(cpu: float, memory: int) -> float:
-    """Two files keep at most two vCPUs busy, until the smaller one is done."""
+    """Two files keep at most two vCPUs busy; when the smaller one is done, one vCPU."""
     megabytes = measured().megabytes
     larger = max(megabytes.values()) / sum(megabytes.values())
     vcpus = memory / _MB_PER_VCPU

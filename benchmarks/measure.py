@@ -1,4 +1,4 @@
-"""The harness: rounds over all contestants in a new order each, every run in a fresh process."""
+"""The harness: rounds over all contestants, each in a new order, every run in a new process."""
 
 import json
 import os
@@ -26,9 +26,9 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True)
 class Task:
-    """A contestant on its data: a function that prepares and returns what is measured.
+    """A contestant on its data: `prepare` returns the function that is measured.
 
-    It runs in a worker, so its module should import little and its arguments must be JSON.
+    It runs in a worker, so its module should import little, and its arguments must be JSON.
     """
 
     prepare: Callable[..., Callable[[], object]]
@@ -38,14 +38,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Run:
-    """One run: CPU seconds with those of the programs it called, wall seconds, peak in MB."""
+    """One run: CPU seconds (with the programs that it called), wall seconds, and peak in MB."""
 
     cpu: float
     wall: float
     peak: float
     result: Any
     memory: list[tuple[float, float]]
-    """Seconds since the process began, and its resident MB."""
+    """Samples: seconds since the process began, and its resident MB."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Runs:
 
 
 def with_spread(values: Sequence[float]) -> str:
-    """The median, the least and the most: 1.23 (1.20-1.31)."""
+    """The median, with the minimum and the maximum: 1.23 (1.20-1.31)."""
     median = number(statistics.median(values))
     if len(values) < 2:
         return median

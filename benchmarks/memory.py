@@ -1,4 +1,4 @@
-"""Whether a fetch of ten times the report takes the same memory, and no disk."""
+"""Whether a fetch of a report of ten times the size takes the same memory, and no disk."""
 
 import statistics
 import tempfile
@@ -74,7 +74,7 @@ def run(out: Path) -> str:
 
 def _make_zip(folder: Path, format_name: str, rows: int) -> Path:
     archive = folder / f"devices-{rows}.{format_name}.zip"
-    # Little compressed, to be made in time: the fetch inflates as much.
+    # The lowest level is fast enough; the fetch has as much to inflate.
     name = archive.name.removesuffix(".zip")
     stream_into_zip(blocks(format_name, rows), name, archive, level=1)
     return archive

@@ -1,4 +1,4 @@
-"""What a whole fetch costs, from the link to the object in the bucket, against other ways."""
+"""The cost of a whole fetch, from the link to the object in the bucket, and of other ways."""
 
 import statistics
 import tempfile
@@ -29,7 +29,7 @@ _BOUND = "sum of the parts"
 
 
 class Key(NamedTuple):
-    """A contestant on the zips of a cipher."""
+    """A contestant, and the cipher of its zips."""
 
     cipher: Cipher
     contestant: str
@@ -44,7 +44,7 @@ class Measured(NamedTuple):
 
 @cache
 def measured() -> Measured:
-    """Fetch the report in all ways, once a process; raises when one lands something else."""
+    """Fetch the report in all ways; raises if one lands something else."""
     WORK.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=WORK) as folder, storage() as store:
         files = {name: write_report(Path(folder), name, _ROWS) for name in FORMATS}
@@ -72,7 +72,7 @@ def measured() -> Measured:
                     },
                 )
                 for contestant, (prepare, options) in _CONTESTANTS.items():
-                    # Python's ZipCrypto takes longer than all others together.
+                    # ZipCrypto in Python takes longer than all others together.
                     once = (cipher, contestant) == ("ZipCrypto", "naive")
                     tasks[Key(cipher, contestant)] = Task(
                         prepare,
@@ -124,7 +124,7 @@ def run(out: Path) -> str:
 
 
 def _seconds(runs: Mapping[Key, Runs], key: Key) -> list[float]:
-    """The CPU seconds of all runs; of the bound, those of its parts alone."""
+    """The CPU seconds of all runs; for the bound, only those of its parts."""
     return [
         sum(run.result["seconds"].values()) if key.contestant == _BOUND else run.cpu
         for run in runs[key].runs

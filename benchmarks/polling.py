@@ -1,4 +1,4 @@
-"""How often PingOne is asked for a report, and how late a finished one is seen."""
+"""How often an export polls PingOne, and how late it sees a finished report."""
 
 import math
 import random
@@ -20,7 +20,7 @@ SAMPLES = 4000
 SHORTEST, LONGEST = 2.0, 1800.0
 # From createdAt to updatedAt of the sample answer in PingOne's documentation.
 DOCUMENTED = 5.6
-# PingOne allows one call in five seconds: for a shorter report, that is more than a fifth of it.
+# PingOne allows one call in five seconds: more than a fifth of a shorter report's own time.
 LONG_ENOUGH = rhythm.MIN_SECONDS_BETWEEN_CALLS / rhythm.OVERSHOOT
 
 _REQUESTED_AT = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
@@ -31,7 +31,7 @@ Wait = Callable[[int, float], float]
 
 @dataclass(frozen=True)
 class Seen:
-    """How one report of `duration` seconds was seen: after `polls` calls, `late` seconds late."""
+    """One report of `duration` seconds was seen after `polls` calls, `late` seconds late."""
 
     duration: float
     polls: int
@@ -39,7 +39,7 @@ class Seen:
 
 
 def see(duration: float, wait: Wait) -> Seen:
-    """Poll until the report is ready; calls take no time, and the last is at the deadline."""
+    """Poll until the report is ready. Calls take no time; the last one is at the deadline."""
     age, polls = 0.0, 0
     while age < duration:
         age = min(age + wait(polls, age), LONGEST)
@@ -57,7 +57,7 @@ def exporter(_polls: int, age: float) -> float:
 
 
 def with_share(share: float) -> Wait:
-    """The application's own function, had it another share."""
+    """The application's own function, with another share."""
 
     def wait(polls: int, age: float) -> float:
         with patch.object(rhythm, "OVERSHOOT", share):
@@ -78,7 +78,7 @@ VARIANTS: dict[str, Wait] = {
 
 
 def durations() -> list[float]:
-    """Seconds that reports take, the same at each run: as many short ones as long ones."""
+    """The reports' durations in seconds, log-uniform, and the same in each run."""
     dice = random.Random(1)
     low, high = math.log(SHORTEST), math.log(LONGEST)
     return sorted(math.exp(dice.uniform(low, high)) for _ in range(SAMPLES))

@@ -1,4 +1,4 @@
-"""How results are shown: Markdown tables, and plots that read well beside them."""
+"""Shows results as Markdown tables, and as plots that fit beside them."""
 
 import math
 import re
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 OURS = "#2563eb"
 OTHERS = "#9ca3af"
 REFERENCE = "#d97706"
-"""What is no contestant: a bound, a limit, a goal."""
+"""The colour of a bound, a limit or a goal."""
 COLOURS = (OURS, REFERENCE, "#059669", "#db2777", OTHERS)
-"""Lines of one plot, in their order."""
+"""The colours of one plot's lines, in order."""
 
 _DOTS_PER_INCH = 100
 _NUMBER = re.compile(r"[-+~<>≈$]{0,3}\d")
@@ -50,7 +50,7 @@ plt.rcParams.update(
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A pipe table; but for the first, columns that begin with numbers are aligned to the right.
+    """A pipe table. Columns of numbers are aligned to the right, except the first column.
 
     Floats are shown with three significant digits, whole numbers with separators, None as a dash.
     """
@@ -93,7 +93,7 @@ def figure(height: float = 3.5, columns: int = 1) -> tuple["Figure", list["Axes"
 def bars(
     axes: "Axes", labels: Sequence[str], values: Sequence[float], colours: Sequence[str]
 ) -> None:
-    """Horizontal bars, the first on top, each with its number behind."""
+    """Horizontal bars, the first on top, each with its number after it."""
     drawn = axes.barh(range(len(labels)), values, color=colours, height=0.65)
     axes.bar_label(drawn, labels=[number(value) for value in values], padding=4, color="#374151")
     axes.set_yticks(range(len(labels)), labels)

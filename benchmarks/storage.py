@@ -1,4 +1,4 @@
-"""Zips behind presigned links of the local cloud, and the bucket that reports land in."""
+"""Zips behind presigned links of the local cloud, and the bucket in which reports land."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ class Storage:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The environment in which a worker reaches it, and nothing else."""
+        """Environment variables with which a worker calls the local cloud, and nothing else."""
         return self.cloud.environment
 
     def link_to(self, archive: Path) -> str:
@@ -41,14 +41,14 @@ class Storage:
         )
 
     def link_to_put(self, key: str) -> str:
-        """An HTTPS link to put a landed object at."""
+        """An HTTPS link to which a landed object can be PUT."""
         target = {"Bucket": LANDING_BUCKET, "Key": key}
         return self._signer.generate_presigned_url(
             "put_object", Params=target, ExpiresIn=_LINK_SECONDS
         )
 
     def take(self, key: str) -> str:
-        """The SHA-256 of what a landed object holds, unpacked; the object is gone then."""
+        """Delete a landed object; returns the SHA-256 of its uncompressed content."""
         s3 = self.cloud.client("s3")
         body = s3.get_object(Bucket=LANDING_BUCKET, Key=key)["Body"]
         content: Any = body
@@ -63,7 +63,7 @@ class Storage:
 
 @contextmanager
 def storage() -> Iterator[Storage]:
-    """The local cloud, for as long as it is used."""
+    """Run the local cloud while the context lasts."""
     with LocalCloud(log_name="benchmark") as cloud:
         for bucket in (LANDING_BUCKET, _LINKS):
             cloud.client("s3").create_bucket(Bucket=bucket)

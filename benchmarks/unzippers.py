@@ -1,4 +1,4 @@
-"""The contestants of `unzipping`: what gets the plaintext out of an encrypted zip, verified."""
+"""The contestants of `unzipping`: readers that turn an encrypted zip into verified plaintext."""
 
 import hashlib
 import hmac
@@ -58,7 +58,7 @@ _LIBRARIES = {"ours": _ours, "pyzipper": _pyzipper, "stream-unzip": _stream_unzi
 
 
 def contestants(cipher: Cipher) -> list[str]:
-    """Who is on this machine and can read this cipher."""
+    """The readers that are on this machine and can read this cipher."""
     programs = [
         name
         for name, command in _COMMANDS.items()
@@ -68,12 +68,12 @@ def contestants(cipher: Cipher) -> list[str]:
 
 
 def missing_programs() -> list[str]:
-    """Who could have taken part."""
+    """The programs that are not on this machine."""
     return [name for name, command in _COMMANDS.items() if not shutil.which(command[0])]
 
 
 def sha256_by(contestant: str, archive: Path) -> str:
-    """The hash of what a contestant reads."""
+    """The SHA-256 of the plaintext that a contestant reads."""
     digest = hashlib.sha256()
     if contestant in _LIBRARIES:
         for chunk in _LIBRARIES[contestant](archive):
@@ -99,7 +99,7 @@ def unzip(contestant: str, archive: str) -> Callable[[], None]:
 
 
 def unzip_count_and_hash(archive: str) -> Callable[[], int]:
-    """Ours, with what a fetch does beside: the record count and the SHA-256."""
+    """Our reader, with the record count and the SHA-256 of a fetch."""
 
     def run() -> int:
         path = Path(archive)
@@ -116,21 +116,21 @@ def unzip_count_and_hash(archive: str) -> Callable[[], int]:
 
 
 class Stopwatch:
-    """The CPU seconds of this process, by what they were spent on."""
+    """This process's CPU seconds, by purpose."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
     def timing(self, name: str) -> Iterator[None]:
-        """Add what is done inside."""
+        """Add the time of the context's body."""
         started = time.process_time()
         yield
         self.seconds[name] = self.seconds.get(name, 0) + time.process_time() - started
 
 
 def primitives(archive: str, cipher: Cipher) -> Callable[[], dict[str, float]]:
-    """The CPU seconds of each primitive by itself, on what ours decrypts, as it comes."""
+    """The CPU seconds of each primitive alone, on the same pieces that our reader decrypts."""
 
     def run() -> dict[str, float]:
         watch = Stopwatch()
@@ -142,19 +142,19 @@ def primitives(archive: str, cipher: Cipher) -> Callable[[], dict[str, float]]:
 
 
 def time_primitives(archive: str, cipher: Cipher, watch: Stopwatch) -> Iterator[Piece]:
-    """The pieces that ours reads, each after the primitives have been timed on it."""
-    # The keys are any: bytes cost the same under each.
+    """The pieces that our reader reads, each after the primitives were timed on it."""
+    # Any keys will do: bytes cost the same under each.
     aes = AES.new(os.urandom(32), AES.MODE_CTR, counter=Counter.new(128, little_endian=True))
     code = hmac.new(os.urandom(32), digestmod="sha1")
     zipcrypto = ZipCrypto(PASSWORD.encode(), CHUNK_BYTES)
     inflater, output = igzip_lib.IgzipDecompressor(), memoryview(bytearray(CHUNK_BYTES))
     with zipfile.ZipFile(archive) as opened:
-        # AE-2 has none.
+        # AE-2 has no CRC.
         has_crc = opened.infolist()[0].CRC != 0
     with Path(archive).open("rb") as file:
         suffix = ".csv" if ".csv." in archive else ".json"
         zipped = EncryptedZip(file, PASSWORD, suffix, _NO_LIMIT)
-        # One after the other on each piece, so that all find it in the processor's cache.
+        # All primitives run on one piece before the next, so that all find it in the CPU's cache.
         for piece in zipped.pieces():
             buffer = bytes(piece.deflated)
             if cipher == "AES-256":

@@ -1,4 +1,4 @@
-"""How fast an encrypted zip becomes verified plaintext, against other readers and the ceiling."""
+"""How fast an encrypted zip becomes verified plaintext, compared with other readers and a bound."""
 
 import hashlib
 import statistics
@@ -22,7 +22,7 @@ from benchmarks.zips import CIPHERS, FORMATS, make_zip, producers, write_report
 from local.paths import WORK
 
 _ROWS = 800_000
-# What pyzipper gets of ZipCrypto, which it decrypts in Python.
+# For pyzipper and ZipCrypto, which it decrypts in Python.
 _FEW_ROWS = 5_000
 
 _COUNTED = "ours + records + SHA-256"
@@ -96,7 +96,7 @@ def _main_producer(cipher: Cipher) -> str:
 
 
 def _zips() -> Iterator[_Zip]:
-    """Small ones of everything; of the large ones, JSON by one producer."""
+    """Small zips of every kind; large ones too, but JSON only by one producer."""
     for cipher in _ciphers():
         for producer in producers(cipher):
             for name in FORMATS:
@@ -106,7 +106,7 @@ def _zips() -> Iterator[_Zip]:
 
 
 def _check(zips: Mapping[_Zip, Path], files: Mapping[tuple[str, int], Path]) -> int:
-    """Let everybody read every small zip; returns how many reads, raises when one is wrong."""
+    """Let every reader read every small zip; returns how many reads, raises if one is wrong."""
     reads = 0
     for zipped, archive in zips.items():
         if zipped.rows != _FEW_ROWS:
@@ -120,7 +120,7 @@ def _check(zips: Mapping[_Zip, Path], files: Mapping[tuple[str, int], Path]) -> 
 
 
 def _contestants(zipped: _Zip) -> list[str]:
-    """Who is measured on this zip."""
+    """The contestants that are measured on this zip."""
     slow = "pyzipper" if zipped.cipher == "ZipCrypto" else ""
     if zipped.producer == _main_producer(zipped.cipher):
         names = [*contestants(zipped.cipher), _COUNTED, _CEILING]
@@ -159,7 +159,7 @@ def _introduction(megabytes: list[float]) -> str:
 
 
 def _ranked(speeds: Mapping[_Key, list[float]], cipher: Cipher) -> list[str]:
-    """Who read the main zips of a cipher, the fastest first."""
+    """The readers of a cipher's main zips, the fastest first."""
     median = {
         key.contestant: statistics.median(values)
         for key, values in speeds.items()

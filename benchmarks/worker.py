@@ -1,6 +1,6 @@
-"""One measurement in a process of its own: the task on standard input, what it took on output.
+"""One measurement in its own process: it reads a task from standard input, and prints the cost.
 
-The task names a function that prepares, and returns what is measured. Needs Linux's /proc.
+The task names a function that returns the function to measure. Needs Linux's /proc.
 """
 
 import json
@@ -23,13 +23,13 @@ def main() -> None:
 
 
 def _cpu_seconds() -> float:
-    """Of all threads, and of the programs that have ended."""
+    """CPU seconds of all threads, and of the programs that have ended."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def _peak_bytes() -> int:
-    """Resident memory at its highest; getrusage would count what was before the exec too."""
+    """The peak of resident memory; getrusage would include the time before the exec."""
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     return int(peak[1]) * 1024 if peak else 0
 

@@ -15,7 +15,7 @@ FORMATS = ("csv", "json")
 
 
 def blocks(format_name: str, rows: int) -> Iterator[bytes]:
-    """A report of so many devices, with the documentation's five fields."""
+    """A report of `rows` devices, with the documentation's five fields."""
     report = DevicesReport(rows)
     text = report.csv_blocks() if format_name == "csv" else report.json_blocks()
     return (block.encode() for block in text)
@@ -52,7 +52,7 @@ def _pyzipper(file: Path, archive: Path, _cipher: Cipher) -> None:
 
 
 def stream_into_zip(chunks: Iterable[bytes], name: str, archive: Path, *, level: int) -> None:
-    """An AES-256 zip of what need not fit into memory, by pyzipper."""
+    """An AES-256 zip by pyzipper; the content need not fit into memory."""
     with pyzipper.AESZipFile(
         archive,
         "w",
@@ -76,7 +76,7 @@ _PRODUCERS: dict[str, tuple[str | None, tuple[Cipher, ...], _Producer]] = {
 
 
 def producers(cipher: Cipher) -> list[str]:
-    """Who is on this machine and encrypts like this; pyzipper always does AES-256."""
+    """The producers on this machine that use this cipher; pyzipper is always there for AES-256."""
     return [
         name
         for name, (program, ciphers, _) in _PRODUCERS.items()
@@ -85,7 +85,7 @@ def producers(cipher: Cipher) -> list[str]:
 
 
 def make_zip(producer: str, file: Path, cipher: Cipher) -> Path:
-    """The zip of a file, beside it."""
+    """Make the zip of a file, beside the file."""
     archive = file.parent / f"{file.name}.{producer}.{cipher}.zip"
     _PRODUCERS[producer][2](file, archive, cipher)
     return archive

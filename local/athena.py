@@ -10,7 +10,7 @@ Row = dict[str, str | None]
 
 
 def saved_queries() -> dict[str, dict[str, str]]:
-    """What template.yaml saves in Athena: Name, Description and QueryString, by name."""
+    """The saved queries of template.yaml: Name, Description and QueryString, by name."""
     resources = read_template(ROOT / "template.yaml")["Resources"].values()
     queries = [item["Properties"] for item in resources if item["Type"].endswith(":NamedQuery")]
     return {query["Name"]: query for query in queries}

@@ -1,4 +1,4 @@
-"""A front of the local cloud for the functions' own calls, which fails the ones it is told to."""
+"""A proxy between the functions and the local cloud, which makes chosen calls fail."""
 
 import json
 import os
@@ -26,27 +26,27 @@ class Refuse:
 
 @dataclass(frozen=True)
 class Delay:
-    """Do the work after so many wall seconds."""
+    """Do the work after this many wall seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Kill:
-    """End the process of the function that calls, as `kill -9` does; first do the work, or not."""
+    """Kill the calling function's process (SIGKILL), before or after the work."""
 
     after_work: bool = False
 
 
 Effect = DropConnection | LoseAnswer | Refuse | Delay | Kill
 AwsFault = Fault[Effect]
-"""Of an operation of AWS, about what stands in the key, the query or the body."""
+"""A fault of an AWS operation; `about` is text in the key, the query or the body."""
 
 
 class AwsFront:
-    """An endpoint of AWS for the functions of this cloud.
+    """An AWS endpoint for the functions of this cloud.
 
-    Who calls is known by the process id that a function has for its application id.
+    Each function sends its process id as the SDK's application id, so the caller is known.
     """
 
     def __init__(self, cloud: LocalCloud) -> None:
@@ -54,7 +54,7 @@ class AwsFront:
 
     @property
     def url(self) -> str:
-        """In place of the cloud's own."""
+        """The endpoint, to use instead of the cloud's own."""
         return self._server.url
 
     def serving(self) -> AbstractContextManager[None]:
@@ -62,7 +62,7 @@ class AwsFront:
         return self._server.serving()
 
     def set_faults(self, subject: str, faults: Iterable[AwsFault]) -> None:
-        """What happens to calls about a subject, such as an environment, from now on."""
+        """Set the faults of calls about a subject, such as an environment, from now on."""
         with self._server.lock:
             self._server.plans[subject] = FaultPlan(tuple(faults))
 
@@ -79,7 +79,7 @@ class _Server(HttpsFront):
         self.lock = Lock()
 
     def effect_on(self, operation: str, text: str) -> Effect | None:
-        """What happens to a call; the first fault that meets it counts."""
+        """The effect on a call: that of the first fault that meets it."""
         with self.lock:
             for subject, plan in self.plans.items():
                 if subject in text:
@@ -156,7 +156,7 @@ class _Handler(ForwardingHandler):
 
 
 def _s3_operation(method: str, path: str) -> str:
-    """The operation of S3's REST API, of those that the functions call."""
+    """The operation of S3's REST API, among those that the functions call."""
     query = parse_qs(urlsplit(path).query, keep_blank_values=True)
     part = next(
         (name for name in ("uploads", "partNumber", "uploadId", "list-type") if name in query), ""

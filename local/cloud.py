@@ -1,4 +1,4 @@
-"""AWS on this machine: a process of ministack, with IAM enforced, that ends with its user."""
+"""AWS on this machine: a ministack process with IAM enforced, which ends when its user does."""
 
 import os
 import socket
@@ -26,8 +26,8 @@ _SERVICES = (
 )
 # Under IAM enforcement, ministack takes an account id as the access key of its administrator.
 ACCOUNT_ID = "123456789012"
-# Reads until whoever holds the other end closes it or dies, even by SIGKILL: nothing else tells on
-# Linux and macOS alike. Then ends the cloud and every function that it runs: they share a group.
+# It reads until the process at the other end closes the pipe or dies, even by SIGKILL. Nothing else
+# detects that on both Linux and macOS. Then it kills the cloud's process group, functions included.
 _WATCHDOG = 'read -r _; kill -s KILL -- "-$1"; rm -rf -- "$2"'
 
 _PORT_TAKEN, _MOST_PORTS = "already in use", 5
@@ -36,8 +36,8 @@ _PORT_TAKEN, _MOST_PORTS = "already in use", 5
 class LocalCloud:
     """A running local cloud; a context manager.
 
-    `wait_scale` shortens every wait and retry interval of Step Functions, and of calls of functions
-    that nobody waits for: 0.1 makes 5 s half a second.
+    `wait_scale` shortens the waits and retry intervals of Step Functions, and the retry intervals
+    of asynchronous invocations: 0.1 makes 5 s half a second.
     """
 
     def __init__(self, wait_scale: float = 1.0, log_name: str = "cloud") -> None:
@@ -58,7 +58,7 @@ class LocalCloud:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment in which AWS's own tools talk to this cloud, and to nothing else."""
+        """Environment variables with which AWS's tools call this cloud, and nothing else."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         return kept | {
             "AWS_ENDPOINT_URL": self.endpoint_url,
@@ -82,7 +82,7 @@ class LocalCloud:
         return self._process.pid
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the administrator, made once a service."""
+        """The administrator's boto3 client, made once for each service."""
         if service in self._clients:
             return self._clients[service]
         self._clients[service] = boto3.client(
@@ -141,7 +141,7 @@ class LocalCloud:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            # Ctrl-C is for its user, who ends in order then.
+            # Ctrl-C must reach only the user's process, which then stops in order.
             start_new_session=True,
         )
 
@@ -154,7 +154,7 @@ class LocalCloud:
         self._stop()
 
     def _issue_certificate(self) -> None:
-        """A certificate of an authority that only what runs here trusts, beside the usual ones."""
+        """Issue a certificate, from an authority that only this run's processes trust."""
         authority = trustme.CA()
         authority.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(
             str(self.certificate)
@@ -179,10 +179,10 @@ class LocalCloud:
                 time.sleep(0.05)
 
     def _stop(self) -> None:
-        # Not asked politely: it would wait for its idle connections, and keeps nothing.
+        # It is killed: to stop in order, it would wait for idle connections, and it keeps nothing.
         if self._watchdog is not None:
             self._watchdog.communicate()
-        # Only now, so that no other process can have got its id.
+        # Waited for last, so that no other process can get its id before.
         if self._process is not None:
             self._process.wait()
 

@@ -1,6 +1,6 @@
 """Exports a simulated report on this machine, from the deployment to the event.
 
-Ends with 0 only if the files, the manifest and the event are there and agree with each other.
+It exits with 0 only if the files, the manifest and the event are there and agree.
 """
 
 import hashlib

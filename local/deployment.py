@@ -13,13 +13,13 @@ import yaml
 from local.cloud import LocalCloud
 from local.paths import ENVIRONMENTS, ROOT, SAM_BUILD, WORK, program_of, python_of
 
-# Runs a function as Lambda does: AWS's own runtime client, which reports an error under the name of
-# its class; the emulator's Python worker reports every error under one name.
+# Runs a function as Lambda does, with AWS's runtime client. That reports an error under its class's
+# name; the emulator's Python worker reports every error under one name.
 _BOOTSTRAP = """#!/bin/sh
 export PYTHONPATH="$PWD:{packages}" AWS_ENDPOINT_URL="{endpoint}"
-# Each of its calls tells which process makes it.
+# Each call to AWS names the process that makes it.
 export AWS_SDK_UA_APP_ID=$$
-# Each has a disk of its own.
+# Each process has a disk of its own.
 export TMPDIR="{temporary}/$$"
 mkdir -p "$TMPDIR"
 exec "{python}" -P "{runner}" {wait_scale} "$_HANDLER"
@@ -27,7 +27,7 @@ exec "{python}" -P "{runner}" {wait_scale} "$_HANDLER"
 
 
 class DeploymentFailed(Exception):
-    """Raised when `sam deploy` fails; holds what it printed."""
+    """Raised when `sam deploy` fails; the message is its output."""
 
 
 def deploy(
@@ -35,9 +35,9 @@ def deploy(
 ) -> dict[str, str]:
     """Deploy the built template with these parameters; returns the stack's outputs.
 
-    The functions call AWS at the endpoint.
+    The functions call AWS at `endpoint_url`.
     """
-    # --resolve-s3 would make a managed stack just for this bucket.
+    # --resolve-s3 would create another stack just for this bucket.
     cloud.client("s3").create_bucket(Bucket=f"{stack}-artifacts")
     command: list[str | Path] = [
         program_of("sam", "sam"),
@@ -101,18 +101,18 @@ def _localized(build: Path, copy: Path, wait_scale: float, endpoint_url: str) ->
                 bootstrap.chmod(0o755)
                 properties["CodeUri"] = name
             case "AWS::Serverless::LayerVersion":
-                # The functions find it where it was built; what is uploaded is never unpacked.
+                # The functions use the layer where it was built: nothing unpacks an uploaded layer.
                 (copy / name).mkdir()
                 (copy / name / "see-bootstrap").touch()
                 properties["ContentUri"] = name
             case "AWS::Scheduler::Schedule":
-                # The emulator puts nothing in its place.
+                # The emulator does not replace this attribute.
                 target = properties["Target"]
                 target["Input"] = target["Input"].replace(
                     "<aws.scheduler.scheduled-time>", "2026-03-01T02:00:00Z"
                 )
             case "AWS::StepFunctions::StateMachine":
-                # CloudFormation takes YAML and JSON, the emulator JSON.
+                # CloudFormation takes YAML and JSON, the emulator only JSON.
                 source = build / properties["DefinitionS3Location"]
                 (copy / f"{name}.json").write_text(json.dumps(yaml.safe_load(source.read_text())))
                 properties["DefinitionS3Location"] = f"{name}.json"
@@ -129,10 +129,10 @@ def _localized(build: Path, copy: Path, wait_scale: float, endpoint_url: str) ->
 
 
 def _packages_of(layers: Sequence[str], build: Path) -> list[Path]:
-    """Where a function that runs on this machine imports from what its layers bring.
+    """Where a function on this machine imports its layers' packages from.
 
-    The layers hold native libraries for Linux alone. Other systems take the checkout and what the
-    development's environment has of the same packages.
+    The layers hold native libraries only for Linux. Other systems use the checkout, and the same
+    packages from the development environment.
     """
     if platform.system() == "Linux":
         return [build / layer / "python" for layer in layers]
@@ -144,7 +144,7 @@ def _packages_of(layers: Sequence[str], build: Path) -> list[Path]:
 
 
 def read_template(path: Path) -> dict[str, Any]:
-    """A CloudFormation template in YAML, its short intrinsic functions in their long form."""
+    """A CloudFormation template in YAML, with its short intrinsic functions in the long form."""
     return dict(yaml.load(path.read_text(), Loader=_CloudFormationLoader))  # noqa: S506 -- a SafeLoader
 
 

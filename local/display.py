@@ -1,4 +1,4 @@
-"""Shows an export happening, and then what came of it, to someone at a terminal."""
+"""Shows an export's progress, and then its results, on a terminal."""
 
 import csv
 import json
@@ -20,15 +20,15 @@ _MEANINGS = {
     "WaitForPingOne": "PingOne wants 5 s between two calls",
     "CheckReport": "asks PingOne whether it is ready",
     "FetchReport": "downloads, decrypts, verifies and uploads it",
-    "PublishCompleted": "tells the event bus",
-    "DiscardReport": "takes away what a failed export left",
-    "PublishFailed": "tells the event bus that it failed",
+    "PublishCompleted": "sends the completed event",
+    "DiscardReport": "removes what a failed export left",
+    "PublishFailed": "sends the failed event",
 }
 
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Say what is being done, and then how long it took."""
+    """Print what is being done, and then how long it took."""
     started = time.monotonic()
     with console.status(what):
         yield
@@ -100,7 +100,7 @@ def show_first_records(text: TextIO, rows: int = 4) -> None:
 
 
 def show_rows(title: str, rows: Sequence[Mapping[str, str | None]]) -> None:
-    """What a query answered."""
+    """The rows of a query's answer."""
     table = Table(*rows[0], title=title, title_justify="left", show_edge=False)
     for row in rows:
         table.add_row(*row.values())

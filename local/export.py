@@ -19,7 +19,7 @@ _REQUIRED = {
     "PINGONE_CLIENT_ID": "client id of the worker application",
     "PINGONE_CLIENT_SECRET": "its client secret",
 }
-# Variables that set a template parameter; what they do stands in template.yaml.
+# The template parameter that each variable sets; template.yaml describes them.
 _PARAMETERS = {
     "PINGONE_ENVIRONMENT_ID": "EnvironmentId",
     "PINGONE_REGION": "PingOneRegion",
@@ -44,7 +44,7 @@ def main() -> int:
         return 2
     given = {name: settings.get(name) or "" for name in (*_REQUIRED, *_PARAMETERS)}
     parameters = {_PARAMETERS[name]: given[name] for name in _PARAMETERS if given[name]}
-    # The functions take the rest of the environment along: not these.
+    # The functions inherit the environment, and must get the secret only from Secrets Manager.
     os.environ.pop("PINGONE_CLIENT_SECRET", None)
     with LocalCloud(log_name="export") as cloud:
         with step("Deploying template.yaml with `sam deploy` to a local cloud"):
@@ -60,7 +60,7 @@ def main() -> int:
 
 
 def _download(stack: Stack, folder: Path) -> None:
-    """Copy everything that landed, under the keys it has in the bucket."""
+    """Copy every object of the bucket into a folder, under its key."""
     for item in stack.objects():
         path = folder / item["Key"]
         path.parent.mkdir(parents=True, exist_ok=True)

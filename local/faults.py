@@ -1,4 +1,4 @@
-"""What can go wrong with a call of PingOne or of AWS, and which calls it goes wrong with."""
+"""Faults of calls to PingOne or AWS, and the calls that they affect."""
 
 import threading
 from collections import Counter
@@ -22,7 +22,7 @@ class LoseAnswer:
 class Fault(Generic[Effect]):
     """An effect on `times` calls of an operation (None: on all), after the first `skip` of them.
 
-    Only calls whose text holds `about` are meant.
+    Only calls whose text contains `about` count.
     """
 
     operation: str
@@ -35,12 +35,12 @@ class Fault(Generic[Effect]):
         return operation == self.operation and self.about in text
 
     def hits(self, call: int) -> bool:
-        """Whether it happens to the call with this number, of those that it concerns."""
+        """Whether the effect happens to the call with this number, among those it concerns."""
         return call >= self.skip and (self.times is None or call < self.skip + self.times)
 
 
 class FaultPlan(Generic[Effect]):
-    """Counts calls and says what happens to each."""
+    """Counts calls, and decides what happens to each."""
 
     def __init__(self, faults: tuple[Fault[Effect], ...] = ()) -> None:
         self._faults = faults
@@ -49,7 +49,7 @@ class FaultPlan(Generic[Effect]):
         self._lock = threading.Lock()
 
     def effects_of_next(self, operation: str, text: str = "", series: str = "") -> list[Effect]:
-        """The effects of all faults that meet this call; each series is counted by itself."""
+        """The effects of all faults that meet this call; each series has its own count."""
         with self._lock:
             met = []
             for number, fault in enumerate(self._faults):

@@ -1,7 +1,7 @@
-"""An HTTPS server on this machine that stands before another one, passes requests on, and can fail.
+"""An HTTPS proxy on this machine that forwards requests to another server, and can fail.
 
-Signatures cover the name that a request was sent to: it is passed on as it is, `Host` included, and
-it is still the server behind that accepts or refuses it.
+A signature covers the host's name. So a request is forwarded unchanged, `Host` included, and the
+server behind still accepts or refuses its signature.
 """
 
 import socket
@@ -23,7 +23,7 @@ Reply = tuple[int, Mapping[str, str], bytes]
 
 
 class HttpsFront(ThreadingHTTPServer):
-    """`certificate` is its own, key included, for 127.0.0.1; `ca_bundle` trusts what is behind."""
+    """`certificate` is for 127.0.0.1, with its key; `ca_bundle` is to trust the server behind."""
 
     request_queue_size = 64
 
@@ -42,7 +42,7 @@ class HttpsFront(ThreadingHTTPServer):
 
     @contextmanager
     def serving(self) -> Iterator[None]:
-        """Answer while the context lasts; then end what hangs, and close the port."""
+        """Answer while the context lasts; then end hanging calls, and close the port."""
         thread = threading.Thread(
             target=self.serve_forever,
             kwargs={"poll_interval": 0.02},  # what shutdown() waits for
@@ -60,25 +60,25 @@ class HttpsFront(ThreadingHTTPServer):
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()
-        # Its handshake is left to its own thread.
+        # The connection's own thread does its handshake.
         return self._tls.wrap_socket(
             connection, server_side=True, do_handshake_on_connect=False
         ), address
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client may hang up; anything else is a defect of ours."""
+        """Ignore clients that hang up; any other error is a defect of ours."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
 
 class ForwardingHandler(BaseHTTPRequestHandler):
-    """What passes a request on and an answer back, for a front's handler to use."""
+    """Forwards requests and answers; the base of a proxy's handler."""
 
     protocol_version = "HTTP/1.1"
     server: HttpsFront
 
     def answer(self) -> None:
-        """Answer one request; a front's handler says how."""
+        """Answer one request; subclasses implement it."""
         raise NotImplementedError
 
     def do_GET(self) -> None:
@@ -97,7 +97,7 @@ class ForwardingHandler(BaseHTTPRequestHandler):
         self.answer()
 
     def forward(self, headers: Mapping[str, str], body: bytes | None = None) -> Reply:
-        """What the server behind answers to this request with these headers."""
+        """The answer of the server behind to this request with these headers."""
         answer = self.server.behind.request(
             self.command,
             self.path,
@@ -109,12 +109,12 @@ class ForwardingHandler(BaseHTTPRequestHandler):
         )
         kept = {k: v for k, v in answer.headers.items() if k.lower() not in _OF_ONE_CONNECTION}
         if self.command == "HEAD":
-            # It is the length of the body that does not come.
+            # To a HEAD, this is the length of a body that does not come.
             kept["Content-Length"] = answer.headers["Content-Length"]
         return answer.status, kept, answer.data
 
     def send_head(self, status: int, headers: Mapping[str, str], length: int) -> None:
-        """Send all but the body."""
+        """Send the status line and the headers."""
         self.send_response_only(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -123,7 +123,7 @@ class ForwardingHandler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def reset(self) -> None:
-        """Close without the usual goodbye: what is on its way is lost, and TCP sends an RST."""
+        """Reset the connection: TCP sends an RST, and data on its way is lost."""
         at_once = struct.pack("ii", 1, 0)
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
         self.rfile.close()
@@ -131,4 +131,4 @@ class ForwardingHandler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: it would quote links."""
+        """Log nothing: a line would quote a link."""

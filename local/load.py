@@ -1,9 +1,9 @@
-"""Many exports requested at one moment: do all succeed, and how near to PingOne's limits.
+"""Many exports requested at once: whether all succeed, and how near they come to PingOne's limits.
 
-50 of one environment run on the whole stack. 500 over 100 environments are more functions than a
-small machine runs at once: there, threads run the functions' own start, check and turn to fetch in
-the state machine's order, against the simulator and a table of the local cloud; the links are read
-and no file is downloaded.
+50 exports of one environment run on the whole stack. 500 exports over 100 environments need more
+functions than a small machine can run at once. There, threads run the functions' code for start,
+check and the fetch's turn, in the state machine's order, against the simulator and a table of the
+local cloud. They read the links, but download no files.
 """
 
 import json
@@ -41,14 +41,14 @@ from pingone_reports.steps.check import CheckReport
 from pingone_reports.steps.start import NOT_STARTED, Queued, StartReport
 
 _CALLS_A_MINUTE = 600
-# Of the functions that start exports, on this machine.
+# How many of each function run at once on this machine.
 _CONCURRENCY = 8
 _TABLE = "coordination"
 
 
 @dataclass(frozen=True)
 class Load:
-    """What a run did. Seconds are PingOne's, from the first call to the last."""
+    """The results of a run. Seconds are in PingOne's time, from the first call to the last."""
 
     exports: int
     environments: int
@@ -59,7 +59,7 @@ class Load:
 
     @property
     def bound(self) -> float:
-        """The seconds between the first and the last of these exports' calls, at the limits."""
+        """The least seconds from the first to the last call of these exports, at the limits."""
         calls = self.exports * CALLS_FROM_CREATE
         an_environment = (math.ceil(calls / self.environments) - 1) * MIN_SECONDS_BETWEEN_CALLS
         return max(an_environment, (math.ceil(calls / _CALLS_A_MINUTE) - 1) * 60)
@@ -137,7 +137,7 @@ def functions_code(exports: int, environments: int, time_scale: float) -> Load:
 
 
 class _Run:
-    """The state machine's order of the functions' code, without their retries."""
+    """Runs the functions' code in the state machine's order, without retries."""
 
     def __init__(
         self,
@@ -164,7 +164,7 @@ class _Run:
         self._time_scale = time_scale
 
     def get_remaining_time_in_millis(self) -> int:
-        """As Lambda's context tells it when a function begins."""
+        """The value of Lambda's context when a function begins."""
         return 80_000
 
     def export(self, environment_id: str) -> str:

@@ -1,4 +1,4 @@
-"""What CloudWatch makes of log lines and of a dashboard's definition; the local cloud does not."""
+"""Reads metrics from log lines and dashboards as CloudWatch does; the local cloud does not."""
 
 import json
 import re
@@ -25,7 +25,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Metric:
-    """What a widget asks for. A dimension of None stands for each value there is."""
+    """A metric that a widget shows. A dimension of None means every value."""
 
     namespace: str
     name: str
@@ -59,7 +59,7 @@ def embedded_metrics(line: str) -> Iterator[tuple[Mapping[str, Any], Point]]:
 
 
 def metrics_of(widget: Mapping[str, Any]) -> Iterator[Metric]:
-    """The metrics of a dashboard's widget, its abbreviations written out.
+    """The metrics of a dashboard's widget, without its abbreviations.
 
     Source: "Dashboard body structure and syntax", docs.aws.amazon.com.
     """

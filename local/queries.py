@@ -1,7 +1,7 @@
-"""Runs the saved queries over a simulated week, and writes what they answer into docs/.
+"""Runs the saved queries over a simulated week, and writes their answers into docs/.
 
-Seven daily exports of one environment are put where FetchReport puts them; from their events on,
-everything is the deployed application and the local cloud's Athena.
+Seven daily exports of one environment are put where FetchReport puts them. From their events on,
+the deployed application and the local cloud's Athena do everything.
 """
 
 import csv
@@ -128,7 +128,7 @@ def _cell(value: str | None) -> str:
 
 
 def _draw(rows: Sequence[Row]) -> Any:
-    """Each day's changes, stacked; what a security team looks for at the bottom."""
+    """Each day's changes, stacked; at the bottom those that a security team looks for."""
     days = [_FIRST_EXPORT + timedelta(days=day) for day in range(1, DAYS)]
     counts = {(row["date"], row["what"]): int(row["times"] or 0) for row in rows}
     figure, axes = pyplot.subplots(figsize=(8, 3.6), layout="constrained")

@@ -1,6 +1,6 @@
 """Runs a function under AWS's runtime client: `run_function.py <wait scale> <handler>`.
 
-Where the local cloud's waits are shortened, the clock of turns goes as much faster.
+If the local cloud's waits are shortened, the clock of turns runs faster by the same factor.
 """
 
 import sys

@@ -26,7 +26,7 @@ _LINKS_BUCKET = "p1-reports-local"
 
 @dataclass(frozen=True)
 class Stack:
-    """The deployed application: its outputs, and what happens in it."""
+    """The deployed application: its outputs, executions, events and objects."""
 
     cloud: LocalCloud
     outputs: Mapping[str, str]
@@ -63,7 +63,7 @@ class Stack:
         return description
 
     def wait_for_tables(self, execution_arn: str, timeout_seconds: float = 60) -> None:
-        """Return when the tables for Athena have this export."""
+        """Wait until Athena's tables hold this export."""
         deadline, name = time.monotonic() + timeout_seconds, execution_arn.rpartition(":")[2]
         while not any(
             "tables/exports/" in item["Key"] and item["Key"].endswith(f"{name}.parquet")
@@ -74,7 +74,7 @@ class Stack:
             time.sleep(0.1)
 
     def receive_events(self, wait_seconds: int = 0) -> list[dict[str, Any]]:
-        """Events of the application that its subscriber's queue has now, and forgets."""
+        """Take the application's events from its subscriber's queue."""
         sqs = self.cloud.client("sqs")
         answer = sqs.receive_message(
             QueueUrl=self.events_queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_seconds
@@ -144,7 +144,7 @@ def simulated_pingone(
     time_scale: float = 1.0,
     rate_limits: bool = True,
 ) -> Iterator[PingOneSimulator]:
-    """A PingOne whose report files lie in the local cloud."""
+    """A PingOne simulator whose report files are in the local cloud."""
     with PingOneSimulator(
         file_store(cloud, _LINKS_BUCKET),
         default_scenario=scenario,
@@ -155,7 +155,7 @@ def simulated_pingone(
 
 
 def create_table(cloud: LocalCloud, name: str) -> None:
-    """A table as the stack has one, for code that runs outside of it."""
+    """Create a table like the stack's, for code that runs outside of the stack."""
     cloud.client("dynamodb").create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
@@ -184,10 +184,10 @@ def deployed(
 ) -> Stack:
     """Deploy the application with these credentials and template parameters.
 
-    Its functions call AWS at the endpoint, or else at the cloud's own.
+    Its functions call AWS at `endpoint_url`, or at the cloud's own endpoint if that is empty.
     """
-    # The template can create the secret, but the emulator's Ref gives that secret's name where
-    # CloudFormation gives the ARN that the roles need.
+    # The template could create the secret. But the emulator's Ref returns a secret's name, and the
+    # roles need the ARN, which CloudFormation returns.
     secret = cloud.client("secretsmanager").create_secret(
         Name=f"{name}-worker-app",
         SecretString=json.dumps({"clientId": client_id, "clientSecret": client_secret}),
@@ -199,7 +199,7 @@ def deployed(
             "Architecture": architecture,
             "SecretArn": secret["ARN"],
             "ScheduleExpression": "",
-            "Analytics": "disabled",  # only who asks for it waits for its function
+            "Analytics": "disabled",  # callers that need it enable it, and wait for it
             **parameters,
         },
         name,
@@ -209,7 +209,7 @@ def deployed(
 
 
 def _subscribe(cloud: LocalCloud, bus: str) -> str:
-    """A queue that gets every completed and failed event, as a consumer would have one."""
+    """Create a queue that gets every event of the application, like a subscriber's."""
     sqs, events = cloud.client("sqs"), cloud.client("events")
     url = str(sqs.create_queue(QueueName=f"{bus}-subscriber")["QueueUrl"])
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
@@ -236,7 +236,7 @@ def _subscribe(cloud: LocalCloud, bus: str) -> str:
 
 
 def states_entered(history: list[dict[str, Any]]) -> list[tuple[datetime, str]]:
-    """When which state was entered."""
+    """The states that were entered, each with its time."""
     return [
         (event["timestamp"], event["stateEnteredEventDetails"]["name"])
         for event in history

@@ -36,11 +36,11 @@ def make_zip(
     zip64: bool = False,
     ae_version: Literal[1, 2] = 2,
 ) -> bytes:
-    """A zip with one member. `encryption` None leaves it open and the password unused.
+    """A zip with one member. Without `encryption`, the password is unused.
 
-    `data_descriptor` writes the sizes and the CRC behind the data, like a producer that streams;
-    `zip64` uses 64-bit fields wherever there is a choice. ZipCrypto runs at about 1 MB of
-    compressed data a second (for large ones use `zip -P`), everything else at zlib's speed.
+    `data_descriptor` writes the sizes and the CRC after the data, like a streaming producer;
+    `zip64` uses 64-bit fields wherever there is a choice. ZipCrypto takes about a second for 1 MB
+    of compressed data (for large zips use `zip -P`); everything else is as fast as zlib.
     """
     member = _Member(name, data, encryption, compression, data_descriptor, zip64, ae_version)
     body = member.encrypted(password)
@@ -67,7 +67,7 @@ class _Member:
         if self.encryption is None:
             return body
         if self.encryption == "zipcrypto":
-            # What comes behind the data cannot be the check byte before it.
+            # With a data descriptor, the CRC comes too late to be the check byte.
             check = _DOS_TIME >> 8 if self.data_descriptor else zlib.crc32(self.data) >> 24
             return _zipcrypto(os.urandom(11) + bytes([check]) + body, password.encode())
         return _winzip_aes(body, password.encode(), _AES_STRENGTHS[self.encryption])
@@ -100,7 +100,7 @@ class _Member:
         return b"PK\1\2" + made_by + common + rest + self._raw_name + extra
 
     def _common_fields(self, crc: int, sizes: tuple[int, int], extra: bytes) -> bytes:
-        """What the local header and the directory entry share, "version needed" to lengths."""
+        """The fields that the local header and the directory entry share."""
         aes = self.encryption is not None and self.encryption != "zipcrypto"
         flags = (
             (_ENCRYPTED if self.encryption else 0)
@@ -174,12 +174,12 @@ def _crc_table() -> list[int]:
 
 
 def _zipcrypto(plaintext: bytes, password: bytes) -> bytes:
-    """APPNOTE.TXT 6.1. Each key depends on all plaintext before it: this cannot be vectorised."""
+    """APPNOTE.TXT, 6.1. Each key depends on all plaintext before it: this cannot be vectorised."""
     crc = _crc_table()
     key0, key1, key2 = 0x1234_5678, 0x2345_6789, 0x3456_7890
     ciphertext = bytearray()
     append = ciphertext.append
-    # The password goes through the keys like plaintext; what comes out for it is dropped.
+    # The password updates the keys like plaintext; its ciphertext is dropped.
     for byte in password + plaintext:
         pad = (key2 | 2) & 0xFFFF
         append(byte ^ (pad * (pad ^ 1) >> 8) & 0xFF)

@@ -1,4 +1,4 @@
-"""DiscardReport: take away what a failed export left in the bucket; return what that was."""
+"""DiscardReport: remove what a failed export left in the bucket; return the keys."""
 
 from typing import Any
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import pingone_reports.steps.fetch  # noqa: F401 -- while Lambda initialises, at full speed
+import pingone_reports.steps.fetch  # noqa: F401 -- early: Lambda initialises at full speed
 from pingone_reports import wiring
 from pingone_reports.model.export import Export
 from pingone_reports.observability import log_as_export, only_typed_errors

@@ -1,4 +1,4 @@
-"""StartReport: create the data exploration; return its id and how long to wait."""
+"""StartReport: create the data exploration; return the export and how long to wait."""
 
 from typing import Any
 

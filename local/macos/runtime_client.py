@@ -1,7 +1,7 @@
-"""In Python, what AWS builds for Linux alone: the native half of its runtime client.
+"""The native half of AWS's runtime client, in Python: AWS builds it only for Linux.
 
-`awslambdaric`, the other half, imports it by this name. Source: "Using the Lambda runtime API for
-custom runtimes", docs.aws.amazon.com.
+`awslambdaric`, the other half, imports this module by its name. Source: "Using the Lambda runtime
+API for custom runtimes", docs.aws.amazon.com.
 """
 
 import http.client
@@ -13,7 +13,7 @@ _DEADLINE = "Lambda-Runtime-Deadline-Ms"
 
 
 def initialize_client(user_agent: str) -> None:
-    """Nothing needs to be prepared."""
+    """Do nothing: there is nothing to prepare."""
 
 
 def next() -> tuple[bytes, dict[str, str | int]]:
@@ -32,7 +32,7 @@ def post_invocation_result(
 def post_error(
     invoke_id: str, error: str, _xray_fault: str, _invocation_id: str | None = None
 ) -> None:
-    """Say that an invocation failed. The error is JSON, with `errorType` and `errorMessage`."""
+    """Report a failed invocation. The error is JSON, with `errorType` and `errorMessage`."""
     _call("POST", f"{invoke_id}/error", error.encode(), {"Content-Type": "application/json"})
 
 

@@ -1,4 +1,4 @@
-"""PingOne's reporting API on this machine, faithful to its documentation, with faults on demand."""
+"""PingOne's reporting API on this machine, as it is documented, with faults on demand."""
 
 from local.faults import DropConnection, LoseAnswer
 from local.pingone_simulator.faults import (

@@ -1,4 +1,4 @@
-"""Runs the simulator by itself, for anything that can be pointed at another PingOne."""
+"""Runs the simulator alone, for any client whose PingOne URLs can be configured."""
 
 import argparse
 import threading

@@ -1,7 +1,7 @@
 """PingOne's error answers.
 
-Platform API: JSON with id, code, message and details (reference, "Error codes"). Token endpoint:
-OAuth's `error` and `error_description`, in PingOne's words.
+The platform API answers JSON with id, code, message and details (reference, "Error codes"). The
+token endpoint answers OAuth's `error` and `error_description`, in PingOne's words.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The simulator's time: API seconds, which may pass faster than those on the wall."""
+"""The simulator's time: API seconds, which may pass faster than wall seconds."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -6,13 +6,13 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the simulator asks about time; tests pass one that they move by hand."""
+    """The simulator's clock; tests pass one that they move by hand."""
 
     def seconds(self) -> float:
         """API seconds since some fixed moment."""
 
     def instant(self, seconds: float) -> datetime:
-        """The wall-clock time at which `seconds()` is, or will be, this value."""
+        """The wall-clock time at which `seconds()` has this value."""
 
 
 class ScaledClock:

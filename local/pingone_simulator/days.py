@@ -1,11 +1,11 @@
-"""What happens to a devices report from day to day: a known list of changes, and nothing else."""
+"""The changes of a devices report from day to day: a known list, and nothing else."""
 
 from dataclasses import dataclass
 
 # The rows before these hold awkward names.
 _FIRST_ROW = 16
 
-# A kind of change: what a row's fields are before its day and from then on; None: it is not there.
+# Each kind of change: a row's fields before its day, and from that day on. None means no row.
 _KINDS: dict[str, tuple[dict[str, str] | None, dict[str, str] | None]] = {
     "FIDO2 removed": ({"deviceType": "FIDO2"}, None),
     "SMS added": (None, {"deviceType": "SMS", "phone": "+1.5550000000"}),
@@ -19,7 +19,7 @@ _KINDS: dict[str, tuple[dict[str, str] | None, dict[str, str] | None]] = {
     "device locked": ({"deviceLocked": "false"}, {"deviceLocked": "true"}),
     "changed": ({"deviceNickname": "my phone"}, {"deviceNickname": 'old,\n"lost"'}),
 }
-# How often, on each day after day 0.
+# The number of changes on each day after day 0.
 _TIMES = {
     "FIDO2 removed": (1, 0, 2, 1, 5, 0),
     "SMS added": (1, 2, 1, 0, 5, 1),
@@ -48,7 +48,7 @@ class Change:
 
 
 def changes() -> list[Change]:
-    """All changes; whoever loses the n-th FIDO2 device of a day gets its n-th SMS device."""
+    """All changes. The user who loses a day's n-th FIDO2 device gets its n-th SMS device."""
     happening = [
         (day, kind, number)
         for kind, times in _TIMES.items()
@@ -65,7 +65,7 @@ def changes() -> list[Change]:
 
 
 def rows_of_day(day: int) -> dict[int, dict[str, str] | None]:
-    """Field values that rows have on a day, in place of their own; None for rows not there."""
+    """The field values that replace those of rows on a day; None for rows that are not there."""
     rows: dict[int, dict[str, str] | None] = {}
     for change in changes():
         values = _KINDS[change.kind][day >= change.day]

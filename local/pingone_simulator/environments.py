@@ -1,4 +1,4 @@
-"""Which scenario each environment plays, and how far its faults have come."""
+"""Each environment's scenario, and how often its faults have occurred."""
 
 import threading
 
@@ -7,7 +7,7 @@ from local.pingone_simulator.scenario import Scenario
 
 
 class Environments:
-    """Any environment id is good; those without a scenario of their own play the default one."""
+    """Every environment id is valid; one without its own scenario uses the default."""
 
     def __init__(self, default: Scenario) -> None:
         self._default = default

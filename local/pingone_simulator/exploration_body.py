@@ -1,4 +1,4 @@
-"""Data explorations as JSON: what a request may say, and the body of the documentation's sample."""
+"""Data explorations as JSON: requests, and answers like the documentation's sample."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ _DELIVERIES = ("ENTRIES", "ASYNC_FILE")
 
 @dataclass(frozen=True)
 class Downloads:
-    """What a finished exploration tells about its files."""
+    """What the answer for a finished exploration adds."""
 
     password: str
     csv_link: str
@@ -64,7 +64,7 @@ def body_of(
     final: bool = False,
     downloads: Downloads | None = None,
 ) -> dict[str, object]:
-    """The keys of the sample in its order; `downloads` only with the status SUCCESS."""
+    """The sample's keys, in its order; `downloads` only with the status SUCCESS."""
     environment = f"{api_url}/environments/{exploration.environment_id}"
     settings = exploration.settings
     changed_at = exploration.ready_at if final else exploration.created_at

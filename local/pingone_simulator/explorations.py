@@ -1,4 +1,4 @@
-"""Data explorations: asked for, generated, ready, gone; and the files that they share."""
+"""Data explorations, from creation to expiry, and the files that they share."""
 
 import threading
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from local.pingone_simulator.scenario import Scenario
 
 IN_PROGRESS = "IN_PROGRESS"
 
-# A small report is generated well within this, so it is ready at the second the scenario says.
+# A small report is generated much faster, so it is ready at the second that the scenario says.
 _WALL_SECONDS_TO_FINISH = 1.0
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What was asked for; "exactly the same settings" means that two of these are equal."""
+    """A request's settings; "exactly the same settings" means that two of these are equal."""
 
     fields: tuple[str, ...] = DEFAULT_FIELDS
     filter: str | None = None
@@ -32,7 +32,7 @@ GenerateFiles = Callable[[str, Settings, Scenario], Future[ReportFiles]]
 
 @dataclass(frozen=True)
 class Exploration:
-    """Its times are the clock's seconds."""
+    """A data exploration; its times are the clock's seconds."""
 
     id: str
     environment_id: str
@@ -41,7 +41,7 @@ class Exploration:
     created_at: float
     ready_at: float
     files: Future[ReportFiles] | None
-    """None if it is to fail, or to be delivered as entries."""
+    """None for an exploration that fails, or that is delivered as entries."""
 
     @property
     def expires_at(self) -> float:
@@ -97,7 +97,7 @@ class Explorations:
             return exploration
 
     def find(self, environment_id: str, exploration_id: str) -> Exploration | None:
-        """None if there never was one, or its half hour is over."""
+        """None if there never was one, or if it has expired."""
         with self._lock:
             exploration = self._explorations.get((environment_id, exploration_id))
         if exploration is None or self._clock.seconds() >= exploration.expires_at:
@@ -105,7 +105,7 @@ class Explorations:
         return exploration
 
     def forget_files(self, environment_id: str) -> None:
-        """The next exploration of this environment generates its files anew."""
+        """Make the environment's next exploration generate new files."""
         with self._lock:
             for key in [key for key in self._cache if key[0] == environment_id]:
                 del self._cache[key]

@@ -1,4 +1,4 @@
-"""What can go wrong with a call of PingOne or with a download, beside what can with any call."""
+"""Faults of calls to PingOne and of downloads, in addition to those of any call."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,8 +10,8 @@ from local.faults import DropConnection, LoseAnswer
 Operation = Literal["token", "create", "read", "read_ready", "download"]
 """`read` is every GET of an exploration, `read_ready` only those made once its status is final.
 
-`download` is every GET of a link, counted for each format by itself: the exporter's first asks for
-the end of a file, its second for the rest.
+`download` is every GET of a link, with a count for each format. The exporter's first GET asks for
+the end of a file, the second for the rest.
 """
 
 
@@ -26,14 +26,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class EchoCredentials:
-    """Answer with this status and a message that repeats what the call authorized itself with."""
+    """Answer with this status, and a message that repeats the call's Authorization header."""
 
     status: int
 
 
 @dataclass(frozen=True)
 class Hang:
-    """Hold the answer back. Wall seconds, as client timeouts are; never scaled."""
+    """Hold the answer back for wall seconds, which are those of client timeouts; never scaled."""
 
     seconds: float
 
@@ -53,35 +53,35 @@ class ChangeBody:
 
 @dataclass(frozen=True)
 class Body:
-    """Send this body in place of the one that is due."""
+    """Send this body instead of the right one."""
 
     content: bytes
 
 
 @dataclass(frozen=True)
 class LinkLifetime:
-    """Give links of this many seconds; together with a longer `Hang` they arrive expired."""
+    """Return links that are valid for this many seconds; with a longer `Hang`, they are expired."""
 
     seconds: int
 
 
 @dataclass(frozen=True)
 class Reset:
-    """Reset the connection after so many bytes of the body. This and the next are of downloads."""
+    """Reset the connection after this many bytes. This and the faults below are of downloads."""
 
     after: int
 
 
 @dataclass(frozen=True)
 class CutOff:
-    """Close the connection after so many bytes of the body, short of its Content-Length."""
+    """Close the connection after this many bytes, fewer than its Content-Length."""
 
     after: int
 
 
 @dataclass(frozen=True)
 class Stall:
-    """Pause after so many bytes of the body. Wall seconds."""
+    """Pause after this many bytes, for wall seconds."""
 
     after: int
     seconds: float
@@ -89,14 +89,14 @@ class Stall:
 
 @dataclass(frozen=True)
 class ShortBody:
-    """Send so many bytes of the range, with a Content-Length that fits them."""
+    """Send only the first bytes of the range, with a Content-Length that fits them."""
 
     size: int
 
 
 @dataclass(frozen=True)
 class FlipBit:
-    """Turn over a bit of the body's byte with this index."""
+    """Flip a bit of the body's byte with this index."""
 
     at: int
 
@@ -108,7 +108,7 @@ class IgnoreRange:
 
 @dataclass(frozen=True)
 class ReplaceObject:
-    """First put another object with the same content under the key."""
+    """Before the answer, replace the object by another one with the same content."""
 
 
 Effect = (
@@ -133,10 +133,10 @@ Effect = (
 
 @dataclass(frozen=True)
 class Fault(faults.Fault[Effect]):
-    """What goes wrong with calls of one environment.
+    """A fault of calls for one environment.
 
-    Faults that meet on one call act together. A call that the simulator itself refuses (401, 429)
-    is not counted; one that a fault answers has used up its environment's five seconds.
+    Faults of the same call act together. A call that the simulator itself refuses (401, 429) does
+    not count. A call that a fault answers counts for the rate limit of its environment.
     """
 
     operation: Operation

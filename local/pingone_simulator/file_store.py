@@ -1,6 +1,6 @@
-"""PingOne's file store: a bucket of the local cloud, behind a front that can fail.
+"""PingOne's file store: a bucket of the local cloud, behind a proxy that can fail.
 
-A link names the front; it is still S3 that accepts or refuses its signature.
+A link names the proxy, but S3 still accepts or refuses its signature.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -44,8 +44,7 @@ def temporary_session(
 ) -> boto3.Session:
     """A session whose links carry X-Amz-Security-Token, as PingOne's do.
 
-    The local cloud checks the signature of these too; it refuses links that its administrator
-    signed.
+    The local cloud checks these signatures, too. It refuses links that its administrator signed.
     """
     administrator = boto3.Session(access_key_id, "local", region_name=region)
     sts = administrator.client("sts", endpoint_url=sts_url, verify=str(ca_bundle))
@@ -59,7 +58,7 @@ def temporary_session(
 
 
 class FileStore:
-    """A ReportBucket in S3. `certificate` is the front's, key included, for 127.0.0.1."""
+    """A ReportBucket in S3. `certificate` is the proxy's, for 127.0.0.1, with its key."""
 
     def __init__(
         self,

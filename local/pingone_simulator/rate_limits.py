@@ -8,10 +8,10 @@ from local.pingone_simulator.clock import Clock
 
 
 class RateLimits:
-    """One call in five seconds an environment, 600 a minute a licence (all environments here).
+    """One call in five seconds for an environment; 600 a minute for a licence (all environments).
 
-    The first is from PingOne's "MFA reports", "You cannot call the dataExplorations endpoint more
-    than once per 5 seconds for the same environment", the second from "Rate limiting", Analytics.
+    Sources: PingOne's "MFA reports", "You cannot call the dataExplorations endpoint more than once
+    per 5 seconds for the same environment"; and "Rate limiting", Analytics.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class RateLimits:
         self._lock = threading.Lock()
 
     def admit(self, environment_id: str) -> int | None:
-        """None if the call may go on, else the whole seconds to wait; a refused call is free."""
+        """None if the call is allowed, else the whole seconds to wait; a refused call is free."""
         with self._lock:
             now = self._clock.seconds()
             while self._last_minute and self._last_minute[0] <= now - 60:

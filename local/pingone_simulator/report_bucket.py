@@ -1,4 +1,4 @@
-"""Where generated files lie, and the links that let anyone read one of them for a while."""
+"""The store of generated files, with links that let anyone read one of them for a while."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -13,15 +13,15 @@ class ReportBucket(Protocol):
 
     @property
     def host(self) -> str:
-        """Where its links lead, with the port."""
+        """The host of its links, with the port."""
 
     def upload(self, key: str, body: bytes) -> None:
         """Store an object."""
 
     def presigned_link(self, key: str, seconds: int) -> str:
-        """A link to the object that works for so long from now on."""
+        """A link to the object that is valid for this many seconds from now."""
 
     def serve(
         self, faults_of: Callable[[str], FaultPlan], log: RequestLog
     ) -> AbstractContextManager[None]:
-        """Answer links while the context lasts, with the faults of an environment's downloads."""
+        """Serve links while the context lasts, with the faults of an environment's downloads."""

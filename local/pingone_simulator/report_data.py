@@ -1,7 +1,7 @@
 """A generated devices report of any size: the same rows for the same seed, as CSV and as JSON.
 
-Every value is a string, so the two files hold equal records. The report's filter is not applied;
-`mfaEnabled` is always "true", as if the filter of the documentation's examples had been.
+Every value is a string, so the two files hold equal records. The request's filter is not applied;
+`mfaEnabled` is always "true", as with the filter of the documentation's examples.
 """
 
 import csv
@@ -27,11 +27,11 @@ ALL_FIELDS = (
     *("manufacturer", "modelName", "osType", "osVersion"),
     *("fidoBackupEligibility", "fidoBackupState", "fidoUserVerification"),
 )
-"""Every field that is known by name."""
+"""Every field whose name is known."""
 
 BLOCK_ROWS = 4096
 
-# What a reader of CSV or of lines gets wrong; they come first, so small reports have them too.
+# Names that readers of CSV or of lines get wrong. They come first, so small reports have them too.
 _AWKWARD_NAMES = (
     "O'Brien, Seán",
     'Ada "the Countess" Lovelace',
@@ -122,26 +122,26 @@ class DevicesReport:
         day: int | None = None,
         repeated: int = 0,
     ) -> None:
-        """On a `day`, the first block's rows are as days.py tells.
+        """On a `day`, the first block has the changes of days.py.
 
-        So many rows of the last block are `repeated` at its end, in place of others.
+        `repeated` is how many last rows of the last block repeat its first rows.
         """
         self._rows = rows
         self._day = day
         self._repeated = repeated
         self._fields = tuple(fields)
-        # A pool a column, reused by every block: fast, and longer than what deflate looks back at,
-        # so the file compresses like a real one.
+        # Every block reuses one pool of values for each column, which is fast. A pool is longer
+        # than deflate's window, so the file compresses like a real one.
         self._pools = [_pool(field, seed, min(rows, BLOCK_ROWS)) for field in self._fields]
 
     def csv_blocks(self, line_end: str = "\r\n") -> Iterator[str]:
-        """A header of the field names, then the rows."""
+        """A header with the field names, then the rows."""
         yield ",".join(map(_as_csv, self._fields)) + line_end
         for block in self._blocks(_as_csv, quote=""):
             yield line_end.join(map(",".join, block)) + line_end
 
     def json_blocks(self, shape: JsonShape = "array") -> Iterator[str]:
-        """An object a row."""
+        """An object for each row."""
         opening, separator, closing = {
             "array": ("[", ",", "]"),
             "object": ('{"entries":[', ",", "]}"),
@@ -159,7 +159,7 @@ class DevicesReport:
     def _blocks(
         self, encode: Callable[[str], str], *, quote: str
     ) -> Iterator[Iterator[tuple[str, ...]]]:
-        """Rows of encoded values; ids, new in every row, need no more than quotes."""
+        """Rows of encoded values; ids are new in every row, and need only quotes."""
         pools = [
             pool if field in _IDS else list(map(encode, pool))
             for field, pool in zip(self._fields, self._pools, strict=True)
@@ -168,7 +168,7 @@ class DevicesReport:
             count = min(BLOCK_ROWS, self._rows - start)
             columns = []
             for position, (field, pool) in enumerate(zip(self._fields, pools, strict=True)):
-                # Each column turns by its own step, so that every block has other rows.
+                # Each column rotates by its own step, so that every block has other rows.
                 turn = number * (2 * position + 1) % BLOCK_ROWS
                 column = (pool[turn:] + pool[:turn])[:count]
                 if field in _IDS:

@@ -1,4 +1,4 @@
-"""The two zips of a report: made, encrypted and stored."""
+"""Makes, encrypts and stores the two zips of a report."""
 
 import re
 import secrets
@@ -45,7 +45,7 @@ def make_report_files(
             scenario.json_shape,
         )
         for target in (key, replacement_of(key)) if is_replaced else (key,):
-            # Each with a salt of its own.
+            # Each zip has a salt of its own.
             archive = make_zip(
                 scenario.member_name or key.removesuffix(".zip"),
                 data,
@@ -63,22 +63,22 @@ def make_report_files(
 
 
 def replacement_of(key: str) -> str:
-    """Where the object lies that ReplaceObject puts in place of the one at this key."""
+    """The key of the object that ReplaceObject copies to this key."""
     return f"{key}.replacement"
 
 
 def environment_and_format(key: str) -> tuple[str, str]:
-    """Whose report is at this key, and in which format; two empty strings for no report."""
+    """The environment and format of the report at this key; empty strings for another key."""
     found = re.fullmatch(r"devices-report-(.{36})-.{36}\.(\w+)\.zip", key)
     return (found[1], found[2]) if found else ("", "")
 
 
 def random_password() -> str:
-    """Lower-case letters, like the sample's; enough of them to be found nowhere by chance."""
+    """Lower-case letters, like the sample's; enough that no other text has them by chance."""
     return "".join(secrets.choice(string.ascii_lowercase) for _ in range(16))
 
 
-@lru_cache(4)  # a large one takes seconds, and tests ask for the same one again
+@lru_cache(4)  # a large report takes seconds, and tests use the same one again
 def report_content(
     format_: ReportFormat,
     rows: int,
@@ -89,7 +89,7 @@ def report_content(
     csv_line_end: str,
     json_shape: JsonShape,
 ) -> bytes:
-    """What is zipped."""
+    """A report's file, before it is zipped."""
     report = DevicesReport(rows, fields, seed=seed, day=day, repeated=repeated_rows)
     blocks = report.csv_blocks(csv_line_end) if format_ == "csv" else report.json_blocks(json_shape)
     return b"".join(block.encode() for block in blocks)

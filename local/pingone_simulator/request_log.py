@@ -1,4 +1,4 @@
-"""What was asked of the simulator and which secrets it gave out, for tests to look at."""
+"""The simulator's requests, and the secrets that it gave out, for tests to read."""
 
 import threading
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ SecretKind = Literal[
 
 @dataclass(frozen=True)
 class RecordedRequest:
-    """One request, without its secrets; `status` is None if it was left without an answer."""
+    """One request, without its secrets; `status` is None if it got no answer."""
 
     time: datetime
     seconds: float
@@ -23,7 +23,7 @@ class RecordedRequest:
     environment_id: str | None
     status: int | None
     correlation_id: str | None
-    """Of the header X-Ping-External-Transaction-Id, which every PingOne endpoint accepts."""
+    """From the header X-Ping-External-Transaction-Id, which every PingOne endpoint accepts."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,12 @@ class IssuedSecret(NamedTuple):
 
 
 class RequestLog:
-    """Requests and secrets, in the order in which they came and went."""
+    """Requests and secrets, in order."""
 
     def __init__(self) -> None:
         self._requests: list[RecordedRequest] = []
         self._downloads: list[RecordedDownload] = []
-        # A dict for its order: the same password is given out many times.
+        # A dict keeps the order, without duplicates: the same password is given out many times.
         self._secrets: dict[IssuedSecret, None] = {}
         self._lock = threading.Lock()
 

@@ -39,7 +39,7 @@ _HTML_PAGE = "<!DOCTYPE html><html><body><h1>Something went wrong</h1></body></h
 
 @dataclass(frozen=True)
 class Parts:
-    """All that the endpoints work with."""
+    """The objects that the endpoints use."""
 
     clock: Clock
     log: RequestLog
@@ -68,7 +68,7 @@ def create_app(parts: Parts) -> Flask:
             _change(response, effect)
         unanswered = any(isinstance(effect, DropConnection | LoseAnswer) for effect in effects)
         parts.log.record(_recorded(parts.clock, None if unanswered else response.status_code))
-        # Recorded first: whoever stops waiting for the answer finds the request in the log.
+        # Recorded first, so that a client that stops waiting finds its request in the log.
         parts.stopping.wait(sum(effect.seconds for effect in effects if isinstance(effect, Hang)))
         if unanswered:
             request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
@@ -138,7 +138,7 @@ def create_app(parts: Parts) -> Flask:
 
 
 def _admit(parts: Parts, environment_id: str) -> None:
-    """Raises for a call that PingOne refuses before it looks at what the call is about."""
+    """Raises for a call that PingOne refuses for its token, environment or rate."""
     authorization = request.authorization
     if (
         authorization is None
@@ -168,7 +168,7 @@ def _require_uuid(environment_id: str) -> None:
 
 
 def _meet_faults(parts: Parts, environment_id: str, operation: Operation) -> None:
-    """Notes what is to happen to this call; raises if a fault answers it."""
+    """Records the effects on this call; raises if a fault answers it."""
     effects = parts.environments.faults_of(environment_id).effects_of_next(operation)
     g.effects += effects
     for effect in effects:
@@ -212,7 +212,7 @@ def _downloads(parts: Parts, exploration: Exploration) -> Downloads | None:
 
 
 def _client_credentials() -> tuple[str, str]:
-    """By HTTP Basic or in the form; PingOne calls them client_secret_basic and _post."""
+    """From HTTP Basic or the form; PingOne calls them client_secret_basic and _post."""
     authorization = request.authorization
     if authorization is not None and authorization.type == "basic":
         return authorization.username or "", authorization.password or ""

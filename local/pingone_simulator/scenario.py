@@ -1,4 +1,4 @@
-"""How the reports of one environment come out."""
+"""What the reports of one environment are like."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,9 +13,9 @@ ReportFormat = Literal["csv", "json"]
 
 @dataclass(frozen=True)
 class Scenario:
-    """The defaults are what the documentation says, or what its sample shows.
+    """The defaults are those of PingOne's documentation or of its sample.
 
-    Durations are API seconds, but `link_seconds` are wall seconds: S3 counts them.
+    Durations are API seconds, except `link_seconds`, which are wall seconds: S3 counts them.
     """
 
     generation_seconds: float = 5.6
@@ -28,13 +28,13 @@ class Scenario:
     rows: int = 1000
     seed: int = 0
     day: int | None = None
-    """Which of the days of days.py it is, if any."""
+    """A day of days.py, if any."""
     columns: tuple[str, ...] = ()
-    """In place of the fields that were asked for."""
+    """Columns instead of the requested fields."""
     repeated_rows: int = 0
-    """The last rows, of at most one block, which are the first ones again."""
+    """How many of the last rows repeat earlier ones; at most one block."""
     json_rows: int | None = None
-    """If the JSON file has another number of rows."""
+    """The JSON file's number of rows, if it is another one."""
     csv_line_end: Literal["\r\n", "\n"] = "\r\n"
     json_shape: JsonShape = "array"
 
@@ -44,7 +44,7 @@ class Scenario:
     data_descriptor: bool = False
     zip64: bool = False
     member_name: str | None = None
-    """In place of the zip's own name without `.zip`."""
+    """The member's name, if it is not the zip's name without `.zip`."""
     damage: Damage | None = None
     damaged_formats: tuple[ReportFormat, ...] = ("csv", "json")
 

@@ -1,4 +1,4 @@
-"""The simulator as a server that runs beside whoever started it."""
+"""The simulator as a server in a thread of the process that starts it."""
 
 import secrets
 import threading
@@ -32,8 +32,8 @@ from local.pingone_simulator.worker_apps import WorkerApps
 class PingOneSimulator:
     """PingOne's token endpoint, dataExplorations and files, over HTTP on this machine.
 
-    `with PingOneSimulator(bucket) as simulator:` or `start()` and `stop()`. Everything else may be
-    called at any time, from any thread.
+    Use `with PingOneSimulator(bucket) as simulator:`, or `start()` and `stop()`. Any thread may
+    call everything else at any time.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class PingOneSimulator:
         return self
 
     def stop(self) -> None:
-        """Ends what hangs, closes the port; an instance is not started twice."""
+        """End hanging calls, and close the port. Do not start an instance twice."""
         self._stopping.set()
         self._serving_files.close()
         self._server.shutdown()
@@ -110,12 +110,12 @@ class PingOneSimulator:
 
     @property
     def auth_url(self) -> str:
-        """In place of https://auth.pingone.com; `/as/token` on it is a custom domain's."""
+        """Replaces https://auth.pingone.com; `/as/token` on it is a custom domain's endpoint."""
         return f"http://{self._server.host}:{self._server.port}"
 
     @property
     def api_url(self) -> str:
-        """In place of https://api.pingone.com/v1."""
+        """Replaces https://api.pingone.com/v1."""
         return f"{self.auth_url}/v1"
 
     def token_url(self, environment_id: str) -> str:
@@ -123,7 +123,7 @@ class PingOneSimulator:
 
     @property
     def link_host(self) -> str:
-        """In place of p1-reports-prod-<region>.s3.<region>.amazonaws.com; with its port."""
+        """Replaces p1-reports-prod-<region>.s3.<region>.amazonaws.com; with its port."""
         return self._bucket.host
 
     @property
@@ -153,7 +153,7 @@ class PingOneSimulator:
         return self._log.secrets
 
     def set_scenario(self, environment_id: str, scenario: Scenario) -> None:
-        """From now on; its faults count from zero, and no cached file is used again."""
+        """Use this scenario from now on; its faults count from zero, and no file is cached."""
         self._environments.set_scenario(environment_id, scenario)
         self._explorations.forget_files(environment_id)
 
@@ -162,7 +162,7 @@ class PingOneSimulator:
         return self._environments.faults_of(environment_id).unmet
 
     def revoke_tokens(self, environment_id: str | None = None) -> None:
-        """Those issued by one environment's token endpoint, or all."""
+        """Revoke the tokens of one environment's token endpoint, or all."""
         self._worker_apps.revoke_tokens(environment_id)
 
     def rotate_client_secret(self, environment_id: str) -> str:
@@ -178,7 +178,7 @@ class PingOneSimulator:
 
 
 class _QuietHandler(WSGIRequestHandler):
-    """The request log is `PingOneSimulator.requests`, not a line a request on standard error."""
+    """Prints nothing on standard error: the request log is `PingOneSimulator.requests`."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass

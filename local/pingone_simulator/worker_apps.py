@@ -1,4 +1,4 @@
-"""The worker application's credentials and the access tokens it was given."""
+"""The worker application's credentials and access tokens."""
 
 import base64
 import json
@@ -21,13 +21,13 @@ class WorkerApps:
         self._clock = clock
         self._log = log
         self._rotated_secrets: dict[str, str] = {}
-        # Token: the environment it was asked of, and when it stops being good.
+        # By token: its environment, and when it expires.
         self._tokens: dict[str, tuple[str | None, float]] = {}
         self._lock = threading.Lock()
         log.issue("client secret", None, client_secret)
 
     def rotate_secret(self, environment_id: str) -> str:
-        """The old secret is refused from now on; tokens it bought stay good, as in PingOne."""
+        """Refuse the old secret from now on; its tokens stay valid, as in PingOne."""
         secret = secrets.token_urlsafe(48)
         with self._lock:
             self._rotated_secrets[environment_id] = secret
@@ -68,7 +68,7 @@ class WorkerApps:
         return self._clock.seconds() < end
 
     def revoke_tokens(self, environment_id: str | None = None) -> None:
-        """Those that were asked of one environment, or all."""
+        """Revoke the tokens of one environment, or all."""
         with self._lock:
             for token, (home, _) in list(self._tokens.items()):
                 if environment_id in (None, home):

@@ -1,4 +1,4 @@
-"""Ways in which a finished zip goes bad before it can be downloaded."""
+"""Kinds of damage to a finished zip, before it is downloaded."""
 
 import io
 import struct
@@ -35,5 +35,5 @@ def empty_zip(_archive: bytes) -> bytes:
 
 
 def html_page(_archive: bytes) -> bytes:
-    """A proxy's error page where the zip should be."""
+    """A proxy's error page instead of the zip."""
     return b"<!DOCTYPE html><html><body><h1>Something went wrong</h1></body></html>\n"

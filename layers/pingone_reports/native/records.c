@@ -1,5 +1,5 @@
-/* What counts records while a report streams by: the structure of CSV and JSON, 64 bytes at a time.
-   A state holds over the chunks of one file what the last one ended in. */
+/* Counts a report's records while it streams: reads CSV's and JSON's structure in 64-byte blocks.
+   The state carries over from one chunk of a file to the next. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -15,7 +15,7 @@ static inline block block_at(const uint8_t *text) {
     return bytes;
 }
 
-/* A bit for each byte that is this one. */
+/* A bit for each byte of the block that equals this one. */
 static inline uint64_t where(block bytes, uint8_t byte) {
     return __builtin_bit_cast(uint64_t, __builtin_convertvector(bytes == byte, flags));
 }
@@ -24,14 +24,14 @@ static inline uint64_t where_digits(block bytes) {
     return __builtin_bit_cast(uint64_t, __builtin_convertvector(bytes - '0' < 10, flags));
 }
 
-/* A bit for each byte from a quote on, up to the next: the parity of the quotes so far. */
+/* A bit for each byte from one quote up to the next: the parity of the quotes so far. */
 static inline uint64_t within(uint64_t quotes) {
     for (int distance = 1; distance < BLOCK; distance *= 2)
         quotes ^= quotes << distance;
     return quotes;
 }
 
-/* Line feeds outside quotes. Two quotes in a quoted value, RFC 4180's escape, change nothing. */
+/* Counts line feeds outside quotes. RFC 4180's escaped quote, "", does not change the count. */
 size_t csv_line_feeds(uint8_t *quoted, const uint8_t *text, size_t size) {
     size_t count = 0, at = 0;
     uint64_t all = -(uint64_t)*quoted;
@@ -52,11 +52,11 @@ size_t csv_line_feeds(uint8_t *quoted, const uint8_t *text, size_t size) {
 
 struct json {
     uint8_t in_string;
-    uint8_t escaped; /* the next byte is, by a backslash before it */
-    uint8_t numbers; /* a digit stood outside strings */
+    uint8_t escaped; /* a backslash escapes the next byte */
+    uint8_t numbers; /* a digit was outside strings */
 };
 
-/* The braces and brackets outside strings, in their order; returns how many. Sees numbers, too. */
+/* Writes the braces and brackets outside strings, in order; returns how many. Notes numbers too. */
 size_t json_structure(struct json *state, const uint8_t *text, size_t size, uint8_t *structure) {
     size_t count = 0, at = 0;
     while (at < size) {
@@ -64,7 +64,7 @@ size_t json_structure(struct json *state, const uint8_t *text, size_t size, uint
             block bytes = block_at(text + at);
             if (!where(bytes, '\\')) {
                 uint64_t inside = within(where(bytes, '"')) ^ -(uint64_t)state->in_string;
-                block lower = bytes | 0x20; /* makes braces of brackets */
+                block lower = bytes | 0x20; /* turns brackets into braces */
                 uint64_t marks = (where(lower, '{') | where(lower, '}')) & ~inside;
                 for (; marks; marks &= marks - 1)
                     structure[count++] = text[at + __builtin_ctzll(marks)];

@@ -1,9 +1,9 @@
-/* ZipCrypto, PKWARE's traditional encryption: APPNOTE.TXT, 6.1. Decryption alone.
+/* ZipCrypto, PKWARE's traditional encryption: APPNOTE.TXT, 6.1. Only decryption.
 
-   The key of a byte depends on the plaintext before it, so the time is that of the chain of operations
-   from one byte to the next. CRC tables are linear: table[a ^ b] is table[a] ^ table[b]. By that, what
-   a step adds to a key is split into a part that is known early, from the keys alone, and a part that
-   waits for the plaintext: two thirds of the chain of the specification's formulas. */
+   The key of a byte depends on the plaintext before it. So the chain of operations from one byte to
+   the next decides the speed. CRC tables are linear: table[a ^ b] is table[a] ^ table[b]. So each
+   step's change of a key has two parts: one needs only the keys and is known early, the other waits
+   for the plaintext. So the chain is a third shorter than with the specification's formulas. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -13,12 +13,12 @@
 
 static uint32_t table[256];  /* of CRC-32 */
 static uint32_t turned[256]; /* the same, turned by two bits */
-/* By bits 2 to 15 of the last key: the byte to decrypt with, and the low byte of what that one adds
-   to the first key. */
+/* Indexed by bits 2 to 15 of the last key: the byte to decrypt with, and the low byte of its change
+   of the first key. */
 static uint8_t stream[1 << 14];
 static uint8_t feedback[1 << 14];
 
-/* Fill the tables: once, before anything else. */
+/* Fills the tables. Call it once, before anything else. */
 void zipcrypto_prepare(void) {
     for (uint32_t i = 0; i < 256; i++) {
         uint32_t crc = i;
@@ -34,7 +34,7 @@ void zipcrypto_prepare(void) {
     }
 }
 
-/* Advance the three keys by so much plaintext: by the password, to begin with. */
+/* Advances the three keys by this plaintext: first by the password. */
 void zipcrypto_advance(uint32_t keys[3], const uint8_t *plain, size_t size) {
     for (size_t i = 0; i < size; i++) {
         keys[0] = (keys[0] >> 8) ^ table[(keys[0] ^ plain[i]) & 0xff];
@@ -43,10 +43,10 @@ void zipcrypto_advance(uint32_t keys[3], const uint8_t *plain, size_t size) {
     }
 }
 
-/* Decrypt so many bytes and advance the three keys. */
+/* Decrypts the bytes, and advances the three keys. */
 void zipcrypto_decrypt(uint32_t keys[3], const uint8_t *cipher, uint8_t *plain, size_t size) {
     uint32_t key0 = keys[0], key1 = keys[1];
-    /* Turned, the last key has the bits that the chain needs at its low end. */
+    /* The last key is turned, so that the bits that the chain needs are its lowest. */
     uint32_t key2 = TURNED(keys[2]);
     uint32_t next1 = key1 * MULTIPLIER + 1;
     for (size_t i = 0; i < size; i++) {
@@ -62,7 +62,7 @@ void zipcrypto_decrypt(uint32_t keys[3], const uint8_t *cipher, uint8_t *plain, 
         /* Beside it. */
         key0 = next0 ^ table[stream[at]];
         next1 = key1 * MULTIPLIER + 1;
-        /* Hidden from the compiler, which would move it into the chain to save a multiplication. */
+        /* Hides next1 from the compiler, which would lengthen the chain to save a multiplication. */
         __asm__("" : "+r"(next1));
         plain[i] = (uint8_t)(byte ^ stream[at]);
     }

@@ -1,6 +1,6 @@
 """The functions' configuration: every environment variable, read here and nowhere else.
 
-Each function has what it reads, and no more: template.yaml gives it just that.
+Each function's class holds only what that function reads, and template.yaml sets only that.
 """
 
 import os
@@ -16,27 +16,32 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 class QualityGate(StrEnum):
-    """Whether doubtful reports are kept back."""
+    """Whether a doubtful report goes into quarantine instead of being published."""
 
     ENABLED = "enabled"
     DISABLED = "disabled"
 
 
 class _Variables:
-    """Environment variables. Raises InvalidConfiguration, naming the one that is no good."""
+    """Environment variables. Raises InvalidConfiguration, which names the variable at fault."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
 
     def text(self, name: str) -> str:
         if name not in self._variables:
-            raise InvalidConfiguration(f"The environment variable {name} is not set.")
+            raise InvalidConfiguration(
+                f"The environment variable {name} is not set: deploy the stack again."
+            )
         return self._variables[name].strip()
 
     def number(self, name: str) -> int:
         value = self.text(name)
         if not value.isdecimal():
-            raise InvalidConfiguration(f"The environment variable {name} is no whole number.")
+            raise InvalidConfiguration(
+                f"The environment variable {name} must be a whole number: correct the stack's "
+                "parameter."
+            )
         return int(value)
 
     def words(self, name: str) -> list[str]:
@@ -47,15 +52,16 @@ class _Variables:
             return choices(self.text(name))
         except ValueError:
             raise InvalidConfiguration(
-                f"The environment variable {name} is none of {', '.join(choices)}."
+                f"The environment variable {name} must be one of {', '.join(choices)}: correct the "
+                "stack's parameter."
             ) from None
 
 
 @dataclass(frozen=True, kw_only=True)
 class PingOneConfig:
-    """PingOne's API, for the worker application of a secret.
+    """PingOne's URLs, and the secret with the worker application's credentials.
 
-    `api_url` ends in `/v1`; `token_url` is the whole token endpoint.
+    `api_url` ends in `/v1`; `token_url` is the full URL of the token endpoint.
     """
 
     api_url: str
@@ -73,7 +79,7 @@ class PingOneConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class StartConfig:
-    """StartReport's. `request_defaults` stand in for what a request leaves out."""
+    """StartReport's configuration. `request_defaults` fill in what a request leaves out."""
 
     pingone: PingOneConfig
     table: str
@@ -101,7 +107,7 @@ class StartConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckConfig:
-    """CheckReport's."""
+    """CheckReport's configuration."""
 
     pingone: PingOneConfig
     table: str
@@ -115,7 +121,10 @@ class CheckConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class FetchConfig:
-    """FetchReport's. `key_prefix` has no `/` at its ends; `max_report_bytes` is of one file."""
+    """FetchReport's configuration.
+
+    `key_prefix` neither begins nor ends with `/`; `max_report_bytes` limits one unpacked file.
+    """
 
     pingone: PingOneConfig
     table: str
@@ -144,7 +153,7 @@ class FetchConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class DiscardConfig:
-    """DiscardReport's. `key_prefix` has no `/` at its ends."""
+    """DiscardReport's configuration. `key_prefix` neither begins nor ends with `/`."""
 
     table: str
     bucket: str
@@ -163,7 +172,7 @@ class DiscardConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TabulateConfig:
-    """TabulateReport's."""
+    """TabulateReport's configuration."""
 
     bucket: str
 

@@ -1,4 +1,4 @@
-"""Every way an export can fail. Retry and Catch in the state machine match on these class names.
+"""Every way an export can fail. The state machine's Retry and Catch match on these class names.
 
     ExportError
     ├── TransientError             worth another try: each is in a Retry list of the state machine
@@ -9,7 +9,7 @@
     │   │   DownloadChanged                                     fresh links may help
     │   └── WrongPassword, TruncatedZip, CorruptZip             a second download may help
     ├── TurnPassed                 caught: CheckReport waits for the next turn
-    └── all others                 lasting: somebody has to do something
+    └── all others                 lasting: a person has to act
 
 A message says what happened and what to do. It never holds a link, a password, a token or a client
 secret, because it becomes execution history, an event and a log line.
@@ -25,7 +25,7 @@ class TransientError(ExportError):
 
 
 class UnexpectedError(ExportError):
-    """Raised in place of an error that nobody foresaw: its message could hold a secret."""
+    """Raised in place of any other exception, whose message could hold a secret."""
 
 
 # --- what we were given ---------------------------------------------------------------------------
@@ -44,14 +44,14 @@ class InvalidSecret(ExportError):
 
 
 class SecretUnavailable(TransientError):
-    """Raised when Secrets Manager cannot answer now."""
+    """Raised when Secrets Manager cannot return the secret for now."""
 
 
 # --- what PingOne answered ------------------------------------------------------------------------
 
 
 class Unauthorized(ExportError):
-    """Raised when PingOne refuses the client credentials, or a token that was only just issued."""
+    """Raised when PingOne refuses the client credentials, or a new access token."""
 
 
 class AccessDenied(ExportError):
@@ -71,7 +71,7 @@ class ReportExpired(ExportError):
 
 
 class DeadlineExceeded(ExportError):
-    """Raised when the report is not ready by its expiresAt or by the polling limit."""
+    """Raised when PingOne has not accepted or not finished the report by a deadline."""
 
 
 class InvalidResponse(ExportError):
@@ -79,7 +79,7 @@ class InvalidResponse(ExportError):
 
 
 class RateLimited(ExportError):
-    """Raised when PingOne answers 429. `retry_after` is the pause that it asks for, in seconds."""
+    """Raised when PingOne answers 429. `retry_after` is the pause that it wants, in seconds."""
 
     def __init__(self, message: str, retry_after: float = 0) -> None:
         super().__init__(message)
@@ -91,7 +91,7 @@ class PingOneUnavailable(TransientError):
 
 
 class TurnPassed(ExportError):
-    """Raised when a fetch comes when its turn at PingOne is over; CheckReport waits for another."""
+    """Raised when a fetch is too late for its turn at PingOne; CheckReport waits for the next."""
 
 
 class ReportWithdrawn(TransientError):
@@ -102,7 +102,7 @@ class ReportWithdrawn(TransientError):
 
 
 class LinkNotAllowed(ExportError):
-    """Raised when PingOne's link leads to a host that is not a report bucket of PingOne."""
+    """Raised when PingOne's link is not https, or leads to a host that is not allowed."""
 
 
 class LinkRefused(TransientError):
@@ -118,7 +118,7 @@ class DownloadChanged(TransientError):
 
 
 class UntrustedCertificate(ExportError):
-    """Raised when the file store, or what answers in its place, shows a certificate not trusted."""
+    """Raised when the certificate of the file store, or of a proxy, is not trusted."""
 
 
 # --- the table ------------------------------------------------------------------------------------
@@ -129,26 +129,26 @@ class TableUnavailable(TransientError):
 
 
 class StepFunctionsUnavailable(TransientError):
-    """Raised when Step Functions does not tell how the execution is that has the export's key."""
+    """Raised when Step Functions does not return the status of the key's execution."""
 
 
 class StartInProgress(TransientError):
-    """Raised when another try of this start has not ended or was cut off."""
+    """Raised when another try of this start is still running, or was cut off."""
 
 
 # --- the bucket -----------------------------------------------------------------------------------
 
 
 class StorageDenied(ExportError):
-    """Raised when S3 refuses an object: the role, the bucket policy or the key forbids it."""
+    """Raised when S3 refuses a request: by the role, the bucket, its policy or its KMS key."""
 
 
 class StorageUnavailable(TransientError):
-    """Raised when S3 cannot take an object now."""
+    """Raised when S3 cannot serve a request for now."""
 
 
 class ExportDiscarded(ExportError):
-    """Raised when a try of a fetch runs on although its export has failed and was discarded."""
+    """Raised when a fetch is still running after its export has failed and was discarded."""
 
 
 # --- the zip --------------------------------------------------------------------------------------
@@ -159,11 +159,11 @@ class WrongPassword(TransientError):
 
 
 class TruncatedZip(TransientError):
-    """Raised when the zip ends before its directory or its data does."""
+    """Raised when the end of the zip is missing, and with it the directory or some data."""
 
 
 class CorruptZip(TransientError):
-    """Raised when the zip's structure, checksum, size or authentication code does not hold."""
+    """Raised when the zip's structure, checksum, size or authentication code is wrong."""
 
 
 class UnexpectedMember(ExportError):
@@ -187,4 +187,4 @@ class InvalidReport(ExportError):
 
 
 class QualityGateFailed(ExportError):
-    """Raised when a report is whole but doubtful, and was put into quarantine."""
+    """Raised when a report is complete but doubtful, and was put into quarantine."""

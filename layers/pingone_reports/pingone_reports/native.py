@@ -1,6 +1,6 @@
-"""The layer's library in C, made of ../native: what Python is too slow for, and no wheel does.
+"""The layer's C library, built from ../native: work that Python does too slowly, and no wheel does.
 
-Called by ctypes, it lets other threads run meanwhile.
+ctypes releases the GIL during a call, so other threads can run.
 """
 
 import ctypes
@@ -29,6 +29,6 @@ def library() -> ctypes.CDLL:
 
 
 def library_path(system: str, processor: str) -> Path:
-    """Where the layer's Makefile puts the library. Lambda's layers hold those for Linux alone."""
+    """Where the layer's Makefile puts the library. A deployed layer holds only Linux libraries."""
     suffix = "dylib" if system == "darwin" else "so"
     return Path(__file__).with_name(f"native-{processor}.{suffix}")

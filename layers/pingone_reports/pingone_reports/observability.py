@@ -1,7 +1,7 @@
-"""Logs and metrics, set up once: JSON lines with correlation id, execution and exploration on each.
+"""Logs and metrics: JSON lines, each with the ids of correlation, execution and exploration.
 
-Metrics are log lines too, in CloudWatch's embedded metric format. Traces are Lambda's and Step
-Functions' own: an SDK in the functions would bring a botocore of its own, and could record URLs.
+Metrics are log lines too, in CloudWatch's embedded metric format. Only Lambda and Step Functions
+write traces: a tracing SDK would bring a second botocore, and could record URLs.
 """
 
 import functools
@@ -16,7 +16,7 @@ from pingone_reports.errors import ExportError, UnexpectedError
 from pingone_reports.model.export import Execution, Export
 
 NAMESPACE = "PingOneReports"
-# What is measured of an export, in its unit. ExportsFailed comes from the state machine.
+# Every metric of the functions, with its unit. The state machine publishes ExportsFailed.
 UNITS = {
     "Polls": "Count",
     "SecondsGenerating": "Seconds",
@@ -27,7 +27,7 @@ UNITS = {
     "RepeatedDeviceIds": "Count",
 }
 
-# Both take the service, which is the stack's name, from POWERTOOLS_SERVICE_NAME.
+# Both read the service, which is the stack's name, from POWERTOOLS_SERVICE_NAME.
 logger = Logger()
 _metrics = Metrics(namespace=NAMESPACE)
 
@@ -35,7 +35,7 @@ Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
 def log_as(execution: Execution, correlation_id: str, exploration_id: str | None = None) -> None:
-    """Put these on every line of this invocation, and nothing of the one before."""
+    """Put these on every log line of this invocation, in place of the previous invocation's."""
     keys = {
         "execution": execution.name,
         "correlation_id": correlation_id,
@@ -51,10 +51,10 @@ def log_as_export(export: Export) -> None:
 
 
 def measure(export: Export, values: Mapping[str, float]) -> None:
-    """Write these of `UNITS` as metrics of the stack and the export's report.
+    """Write values as metrics of the stack and the export's report; `UNITS` has their names.
 
-    Each combination of dimensions is a metric that is paid for: what tells single exports apart is
-    beside them on the line, where a search of the logs finds it.
+    CloudWatch bills each combination of dimensions as a metric. So the export's ids are no
+    dimensions, but fields of the same log line, where a log search finds them.
     """
     measure_report(
         export.request.report_name,
@@ -67,7 +67,10 @@ def measure(export: Export, values: Mapping[str, float]) -> None:
 
 
 def measure_report(report_name: str, values: Mapping[str, float], **beside: str) -> None:
-    """Write these of `UNITS` as metrics of the stack and a report, with more beside them."""
+    """Write values as metrics of the stack and a report; `UNITS` has their names.
+
+    `beside` is written on the same line, and is no dimension.
+    """
     _metrics.add_dimension("report", report_name)
     for name, value in values.items():
         _metrics.add_metric(name, UNITS[name], value)
@@ -77,10 +80,10 @@ def measure_report(report_name: str, values: Mapping[str, float], **beside: str)
 
 
 def only_typed_errors(handler: Handler) -> Handler:
-    """Log a handler's error, and let no message out that is not ours.
+    """Log a handler's error, and let only our own messages leave the function.
 
-    A message of a library may quote a link or a token, and would become execution history: an
-    error that is not an ExportError leaves as UnexpectedError, with its type and place alone.
+    A library's message may quote a link or a token, and would become execution history. So an
+    error that is not an ExportError leaves as UnexpectedError, with only its type and place.
     """
 
     @functools.wraps(handler)

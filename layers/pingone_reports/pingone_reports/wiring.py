@@ -1,6 +1,6 @@
-"""What each handler is made of. What a warm container can use again is made once.
+"""Builds each handler's step, and keeps what a warm container can use again.
 
-A function imports here what it alone needs: the others start faster without.
+Modules that only one function needs are imported in its builder: the others start faster.
 """
 
 import time
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from pingone_reports.steps.start import StartReport
     from pingone_reports.steps.tabulate import TabulateReport
 
-# Kept back from the fetch's time, to abort what is unfinished and to say so; more than the 20
-# seconds after which a download that stalls is noticed.
+# The fetch stops this early, to abort its uploads and report an error. This is longer than the 20
+# seconds after which a stalled download is noticed.
 _SECONDS_TO_GIVE_UP = 30
 # Longer than the tries of a start, and than PingOne keeps a report.
 _SECONDS_OF_A_START = 3600
@@ -54,7 +54,7 @@ def start_config() -> StartConfig:
 
 
 def start_report(context: Any) -> "StartReport":
-    """StartReport, in the invocation of this context."""
+    """StartReport for the invocation with this Lambda context."""
     from pingone_reports.aws.idempotency import IdempotencyKeys, Starts
     from pingone_reports.steps.start import StartReport
 
@@ -79,7 +79,7 @@ def check_report() -> "CheckReport":
 
 
 def fetch_report(context: Any) -> "FetchReport":
-    """FetchReport, in the invocation of this context."""
+    """FetchReport for the invocation with this Lambda context."""
     from pingone_reports.aws.discarded import DiscardedExports
     from pingone_reports.aws.history import History
     from pingone_reports.pingone.link_hosts import LinkHosts
@@ -126,7 +126,7 @@ def discard_report() -> "DiscardReport":
 
 @cache
 def tabulate_report() -> "TabulateReport":
-    """TabulateReport. A folder of its disk is this function's alone."""
+    """TabulateReport, with a temporary folder that only this function uses."""
     from pingone_reports.steps.tabulate import TabulateReport
 
     return TabulateReport(
@@ -173,6 +173,6 @@ def _table(name: str) -> Table:
 def _bucket(name: str) -> "Bucket":
     from pingone_reports.aws.bucket import Bucket
 
-    # TLS and the parts' checksums protect what is sent; hashing it for the signature too is slow.
+    # TLS and each part's checksum protect the data. Hashing it for the signature too is slow.
     config = _TIMEOUTS.merge(BotoConfig(s3={"payload_signing_enabled": False}))
     return Bucket(boto3.client("s3", config=config), name)

@@ -1,4 +1,4 @@
-"""The bucket that exports land in: objects that appear whole or not at all."""
+"""The bucket in which exports land: each object appears complete or not at all."""
 
 import base64
 import json
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
-# Bigger parts and more of them in flight cost memory and gain no time: two, whatever the number of
-# uploads, and so two connections. S3 takes 10,000 parts.
+# Bigger parts, or more of them in flight, cost memory and save no time. All uploads together have
+# two in flight, over two connections. S3 allows 10,000 parts in an object.
 PART_BYTES = 8 * 1024 * 1024
 _PARTS_IN_FLIGHT = 2
-# Each of an export's two uploads fills one more. They are used again and again: memory that is new
-# for each part costs as much time as copying into it, and is not given back evenly.
+# Each of an export's two uploads fills one more buffer. Buffers are reused: to allocate one for
+# each part takes as long as to copy into it, and the memory is not freed evenly.
 _BUFFERS = _PARTS_IN_FLIGHT + 2
 
-# What another try does not mend. Source: S3's list of error codes; a HEAD has the status alone.
+# Errors that a retry does not fix. Source: S3's list of error codes; a HEAD has only the status.
 _DENIALS = {
     "AccessDenied", "403", "AllAccessDisabled", "InvalidAccessKeyId", "NoSuchBucket",
     # The bucket is in another region.
     "PermanentRedirect", "301", "AuthorizationHeaderMalformed",
     "IllegalLocationConstraintException",
-    # The key is out of use.
+    # The KMS key is disabled or gone.
     "KMS.DisabledException", "KMS.InvalidKeyUsageException", "KMS.KMSInvalidStateException",
     "KMS.NotFoundException",
 }  # fmt: skip
@@ -54,15 +54,15 @@ class Bucket:
             self._buffers.put(None)
 
     def upload(self, key: str, content_type: str) -> "Upload":
-        """Begin an object, to be written piece by piece and then committed."""
+        """Begin an upload, to be written piece by piece and then committed."""
         return Upload(self, key, content_type)
 
     def take_buffer(self) -> bytearray:
-        """A buffer for one part; waits until one is given back."""
+        """A buffer for one part; waits until one is free."""
         return self._buffers.get() or bytearray(PART_BYTES)
 
     def give_back(self, buffer: bytearray, _part: Any = None) -> None:
-        """Let another part have this buffer."""
+        """Free a buffer for another part."""
         self._buffers.put(buffer)
 
     def download(self, key: str, path: Path) -> None:
@@ -75,14 +75,14 @@ class Bucket:
                 raise StorageUnavailable(f"S3 broke off ({type(error).__name__}).") from None
 
     def upload_file(self, path: Path, key: str) -> None:
-        """Copy a file of at most 5 GB into an object, in place of what is there."""
+        """Copy a file of at most 5 GB into an object, which replaces the one at this key."""
         with _storage_errors("PutObject"), path.open("rb") as file:
             self.s3.put_object(
                 Bucket=self.name, Key=key, Body=file, ContentType="application/octet-stream"
             )
 
     def read_json(self, key: str) -> dict[str, Any] | None:
-        """The JSON object at a key, or None."""
+        """The JSON document at a key; None if there is no object."""
         with _storage_errors("GetObject"):
             try:
                 document = json.load(self.s3.get_object(Bucket=self.name, Key=key)["Body"])
@@ -111,27 +111,28 @@ class Bucket:
                     yield item["Key"].removeprefix(folder)
 
     def keys(self, folder: str) -> list[str]:
-        """The objects of a folder, of a thousand at most."""
+        """The keys in a folder, at most a thousand."""
         with _storage_errors("ListObjectsV2"):
             listed = self.s3.list_objects_v2(Bucket=self.name, Prefix=folder)
         return [item["Key"] for item in listed.get("Contents", [])]
 
     def delete(self, key: str) -> None:
-        """Make an object invisible; a versioned bucket keeps it as a former version."""
+        """Delete an object; a versioned bucket keeps it as a noncurrent version."""
         with _storage_errors("DeleteObject"):
             self.s3.delete_object(Bucket=self.name, Key=key)
 
     def abort_uploads(self, folder: str, but: Collection["Upload"] = ()) -> list[str]:
-        """Abort the folder's unfinished uploads but for these; returns the keys of the aborted.
+        """Abort the folder's unfinished uploads except `but`; returns the keys of the aborted ones.
 
-        Of a thousand at most: a try of an export has three, and aborts those of the tries before.
+        It sees at most a thousand. Each try of an export has three, and aborts those of earlier
+        tries.
         """
         kept = {upload.id for upload in but}
         with _storage_errors("ListMultipartUploads"):
             listed = self.s3.list_multipart_uploads(Bucket=self.name, Prefix=folder)
         others = [item for item in listed.get("Uploads", []) if item["UploadId"] not in kept]
         for upload in others:
-            # Gone already is as good.
+            # An upload that is already gone is fine.
             with _storage_errors("AbortMultipartUpload"), suppress(self.s3.exceptions.NoSuchUpload):
                 self.s3.abort_multipart_upload(
                     Bucket=self.name, Key=upload["Key"], UploadId=upload["UploadId"]
@@ -140,10 +141,10 @@ class Bucket:
 
 
 class Upload:
-    """One object of any size in constant memory. Leaving it without `commit` leaves no object.
+    """The upload of one object of any size, in constant memory. Only `commit` makes an object.
 
-    It is a multipart upload even if it is small: that can be taken back by somebody else, for as
-    long as it is not committed, and a single put cannot.
+    Even a small object is a multipart upload: until the commit, another try can abort that. Nobody
+    can abort a single PUT.
     """
 
     def __init__(self, bucket: Bucket, key: str, content_type: str) -> None:
@@ -160,7 +161,7 @@ class Upload:
             )["UploadId"]
 
     def write(self, chunk: bytes | memoryview) -> None:
-        """Take a copy of the next bytes; waits while two parts of the bucket are in flight."""
+        """Copy the next bytes; waits while two parts of the bucket are in flight."""
         rest = memoryview(chunk)
         while rest:
             if self._buffer is None:
@@ -176,14 +177,14 @@ class Upload:
 
     def flush(self) -> None:
         """Send what is left, and wait until S3 has every part."""
-        # S3 wants one part at least, and takes an empty one.
+        # S3 requires at least one part, which may be empty.
         if self._buffer is not None or not self._parts:
             self._send_part(self._take_rest())
         for part in self._parts:
             part.result()
 
     def commit(self, *, only_if_none: bool = False) -> None:
-        """Make the object visible; if wanted, only where there is none."""
+        """Make the object visible; `only_if_none` fails if the key already has an object."""
         self.flush()
         condition: dict[str, Any] = {"IfNoneMatch": "*"} if only_if_none else {}
         with _storage_errors("CompleteMultipartUpload"):
@@ -207,12 +208,12 @@ class Upload:
         wait(self._parts)
         self._take_rest()
         if not self._committed:
-            # What failed before matters more, and the bucket's lifecycle aborts it in a day.
+            # An earlier error matters more, and the bucket's lifecycle aborts the upload in a day.
             with suppress(*AWS_ERRORS):
                 self._bucket.s3.abort_multipart_upload(**self._target, UploadId=self.id)
 
     def _take_rest(self) -> bytearray:
-        """What the last buffer holds. botocore would copy bytes once more, behind the headers."""
+        """The last buffer's content, as a bytearray: botocore would copy bytes once more."""
         if self._buffer is None:
             return bytearray()
         rest, buffer = bytearray(memoryview(self._buffer)[: self._filled]), self._buffer
@@ -222,14 +223,14 @@ class Upload:
 
     def _send_part(self, body: bytearray) -> "Future[CompletedPartTypeDef]":
         if len(self._parts) >= _PARTS_IN_FLIGHT:
-            # If it failed, now is the time to say so.
+            # This raises if that part failed.
             self._parts[-_PARTS_IN_FLIGHT].result()
         part = self._bucket.part_uploads.submit(self._upload_part, len(self._parts) + 1, body)
         self._parts.append(part)
         return part
 
     def _upload_part(self, number: int, body: bytearray) -> "CompletedPartTypeDef":
-        # S3 checks every part against this. botocore would compute it too, slowly.
+        # S3 checks every part against this. botocore would compute it more slowly.
         checksum = base64.b64encode(isal_zlib.crc32(body).to_bytes(4)).decode()
         with _storage_errors("UploadPart"):
             etag = self._bucket.s3.upload_part(
@@ -257,8 +258,12 @@ def _storage_error(
     if code in _DENIALS:
         return StorageDenied(
             f"S3 refused {operation} ({code}): check that the bucket exists in the stack's region, "
-            "that its key is in use, and what its policy and its key allow the function's role."
+            "that its KMS key is enabled, and that the policies of bucket and key allow the "
+            "function's role."
         )
     if code == "NoSuchUpload":
-        return StorageUnavailable("Another try of this export has taken this one's place.")
-    return StorageUnavailable(f"S3 could not do {operation} ({code}); try again later.")
+        return StorageUnavailable(
+            "Another try of this export has aborted this upload: if no try succeeds, run the "
+            "export again."
+        )
+    return StorageUnavailable(f"S3 could not complete {operation} ({code}): try again later.")

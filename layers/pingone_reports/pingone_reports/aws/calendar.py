@@ -1,4 +1,4 @@
-"""The calendar of turns at PingOne: one item an environment, in the stack's table."""
+"""The calendar of turns at PingOne: one item for each environment, in the stack's table."""
 
 from pingone_reports.aws.table import EXPIRY, ConditionFailed, Table
 
@@ -6,7 +6,7 @@ _KEPT_SECONDS = 86_400
 
 
 class TurnCalendar:
-    """Each environment's `bookedUntil`, in epoch milliseconds. One write, two when others wait."""
+    """Each environment's `bookedUntil`, in epoch milliseconds. A second write if others wait."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -50,6 +50,6 @@ class TurnCalendar:
                 booked_until = int(failed.item.get("bookedUntil", 0))
                 if booked_until > latest:
                     return booked_until, False
-                # It became free in between.
+                # The booked turns ended between the two writes.
             else:
                 return int(item["bookedUntil"]) - length, True

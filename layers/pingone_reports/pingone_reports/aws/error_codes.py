@@ -1,9 +1,9 @@
-"""What went wrong with a call of AWS, in a word that no secret is in."""
+"""The error code of a failed AWS call, which holds no secret."""
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 AWS_ERRORS = (ClientError, BotoCoreError)
-"""What a call of boto3 raises: AWS's own error, or botocore's when it got no answer."""
+"""What boto3 raises: a ClientError for AWS's own error, a BotoCoreError if there is no answer."""
 
 
 def code_of(error: ClientError | BotoCoreError) -> str:

@@ -1,4 +1,4 @@
-"""What the previous export of the same report landed, in the stack's table."""
+"""The previous export of each report, in the stack's table."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from pingone_reports.model.manifest import utc
 from pingone_reports.model.previous import Previous
 from pingone_reports.model.report_file import Format
 
-# Longer than from one yearly export to the next.
+# More than a year, so that a yearly export has its predecessor.
 _KEPT = timedelta(days=400)
 
 
@@ -38,16 +38,16 @@ class History:
         )
 
     def remember(self, export: Export, manifest: Mapping[str, Any], manifest_key: str) -> None:
-        """Keep a published export, unless a newer one is there already. Raises TableUnavailable.
+        """Keep a published export, unless a newer one is kept already. Raises TableUnavailable.
 
-        An export is as old as PingOne says, or as our request if that is earlier: a clock that is
-        ahead once must not make all later exports old.
+        An export's time is PingOne's `createdAt`, or our request's time if that is earlier. So if
+        PingOne's clock is ahead once, later exports do not count as older.
         """
         now = datetime.now(UTC)
         landed = {
             "records": max(file["records"] for file in manifest["files"]),
             "contentSha256": {file["format"]: file["contentSha256"] for file in manifest["files"]},
-            "columns": manifest.get("columns", []),  # a manifest may be of an older version
+            "columns": manifest.get("columns", []),  # older versions wrote none
         }
         with suppress(ConditionFailed):
             self._table.update(
@@ -68,5 +68,5 @@ class History:
 def _key(export: Export) -> str:
     request = export.request
     asked = [request.report_name, request.environment_id, request.filter, request.fields]
-    # A hash, because a filter may be longer than a key.
+    # Hashed, because a filter may be longer than a key can be.
     return f"export#{hashlib.sha256(json.dumps(asked).encode()).hexdigest()}"

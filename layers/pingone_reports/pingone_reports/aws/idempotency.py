@@ -1,4 +1,4 @@
-"""Only once: which execution has the export of a key, and what an execution has started already."""
+"""Only once: which execution holds an idempotency key, and what each execution has started."""
 
 import time
 from collections.abc import Callable
@@ -20,29 +20,29 @@ from pingone_reports.aws.table import EXPIRY, KEY, ConditionFailed, Table
 from pingone_reports.errors import StartInProgress, StepFunctionsUnavailable, TableUnavailable
 from pingone_reports.model.export import Export
 
-# Longer than any execution and than any redelivery: EventBridge tries for 24 hours at most.
+# Longer than any execution and any redelivery: EventBridge retries for 24 hours at most.
 _KEPT_SECONDS = 48 * 3600
 
-# Of the items of what was started.
+# The prefix of the keys of started exports.
 _PREFIX = "start"
 
-# An execution that ended so runs no state that could give a key back. It may have published if no
-# event could be sent: then its report is exported twice.
+# An execution that ended like this cannot release its key itself. It may have published, if only
+# its event could not be sent. Its report is exported twice then.
 _WITHOUT_EXPORT = {"FAILED", "TIMED_OUT", "ABORTED"}
 
 
 class IdempotencyKeys:
-    """Which execution has the export that several requests ask for, in the stack's table."""
+    """Which execution holds each idempotency key, in the stack's table."""
 
     def __init__(self, table: Table, states: Any) -> None:
         self._table = table
         self._states = states
 
     def holder(self, idempotency_key: str, execution_arn: str) -> str:
-        """The ARN of the execution that has this key: the given one, unless another one is first.
+        """The ARN of the execution that holds this key: the given one, unless another was first.
 
-        A key goes over from an execution that ended without an export. Raises TableUnavailable and
-        StepFunctionsUnavailable.
+        An execution that ended without an export loses its key to the next one. Raises
+        TableUnavailable and StepFunctionsUnavailable.
         """
         key, now, former = f"claim#{idempotency_key}", int(time.time()), ""
         while True:
@@ -67,23 +67,23 @@ class IdempotencyKeys:
 
     def _status(self, execution_arn: str) -> str:
         try:
-            # Its input and output would need the key that they may be encrypted with.
+            # To read input and output, the role would need the KMS key that may encrypt them.
             described = self._states.describe_execution(
                 executionArn=execution_arn, includedData="METADATA_ONLY"
             )
             return str(described["status"])
         except AWS_ERRORS as error:
             raise StepFunctionsUnavailable(
-                "Step Functions does not tell how the execution that has the key is "
-                f"({code_of(error)})."
+                "Step Functions did not return the status of the execution that holds the key "
+                f"({code_of(error)}): try again later."
             ) from None
 
 
 class Starts:
-    """What each execution has started, remembered for so many seconds.
+    """The export that each execution has started, remembered for `remember_seconds`.
 
-    Nothing is remembered of a start that raises. One that is cut off gives its place free at the
-    end of its invocation, which Lambda's `context` tells.
+    A start that raises is not remembered. A start that is cut off blocks other tries until the end
+    of its invocation, which Lambda's `context` knows.
     """
 
     def __init__(self, table: Table, remember_seconds: int) -> None:
@@ -95,12 +95,12 @@ class Starts:
         )
 
     def within(self, context: Any) -> Self:
-        """In the invocation of this context."""
+        """Limit the next start to the time that this Lambda context has left."""
         self._config.register_lambda_context(context)
         return self
 
     def made(self, execution_arn: str) -> Export | None:
-        """What this execution has started before, if it has. Raises TableUnavailable."""
+        """The export that this execution has already started, if any. Raises TableUnavailable."""
         self._store.configure(self._config, key_prefix=_PREFIX)
         try:
             record = self._store.get_record(data=execution_arn)  # type: ignore[arg-type]
@@ -108,14 +108,14 @@ class Starts:
             return None
         except AWS_ERRORS as error:
             raise TableUnavailable(
-                f"DynamoDB does not tell what was started ({code_of(error)})."
+                f"DynamoDB did not return what was started ({code_of(error)}): try again later."
             ) from None
         if record is None or record.status != "COMPLETED":
             return None
         return Export.from_state(record.response_json_as_dict() or {})
 
     def once(self, execution_arn: str, start: Callable[[], Export]) -> Export:
-        """What this execution starts, or what it has started before.
+        """Start the export, or return the one that this execution has already started.
 
         Raises StartInProgress, TableUnavailable, and whatever `start` raises.
         """
@@ -134,9 +134,10 @@ class Starts:
             return Export.from_state(once(execution=execution_arn))
         except IdempotencyAlreadyInProgressError:
             raise StartInProgress(
-                "Another try of this execution's start is running, or was cut off just now."
+                "Another try of this execution's start is running, or was cut off just now: try "
+                "again in two minutes."
             ) from None
         except BaseError as error:
             raise TableUnavailable(
-                f"DynamoDB did not keep the start ({type(error).__name__})."
+                f"DynamoDB did not store the start ({type(error).__name__}): try again later."
             ) from None

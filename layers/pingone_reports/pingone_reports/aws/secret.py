@@ -21,16 +21,18 @@ class Secret:
         self._arn = arn
 
     def read(self) -> str:
-        """Its text as it is now. Raises InvalidSecret, SecretUnavailable."""
+        """The secret's current text. Raises InvalidSecret, SecretUnavailable."""
         try:
             return str(self._client.get_secret_value(SecretId=self._arn)["SecretString"])
         except KeyError:
-            raise InvalidSecret("The secret holds bytes: put the credentials in as JSON.") from None
+            raise InvalidSecret("The secret holds bytes: store the credentials as JSON.") from None
         except AWS_ERRORS as error:
             code = code_of(error)
             if code in _LASTING:
                 raise InvalidSecret(
-                    f"The secret cannot be read ({code}): check its ARN and what its policy and "
-                    "its key allow the function's role."
+                    f"The secret cannot be read ({code}): check its ARN, and that the policies of "
+                    "secret and KMS key allow the function's role."
                 ) from None
-            raise SecretUnavailable(f"Secrets Manager did not answer ({code}).") from None
+            raise SecretUnavailable(
+                f"Secrets Manager did not return the secret ({code}): try again later."
+            ) from None

@@ -1,4 +1,4 @@
-"""The stack's DynamoDB table: items that are written on a condition, and forgotten in time."""
+"""The stack's DynamoDB table: items that are written conditionally, and that expire."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -16,7 +16,7 @@ Item = dict[str, Value]
 
 
 class ConditionFailed(Exception):
-    """Raised when an item is not as its writer wants it; `item` is how it is."""
+    """Raised when an item does not meet a write's condition; `item` is the present item."""
 
     def __init__(self, item: Item) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Table:
     def update(
         self, key: str, expression: str, condition: str | None, values: Mapping[str, Value]
     ) -> Item:
-        """Write an item in one step, on a condition or on none; returns all of it, as it is now.
+        """Write an item atomically, with or without a condition; returns the whole new item.
 
         Raises ConditionFailed, TableUnavailable.
         """
@@ -59,24 +59,29 @@ class Table:
         except ClientError as error:
             code = code_of(error)
             if code == "ConditionalCheckFailedException":
-                # botocore's type of an error knows nothing of what an operation adds to it.
+                # botocore's type of an error lacks the fields that an operation adds.
                 answer = cast("dict[str, Any]", error.response)
                 raise ConditionFailed(_item(answer.get("Item", {}))) from None
-            raise TableUnavailable(f"DynamoDB did not take an item ({code}).") from None
+            raise TableUnavailable(
+                f"DynamoDB did not write an item ({code}): if this lasts, check the stack's table."
+            ) from None
         except BotoCoreError as error:
             raise TableUnavailable(
-                f"DynamoDB cannot be reached ({type(error).__name__})."
+                f"DynamoDB cannot be reached ({type(error).__name__}): try again later."
             ) from None
         return _item(answer["Attributes"])
 
     def get(self, key: str) -> Item | None:
-        """An item as it is now, if there is one. Raises TableUnavailable."""
+        """The present item, if there is one (a consistent read). Raises TableUnavailable."""
         try:
             answer = self.client.get_item(
                 TableName=self.name, Key={KEY: {"S": key}}, ConsistentRead=True
             )
         except AWS_ERRORS as error:
-            raise TableUnavailable(f"DynamoDB did not give an item ({code_of(error)}).") from None
+            raise TableUnavailable(
+                f"DynamoDB did not return an item ({code_of(error)}): if this lasts, check the "
+                "stack's table."
+            ) from None
         return _item(answer["Item"]) if "Item" in answer else None
 
 

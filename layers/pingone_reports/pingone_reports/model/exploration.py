@@ -17,16 +17,16 @@ from pingone_reports.model.report_file import Format
 # "Devices report": "currently the only supported value".
 DEVICES_REPORT_TEMPLATE_ID = "db632bfd-7054-4bde-b108-a384aac2d513"
 
-# PingOne's is a UUID. It becomes part of a URL's path, of the state and of the events.
+# PingOne's ids are UUIDs. They become part of a URL's path, of the state and of the events.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-# Anything else is not repeated: whoever answers for PingOne may put a secret there.
+# An error shows only such a status: any other text could hold a secret.
 _WORD = re.compile(r"[A-Za-z_ ]{1,40}")
 _YEARS = range(2000, 3000)
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class Status(StrEnum):
-    """The documented ones. Any other is a failure whose name PingOne does not document."""
+    """The documented statuses. Any other is a failure: PingOne does not document their names."""
 
     IN_PROGRESS = "IN_PROGRESS"
     SUCCESS = "SUCCESS"
@@ -34,7 +34,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Exploration:
-    """Ids and times of a data exploration. Times are in UTC, in the years 2000 to 2999."""
+    """A data exploration without its secrets. Times are in UTC, in the years 2000 to 2999."""
 
     id: str
     status: Status
@@ -44,12 +44,12 @@ class Exploration:
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> Self:
-        """Raises ReportFailed on a status we do not know, InvalidResponse on any other shape."""
+        """Raises ReportFailed for an unknown status, InvalidResponse for an undocumented shape."""
         told = _text(body, "status")
         try:
             status = Status(told)
         except ValueError:
-            word = repr(told) if _WORD.fullmatch(told) else "that is no word"
+            word = repr(told) if _WORD.fullmatch(told) else "(not shown: it is not a word)"
             raise ReportFailed(
                 f"PingOne ended the report with the status {word}. Start a new export; "
                 "if it fails again, ask Ping Identity support with the exploration's id."
@@ -70,9 +70,9 @@ class Exploration:
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """A finished report, and how to get its files. Secret: used where it is read, and forgotten.
+    """A finished report, and how to get its files. Secret: only the code that downloads keeps it.
 
-    `links` are presigned URLs, valid five minutes from their request.
+    `links` are presigned URLs, valid for five minutes after the request that returned them.
     """
 
     exploration: Exploration
@@ -81,11 +81,12 @@ class Delivery:
 
     @classmethod
     def parse(cls, body: Mapping[str, Any], formats: Collection[Format]) -> Self:
-        """Raises ReportWithdrawn, and what Exploration.parse does: a link may be missing, too."""
+        """Raises ReportWithdrawn, InvalidResponse also for a missing link, and ReportFailed."""
         exploration = Exploration.parse(body)
         if exploration.status is not Status.SUCCESS:
             raise ReportWithdrawn(
-                "PingOne says that the report, which was ready, is in progress again."
+                "The report was ready, but PingOne now says that it is in progress: run the export "
+                "again."
             )
         return cls(
             exploration=exploration,
@@ -96,10 +97,10 @@ class Delivery:
 
 def _text(body: Mapping[str, Any], name: str) -> str:
     value = body.get(name)
-    # Half of a surrogate pair is no text: it cannot be sent or written.
+    # A lone surrogate cannot be encoded, so it could be neither sent nor written.
     if isinstance(value, str) and value and not _SURROGATE.search(value):
         return value
-    # The value itself is not repeated: it may be a link.
+    # The message does not show the value, which may be a link.
     raise InvalidResponse(
         f"PingOne's answer has no text in {name!r}. If this lasts, its API has changed: "
         "look for a newer version of this application."
@@ -107,12 +108,13 @@ def _text(body: Mapping[str, Any], name: str) -> str:
 
 
 def _time(body: Mapping[str, Any], name: str) -> datetime:
-    # All that is derived from a time is possible in these years. After the files are committed it
-    # would be too late to find that it is not.
+    # In these years, no later calculation with a time can fail. After the files are committed, a
+    # failure would come too late.
     with suppress(ValueError, OverflowError):
         time = datetime.fromisoformat(_text(body, name))
         if time.tzinfo and (time := time.astimezone(UTC)).year in _YEARS:
             return time
     raise InvalidResponse(
-        f"PingOne's answer has no ISO 8601 time with a zone in {name!r}, of the years 2000 to 2999."
+        f"PingOne's answer has no ISO 8601 time with a zone in {name!r}, of the years 2000 to 2999"
+        ". If this lasts, look for a newer version of this application."
     )

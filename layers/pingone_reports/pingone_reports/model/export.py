@@ -19,7 +19,7 @@ class Execution:
 
     @property
     def correlation_id(self) -> str:
-        """The name, in the characters of a correlation id: AWS allows more of them."""
+        """The execution's name, with `-` for each character that a correlation id cannot have."""
         return re.sub(rf"[^{CORRELATION_ID_CHARACTERS}]", "-", self.name)
 
     @classmethod
@@ -34,9 +34,9 @@ class Execution:
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """One export that PingOne has accepted: ids and times, and nothing secret.
+    """One export that PingOne has accepted: ids and times, nothing secret.
 
-    `requested_at` is when PingOne was asked, `deadline` when polling ends; both aware.
+    `requested_at` is when PingOne was asked, `deadline` is when polling ends; both are aware.
     """
 
     request: ExportRequest

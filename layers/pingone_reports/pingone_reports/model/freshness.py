@@ -1,4 +1,4 @@
-"""How fresh a report is, from what PingOne documents about its data.
+"""How fresh a report's data is, according to PingOne's documentation.
 
 Source: "MFA reports", developer.pingidentity.com: the source database is refreshed every 15
 minutes, and a generated file is kept for two hours for explorations with the same settings.
@@ -9,24 +9,24 @@ from datetime import datetime, timedelta
 _REFRESHED_EVERY = timedelta(minutes=15)
 _FILE_KEPT_FOR = timedelta(hours=2)
 
-# A change made by a certain time may or must be in the data.
+# Whether the data holds every change up to a given time: certainly, or possibly.
 CERTAIN, POSSIBLE = "certain", "possible"
 
 
 def data_not_before(created_at: datetime) -> datetime:
-    """The oldest that the data of an exploration can be that was created then."""
+    """The oldest possible time of an exploration's data."""
     return created_at - _FILE_KEPT_FOR - _REFRESHED_EVERY
 
 
 def includes_from(changes_until: datetime) -> datetime:
-    """When an exploration must be created, at the earliest, to have what changed until then."""
+    """The earliest time to create an exploration that can include these changes."""
     return changes_until + _REFRESHED_EVERY
 
 
 def changes_included(changes_until: datetime | None, created_at: datetime) -> str | None:
-    """CERTAIN or POSSIBLE, for an exploration created then; None if no changes were asked for.
+    """CERTAIN or POSSIBLE; None if the request has no `changes_until`.
 
-    Only a file of PingOne's cache that is older can lack them.
+    Only an older file from PingOne's cache can lack the changes.
     """
     if changes_until is None:
         return None

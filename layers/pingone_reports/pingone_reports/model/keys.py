@@ -1,4 +1,4 @@
-"""The bucket's layout: where an export lands, and where what is made of it goes."""
+"""The bucket's layout: the keys of an export, and of the tables that are made from it."""
 
 import re
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class ExportKeys:
 
     @classmethod
     def of(cls, export: Export, key_prefix: str) -> Self:
-        """The same for every try of one execution. `key_prefix` has no `/` at its end."""
+        """The keys are the same for every try of an execution. `key_prefix` does not end in `/`."""
         return cls(
             prefix=f"{key_prefix}/" if key_prefix else "",
             report=export.request.report_name,
@@ -39,7 +39,7 @@ class ExportKeys:
 
     @classmethod
     def parse(cls, manifest_key: str) -> Self | None:
-        """Read what `manifest` wrote; None if it is the key of anything else."""
+        """The keys of the export that has this manifest; None if this is not a manifest's key."""
         if not (found := _MANIFEST_KEY.fullmatch(manifest_key)):
             return None
         try:
@@ -56,30 +56,31 @@ class ExportKeys:
 
     @property
     def folder(self) -> str:
-        """Where the export's files and its manifest are; ends in `/`."""
+        """The folder of the export's files and its manifest; ends in `/`."""
         return f"{self.prefix}{self._below}"
 
     @property
     def manifest(self) -> str:
-        """What a reader waits for."""
+        """The manifest's key. A reader waits for this object."""
         return f"{self.folder}{MANIFEST}"
 
     @property
     def quarantine_folder(self) -> str:
-        """Where the files of a doubtful report are, and nobody looks for exports; ends in `/`."""
+        """The folder of a doubtful report, where no reader looks for exports; ends in `/`."""
         return f"{self.prefix}quarantine/{self._below}"
 
     @property
     def devices_table(self) -> str:
         """The Parquet file of the export's rows."""
-        # Athena passes over files whose names begin so. No execution's name has a comma.
+        # Athena ignores files whose names begin with these. No execution's name has a comma, so
+        # the new name is unique.
         hidden = self.execution.startswith(("_", "."))
         name = f"name,{self.execution}" if hidden else self.execution
         return f"{self.prefix}tables/devices/date={self.date}/{name}.parquet"
 
     @property
     def exports_table(self) -> str:
-        """The Parquet file of the row about the export."""
+        """The Parquet file of the one row about the export."""
         return f"{self.prefix}tables/exports/{self.date}-{self.execution}.parquet"
 
     @property

@@ -1,4 +1,4 @@
-"""The manifest: what an export asked for and what it landed, written when all of it has."""
+"""The manifest: what an export asked for and what landed. It is written after the files."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -34,7 +34,7 @@ def quarantine_of(
     files: Sequence[ReportFile],
     reasons: Sequence[str],
 ) -> dict[str, Any]:
-    """What stands beside files in quarantine; see events/quarantine.schema.json."""
+    """The document beside the files in quarantine; see events/quarantine.schema.json."""
     return {
         **_description(export, exploration, bucket, files),
         "reasons": list(reasons),
@@ -74,5 +74,5 @@ def completed_event(manifest: Mapping[str, Any], manifest_key: str) -> dict[str,
 
 
 def utc(time: datetime) -> str:
-    """A time in UTC, to the millisecond: as texts, earlier ones are less."""
+    """A time as ISO 8601 in UTC, with milliseconds: such texts sort by time."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

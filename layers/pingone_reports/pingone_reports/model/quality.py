@@ -1,4 +1,4 @@
-"""The quality gate: what is doubtful about a report that is whole, in words for the operator."""
+"""The quality gate: reasons to doubt a complete report, in words for the operator."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -6,7 +6,7 @@ from pingone_reports.model.previous import Previous
 from pingone_reports.model.report_file import ReportFile
 from pingone_reports.model.request import ExportRequest
 
-# A narrow filter finds a few devices more one day, and a few less the other.
+# With a narrow filter, the number of devices varies by a few from day to day.
 _SMALL_DROP = 10
 _NAMES_TOLD = 5
 
@@ -17,9 +17,9 @@ def doubts(
     previous: Previous | None,
     max_drop_percent: int,
 ) -> list[str]:
-    """Everything that keeps these files of one report back; nothing, if they may be published.
+    """The reasons to keep back these files of one report; empty if they may be published.
 
-    `previous` is the published export before it, if there is one.
+    `previous` is the report's previous published export, if there is one.
     """
     return [
         *_record_doubts(request.filter, files, previous, max_drop_percent),
@@ -42,7 +42,7 @@ def _record_doubts(
         yield "the files disagree: " + ", ".join(
             f"{number} records in {name}" for name, number in records.items()
         )
-    # Nothing may be just what a filter asks for.
+    # With a filter, no records may be the right result.
     if not fewest and not filter_:
         yield "there are no records"
     elif before - fewest > _SMALL_DROP and fewest * 100 < before * (100 - max_drop_percent):
@@ -55,10 +55,11 @@ def _record_doubts(
 def _column_doubts(
     fields: Sequence[str], columns: Sequence[str], previous: Previous | None
 ) -> Iterator[str]:
-    """Names are compared whatever their spelling: PingOne does not document its header's.
+    """Compare column names; their spelling does not count, as PingOne does not document it.
 
-    The previous export has the columns that somebody has accepted. Without one, as many columns as
-    fields are taken for these, and names that no field has for another spelling.
+    The expected columns are those of the previous export, because somebody has accepted it. Without
+    one, they are the request's fields. Nothing is compared if there are as many columns as fields,
+    or if no name matches: then the header only spells the fields in another way.
     """
     given = {_normalized(name): name for name in columns}
     if previous and previous.columns:
@@ -69,7 +70,7 @@ def _column_doubts(
             return
     if missing := [name for key, name in wanted.items() if key not in given]:
         yield f"columns are missing: {_told(missing)}"
-    # A report of all fields grows whenever PingOne adds one.
+    # A report of all fields gets a new column whenever PingOne adds a field.
     if fields and (added := [name for key, name in given.items() if key not in wanted]):
         yield f"columns are not expected: {_told(added)}"
 
@@ -81,5 +82,5 @@ def _told(names: Sequence[str]) -> str:
 
 
 def _normalized(name: str) -> str:
-    """A name without what is spelling only: PingOne does not document how its header spells."""
+    """The letters and digits of a name, in lower case."""
     return "".join(filter(str.isalnum, name)).casefold()

@@ -1,4 +1,4 @@
-"""A report's files: their formats, how they are packed, and what is known of one that landed."""
+"""A report's files: format, compression, and the facts about a file that landed."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,26 +6,26 @@ from typing import Any
 
 
 class Format(StrEnum):
-    """What PingOne delivers a report in."""
+    """The formats in which PingOne delivers a report."""
 
     CSV = "csv"
     JSON = "json"
 
     @property
     def content_type(self) -> str:
-        """The media type of a plain file."""
+        """The media type of an uncompressed file."""
         return {Format.CSV: "text/csv; charset=utf-8", Format.JSON: "application/json"}[self]
 
 
 class Compression(StrEnum):
-    """How files land."""
+    """How files are compressed in the bucket."""
 
     NONE = "none"
     GZIP = "gzip"
 
 
 def file_name(report_name: str, file_format: Format, compression: Compression) -> str:
-    """What a report's file is called in its folder."""
+    """The name of a report's file in its folder."""
     return f"{report_name}.{file_format}{'.gz' if compression is Compression.GZIP else ''}"
 
 
@@ -36,10 +36,10 @@ def content_type(file_format: Format, compression: Compression) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportFile:
-    """A file in the bucket: its size in bytes, its SHA-256 in hex, and the records in it.
+    """A file in the bucket: its size in bytes, its SHA-256 in hex, and its number of records.
 
-    The content's size and hash are those of what the file unpacks to, if it is compressed. Columns
-    are those of a CSV file's header.
+    `content_bytes` and `content_sha256` are of the uncompressed content. `columns` are the names in
+    a CSV file's header.
     """
 
     format: Format

@@ -1,4 +1,4 @@
-"""The export request: what a schedule, an event or a caller may ask for, checked and completed."""
+"""The export request of a schedule, an event or a caller, checked and completed."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any, Self
 from pingone_reports.errors import InvalidRequest
 from pingone_reports.model.report_file import Format
 
-# What a correlation id is made of, as a regular expression's set of characters.
+# The characters of a correlation id, as in the brackets of a regular expression.
 CORRELATION_ID_CHARACTERS = "A-Za-z0-9._:/+=@-"
 
 _ID = rf"[{CORRELATION_ID_CHARACTERS}]{{1,128}}"
@@ -27,21 +27,21 @@ _FIELDS = (
     "changesUntil",
     "skipQualityGate",
 )
-# Python takes more than that for a time.
+# Python's `fromisoformat` accepts more than this.
 _TIME = (
     r"2[0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
-# An export that waits for what has not happened yet; more is an error in a time, or a schedule's.
+# An export may wait for changes of the near future. A time further ahead is a mistake.
 _MOST_AHEAD = timedelta(hours=1)
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportRequest:
-    """One report to export. No `fields` mean all that PingOne has; an empty `filter` means none.
+    """One report to export. Empty `fields` ask for all fields; an empty `filter` asks for none.
 
-    All requests with the same `idempotency_key` are one. What changed until `changes_until` (aware)
-    can be in the report. `skip_quality_gate` publishes it whatever the gate thinks of it.
+    Requests with the same `idempotency_key` get one export. The report can include all changes up
+    to `changes_until` (aware). `skip_quality_gate` publishes even a doubtful report.
     """
 
     environment_id: str
@@ -56,10 +56,10 @@ class ExportRequest:
 
     @classmethod
     def delivered(cls, document: object, defaults: Mapping[str, Any], correlation_id: str) -> Self:
-        """`parse` an execution's input, whose correlation id is this one if it gives none.
+        """`parse` an execution's input; `correlation_id` is the default of that field.
 
-        The rule and the schedule send `{"deliveryId": ..., "request": ...}`, with the same id each
-        time that they deliver one event or one occasion: it is the request's idempotency key.
+        The rule and the schedule send `{"deliveryId": ..., "request": ...}`. A redelivery has the
+        same delivery id, so that id becomes the request's idempotency key.
         """
         own: dict[str, Any] = {"correlationId": correlation_id}
         if not isinstance(document, Mapping) or set(document) != {"deliveryId", "request"}:
@@ -73,9 +73,9 @@ class ExportRequest:
 
     @classmethod
     def parse(cls, document: object, defaults: Mapping[str, Any]) -> Self:
-        """Check a request and fill in what it leaves out (absent or null) from the defaults.
+        """Check a request, and fill in absent or null fields from the defaults.
 
-        Raises InvalidRequest, naming the field and what is allowed.
+        Raises InvalidRequest, which names the field and what is allowed.
         """
         if not isinstance(document, Mapping):
             raise InvalidRequest("The request must be a JSON object; {} asks for the defaults.")
@@ -108,7 +108,7 @@ class ExportRequest:
             if isinstance(value, str) and re.fullmatch(_TIME, value):
                 with suppress(ValueError):
                     moment = datetime.fromisoformat(value).astimezone(UTC)
-            # As an offset may put it into the year before, which `parse` would not read again.
+            # Compared in UTC: the offset may move a time of 2000 into 1999.
             if moment and _EARLIEST <= moment <= datetime.now(UTC) + _MOST_AHEAD:
                 return moment
             raise InvalidRequest(
@@ -140,7 +140,7 @@ class ExportRequest:
             ),
             filter=text(
                 "filter",
-                # Half of a surrogate pair is no character, and cannot be sent.
+                # A lone surrogate cannot be encoded, so it cannot be sent.
                 r"[^\x00-\x1f\x7f\ud800-\udfff]{0,2000}",
                 "a PingOne filter of at most 2000 characters, such as "
                 "'(mfaEnabled eq \"true\")'; '' asks for none",

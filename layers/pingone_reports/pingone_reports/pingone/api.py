@@ -1,4 +1,4 @@
-"""The calls of the PingOne reporting API that an export makes.
+"""The calls that an export makes to PingOne's reporting API.
 
 Source: "MFA reports" and "Rate limiting", PingOne Platform APIs, developer.pingidentity.com.
 """
@@ -35,7 +35,7 @@ class PingOne:
         self._session = session
         self._api_url = api_url
         self._tokens = tokens
-        # What PingOne gave out last, so that no error repeats it.
+        # The secrets of the last answer, so that no error shows them.
         self._given_out: list[str] = []
 
     def create_exploration(self, request: ExportRequest) -> Exploration:
@@ -62,16 +62,16 @@ class PingOne:
         return Exploration.parse(created)
 
     def read_exploration(self, export: Export) -> Exploration:
-        """How the report is. Links and password that come with it are dropped.
+        """The report's status and times. Drops the links and the password of the answer.
 
-        Raises ReportExpired when PingOne no longer has it, and otherwise as create_exploration.
+        Raises ReportExpired when PingOne no longer has it, and what create_exploration raises.
         """
         return Exploration.parse(self._read(export))
 
     def read_delivery(self, export: Export) -> Delivery:
-        """The finished report with fresh links (five minutes) and its password.
+        """The finished report's password and fresh links, which are valid for five minutes.
 
-        Raises ReportWithdrawn, and otherwise as read_exploration.
+        Raises ReportWithdrawn, and what read_exploration raises.
         """
         return Delivery.parse(self._read(export), export.request.formats)
 
@@ -125,7 +125,7 @@ class PingOne:
 
 
 def _error(response: Answer, described: str, not_found: type[ExportError]) -> ExportError:
-    """The error for an answer that is not a success, by its class: codes may change within one."""
+    """The error for an answer, by its HTTP class: PingOne may change the codes within a class."""
     answer = f"PingOne answered {described}"
     match response.status:
         case 429:
@@ -133,7 +133,7 @@ def _error(response: Answer, described: str, not_found: type[ExportError]) -> Ex
         case 401:
             return Unauthorized(f"{answer} to a new token: check the API URL and the region.")
         case 403:
-            return AccessDenied(f"{answer}: give the worker application a role with this report.")
+            return AccessDenied(f"{answer}: give the worker application a role for this report.")
         case 404:
             return not_found(f"{answer}: check the environment id, or start a new export.")
         case status if 400 <= status < 500:
@@ -144,7 +144,7 @@ def _error(response: Answer, described: str, not_found: type[ExportError]) -> Ex
 
 
 def _describe(answer: Answer, secrets: Collection[str]) -> str:
-    """Status, code, message and id of an error body, which support asks for."""
+    """The status, and an error body's code, message, details and id, which support asks for."""
     body = answer.document() or {}
     details = body.get("details")
     parts = [body.get("code"), body.get("message")]
@@ -155,12 +155,12 @@ def _describe(answer: Answer, secrets: Collection[str]) -> str:
     if isinstance(body.get("id"), str):
         parts.append(f"id {body['id']}")
     told = "; ".join(part for part in parts if isinstance(part, str) and part)
-    # Cut at the end, or half of a secret would stay.
+    # Cut last: half of a secret would not be recognised as one.
     return f"{answer.status} ({tellable(told, secrets)})"[:600] if told else f"{answer.status}"
 
 
 def _retry_after(response: Answer) -> float:
-    """Seconds of the Retry-After header, 0 without; PingOne documents whole seconds."""
+    """The Retry-After header in whole seconds, as PingOne documents it; 0 without."""
     value = response.headers.get("Retry-After", "")
-    # What is longer than a day is as good as nothing, and longer than some is infinity.
+    # At most a day: no export waits that long, and a very large number would become infinity.
     return min(float(value), 86_400) if value.isdecimal() else 0

@@ -1,4 +1,4 @@
-"""The worker application's credentials, and the access token they buy."""
+"""The worker application's credentials and access tokens."""
 
 import base64
 import json
@@ -14,10 +14,10 @@ import requests
 from pingone_reports.errors import InvalidResponse, InvalidSecret, PingOneUnavailable, Unauthorized
 from pingone_reports.pingone.answers import ask
 
-# Renewed this long before it expires, so that a token never dies on its way to PingOne.
+# A token is renewed this early, so that it does not expire on its way to PingOne.
 _EXPIRY_MARGIN_SECONDS = 60
 _TIMEOUT_SECONDS = (5, 20)
-# What a header may hold; more than RFC 6750 allows.
+# Every character that a header may hold; RFC 6750 allows fewer.
 _TOKEN = re.compile(r"[!-~]+")
 
 
@@ -30,7 +30,7 @@ class ClientCredentials:
 
     @property
     def basic(self) -> str:
-        """Both as HTTP Basic sends them."""
+        """Id and secret, as HTTP Basic encodes them."""
         return base64.b64encode(f"{self.client_id}:{self.client_secret}".encode()).decode()
 
     @classmethod
@@ -44,10 +44,10 @@ class ClientCredentials:
         if not values or not all(
             isinstance(value, str) and value.isascii() and value for value in values
         ):
-            # No `from`: the parser's exception quotes the secret.
+            # No cause: the parser's exception quotes the secret.
             raise InvalidSecret(
                 "The secret must hold the worker application's credentials as "
-                '{"clientId": "...", "clientSecret": "..."}. Put them in with '
+                '{"clientId": "...", "clientSecret": "..."}. Store them with '
                 "`aws secretsmanager put-secret-value`."
             ) from None
         return cls(*values)
@@ -72,15 +72,15 @@ class AccessTokens:
         self._clock = clock
         self._token = ""
         self._renew_at = -1.0
-        # The tokens and the credentials of the last two renewals: PingOne may repeat any of them.
+        # From the last two renewals, because PingOne's errors may quote any of them.
         self.secrets: tuple[str, ...] = ()
 
     def current(self) -> str:
-        """A token that is good for at least a minute, as far as we know."""
+        """A token that does not expire within the next minute; it may be revoked."""
         return self._token if self._clock() < self._renew_at else self.renew()
 
     def renew(self) -> str:
-        """Get a new token, with the secret as it is now: it may have been rotated.
+        """Get a new token with the current secret, which may have been rotated.
 
         Raises Unauthorized when the credentials are refused, PingOneUnavailable when the token
         endpoint cannot answer, InvalidResponse when its answer holds no token.
@@ -121,7 +121,7 @@ class AccessTokens:
 
 
 def _seconds(value: object) -> float:
-    """A lifetime; 0 if it is none."""
+    """A lifetime in seconds; 0 if the value is not one."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return 0
     try:

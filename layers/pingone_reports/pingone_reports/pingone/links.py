@@ -1,4 +1,4 @@
-"""The links to a finished report's files, asked for again when they die."""
+"""The links to a finished report's files, renewed when they expire."""
 
 import threading
 import time
@@ -14,10 +14,10 @@ from pingone_reports.pingone.rhythm import MIN_SECONDS_BETWEEN_CALLS, pause_afte
 
 
 class FreshLinks:
-    """One export's presigned URLs by format, shared by its downloads, and its zip password.
+    """One export's presigned URLs by format, and its zip password, for all of its downloads.
 
-    A link lives five minutes, or less when the credentials that signed it die first. Whoever finds
-    one dead renews both, once for all who share them and never faster than PingOne allows.
+    A link is valid for five minutes, or less if the credentials that signed it expire first. The
+    first download that finds a link dead renews the links for all, no faster than PingOne allows.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class FreshLinks:
 
     @property
     def exploration(self) -> Exploration:
-        """What PingOne said of the report when it gave out these links."""
+        """The exploration, from the answer that held these links."""
         return self._delivery.exploration
 
     @property
@@ -51,17 +51,19 @@ class FreshLinks:
         return self._delivery.links[file_format]
 
     def renew(self, file_format: Format, dead: str) -> str:
-        """A newer link than `dead`; raises DownloadInterrupted when no time is left to use one."""
+        """A newer link than `dead`. Raises DownloadInterrupted when no time is left to use it."""
         with self._lock:
             if self.current(file_format) == dead:
                 self._delivery = self._ask(MIN_SECONDS_BETWEEN_CALLS)
             return self.current(file_format)
 
     def _ask(self, pause: float) -> Delivery:
-        """Ask PingOne after a pause of so many seconds, and again after every pause it asks for."""
+        """Ask PingOne after `pause` seconds, and after each 429 again."""
         while True:
             if pause >= self._seconds_left():
-                raise DownloadInterrupted("No time is left to ask PingOne for fresh links.")
+                raise DownloadInterrupted(
+                    "No time is left to ask PingOne for fresh links: run the export again."
+                )
             self._sleep(pause)
             try:
                 delivery = self._pingone.read_delivery(self._export)

@@ -1,4 +1,4 @@
-"""When to call PingOne again: its own rhythm, and a wait that grows with the report's age."""
+"""When to call PingOne again: its rate limit, and a wait that grows with the report's age."""
 
 import math
 from datetime import datetime
@@ -9,13 +9,13 @@ from pingone_reports.errors import DeadlineExceeded, RateLimited
 # five seconds for one environment.
 MIN_SECONDS_BETWEEN_CALLS = 5
 
-# A report that took d seconds is seen at most this share of d later (and five seconds at least):
-# the fewest polls that keep that promise.
+# Each wait is this share of the report's age, but at least five seconds. So a report that took d
+# seconds is seen at most 0.2 * d (or five seconds) late. No schedule does that with fewer polls.
 OVERSHOOT = 0.2
 
 
 def pause_after(limit: RateLimited) -> int:
-    """Whole seconds until the next call after a 429, which may ask for less than the least."""
+    """Whole seconds to wait after a 429: its Retry-After, but at least five."""
     return math.ceil(max(limit.retry_after, MIN_SECONDS_BETWEEN_CALLS))
 
 
@@ -27,8 +27,8 @@ def seconds_until_next_poll(
 ) -> int:
     """Whole seconds to wait before PingOne may be asked about a report again.
 
-    The pause after a 429 wins over the rhythm; the deadline shortens the wait to itself. Raises
-    DeadlineExceeded when nothing can be asked before it.
+    After a 429, the wait is at least its pause. The last wait ends at the deadline. Raises
+    DeadlineExceeded when no call is possible before the deadline.
     """
     least = pause_after(limit) if limit else MIN_SECONDS_BETWEEN_CALLS
     left = (deadline - now).total_seconds()

@@ -1,4 +1,4 @@
-"""HTTPS connections that share one reading of the certificate authorities, and end in time."""
+"""HTTPS sessions that load the certificate authorities once, and limit every answer's time."""
 
 import http.client
 import io
@@ -14,17 +14,17 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-# What is received for one head, for one answer that is read as a whole, or for one piece of it.
+# The limit for one answer, or for each piece of an answer that is streamed.
 _MOST_BYTES = 2 * 1024 * 1024
 
 
 def new_session() -> requests.Session:
-    """A session whose connections are cheap to open; certificates are always verified.
+    """A session whose connections open fast; certificates are always verified.
 
-    Its read timeout is for the whole of an answer, its head included, and begins anew with every
-    `read1` of the body. Python's own is for each receive, and a trickle never ends.
+    Its read timeout covers the whole answer with its headers, and starts again with each `read1` of
+    the body. Python's own timeout covers each receive alone, so a slow trickle would never end.
     """
-    # It warns of an odd head, and quotes the URL: a link is secret.
+    # Its warnings about odd headers quote the URL, and a link is secret.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     session = _Session()
     for scheme in ("https://", "http://"):
@@ -34,32 +34,32 @@ def new_session() -> requests.Session:
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
-        """None: redirects are not followed, and to find out where one leads reads its whole body.
+        """None: redirects are not followed.
 
-        requests does that even where it may not follow.
+        Otherwise requests reads a redirect's whole body, even if it may not follow.
         """
         return None
 
 
 class _Adapter(HTTPAdapter):
-    """requests reads its bundle again for every connection: 20 ms of CPU, which is a tenth of a
-    second and more in a function of 256 MB."""
+    """Shares the TLS context. requests loads the authorities again for every connection: 20 ms of
+    CPU, which is a tenth of a second or more in a function of 256 MB."""
 
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None
     ) -> Any:
-        """What a connection pool is made of, our TLS context among it."""
+        """The attributes of a connection pool, with our TLS context."""
         host, pool = super().build_connection_pool_key_attributes(request, True, cert)
         if host["scheme"] == "https":
-            # A bundle of the environment (REQUESTS_CA_BUNDLE) arrives as `verify`.
+            # The bundle that REQUESTS_CA_BUNDLE names arrives as `verify`.
             pool["ssl_context"] = _context(verify if isinstance(verify, str) else certifi.where())
         return host, pool
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Leave the connection pool as it is: the context has the authorities already."""
+        """Do nothing: the TLS context already has the authorities."""
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        """A pool of connections that are bounded."""
+        """A pool of connections that limit their answers."""
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         pool.ConnectionCls = _HttpsConnection if pool.scheme == "https" else _HttpConnection
         return pool
@@ -77,7 +77,7 @@ class _Response(http.client.HTTPResponse):
         self.fp = io.BufferedReader(self._received)
 
     def read1(self, n: int = -1) -> bytes:
-        """The next piece, in a time of its own: for whoever streams."""
+        """The next piece of a streamed answer, with limits of its own."""
         self._received.begin_anew()
         return super().read1(n)
 
@@ -91,7 +91,7 @@ class _HttpsConnection(HTTPSConnection):
 
 
 class _Received(io.RawIOBase):
-    """What a socket receives, all of it within the socket's timeout, and not without end."""
+    """The bytes of a socket: all of them within one timeout, and no more than the limit."""
 
     def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
         self._socket, self._raw = sock, raw
@@ -107,7 +107,7 @@ class _Received(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         if self._bytes_left <= 0:
-            raise OSError("The answer does not end.")
+            raise OSError("The answer is too long.")
         now = time.monotonic()
         if self._timeout is None or self._until is None:
             self._until = now + (self._timeout or 0)

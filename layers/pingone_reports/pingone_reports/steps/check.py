@@ -15,13 +15,13 @@ from pingone_reports.pingone.turns import Turn, Turns
 
 @dataclass(frozen=True, kw_only=True)
 class CheckReport:
-    """What a check is made of."""
+    """The check, with all that it needs."""
 
     pingone: PingOne
     turns: Turns
 
     def run(self, export: Export, turn: Turn | None) -> dict[str, Any]:
-        """The report's status, the seconds to wait before PingOne is called again, and the turn.
+        """The report's status, the seconds until the next call of PingOne, and the turn.
 
         Raises DeadlineExceeded, TableUnavailable, and what PingOne.read_exploration raises.
         """

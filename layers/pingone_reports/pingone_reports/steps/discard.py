@@ -1,4 +1,4 @@
-"""DiscardReport: what a failed export left in the bucket must not be taken for an export."""
+"""DiscardReport: remove what a failed export left in the bucket."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from pingone_reports.model.keys import ExportKeys
 
 @dataclass(frozen=True, kw_only=True)
 class DiscardReport:
-    """What a discard is made of."""
+    """The discard, with all that it needs."""
 
     bucket: Bucket
     discarded: DiscardedExports
@@ -20,10 +20,10 @@ class DiscardReport:
     def run(self, export: Export) -> dict[str, Any]:
         """Abort the export's unfinished uploads and delete its files; returns the keys of both.
 
-        A fetch that was cut off leaves uploads, and files if it was cut off between them and its
-        manifest. One that still runs is kept from publishing first, so that nothing comes after
-        this. With a manifest the files stay: they are published, and may have been read. Raises the
-        bucket's errors and TableUnavailable.
+        A fetch that was cut off leaves uploads. If it was cut off between its files and its
+        manifest, it leaves files too. A fetch that still runs is first kept from publishing, so
+        that it adds nothing later. If there is a manifest, the files stay: they are published, and
+        may have been read. Raises StorageDenied, StorageUnavailable and TableUnavailable.
         """
         self.discarded.add(export.execution.arn)
         keys = ExportKeys.of(export, self.key_prefix)

@@ -1,4 +1,4 @@
-"""FetchReport: the finished report, from PingOne's zips to the bucket."""
+"""FetchReport: bring the finished report from PingOne's zips into the bucket."""
 
 import time
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from pingone_reports.transfer.transfer import Transfer
 
 @dataclass(frozen=True, kw_only=True)
 class FetchReport:
-    """What a fetch is made of."""
+    """The fetch, with all that it needs."""
 
     pingone: PingOne
     turns: Turns
@@ -41,11 +41,11 @@ class FetchReport:
     def run(self, export: Export, turn: Turn | None) -> dict[str, Any]:
         """Publish the report's files and then its manifest; returns the completed event's detail.
 
-        A second try of an execution that has published already publishes nothing again. Raises
-        TurnPassed; the errors of PingOne, the download, the zip, the bucket and the table; and
-        ExportDiscarded. Then no file is visible that has no manifest, but of a try that was cut off
-        between the files' commit and the manifest's: DiscardReport deletes those. Raises
-        QualityGateFailed when the report is doubtful and lies in quarantine.
+        If an earlier try of the execution has published, this one publishes nothing. Raises
+        TurnPassed; the errors of PingOne, the download, the zip, the bucket and the table;
+        ExportDiscarded; and QualityGateFailed when the report is doubtful and is in quarantine.
+        After an error, no file without a manifest is visible, unless a try was cut off between the
+        commits of files and manifest: DiscardReport deletes such files.
         """
         keys = ExportKeys.of(export, self.key_prefix)
         # A try before this one may have published: then PingOne is not called, and needs no turn.
@@ -57,8 +57,8 @@ class FetchReport:
         try:
             self.history.remember(export, manifest, keys.manifest)
         except TableUnavailable as error:
-            # What is published has succeeded; the next export is compared with the one before.
-            logger.warning("The export is not remembered for the next one.", error=str(error))
+            # The export is published, so it has succeeded. The next one uses an older comparison.
+            logger.warning("The next export cannot be compared with this one.", error=str(error))
         return completed_event(manifest, keys.manifest)
 
     def _publish(
@@ -86,7 +86,7 @@ class FetchReport:
             {
                 "ExportsCompleted": 1,
                 "Bytes": sum(file.bytes for file in files),
-                # Each format holds all of them.
+                # Each format holds all records.
                 "Records": max(file.records for file in files),
                 "SecondsFetching": time.monotonic() - began,
             },
@@ -96,13 +96,13 @@ class FetchReport:
     def _quarantined(
         self, export: Export, folder: str, links: FreshLinks, doubtful: "_Doubtful"
     ) -> QualityGateFailed:
-        """Put a doubtful report into quarantine; returns what is to be raised.
+        """Put a doubtful report into quarantine; returns the error to raise.
 
-        It is downloaded a second time, because S3 fixes the key of an upload when it begins. To
-        move it would show it at the key that readers and notifications look at, leave versions of
-        it there, and need a role that may delete exports.
+        The report is downloaded again, because S3 fixes an upload's key when the upload begins. A
+        move would show the report at the key that readers and notifications watch, leave versions
+        there, and need a role that may delete exports.
         """
-        # Now: whatever happens to the second download, somebody can find out why there was one.
+        # Logged first, so that the reasons are known even if the second download fails.
         reasons = doubtful.reasons
         logger.warning("The quality gate keeps the report back.", reasons=reasons)
         with self._publication(export, folder, QUARANTINE) as publication:

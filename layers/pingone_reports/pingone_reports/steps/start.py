@@ -18,20 +18,20 @@ from pingone_reports.pingone.turns import Turn, Turns
 if TYPE_CHECKING:
     from pingone_reports.aws.idempotency import IdempotencyKeys, Starts
 
-# Too early for the report, or PingOne was too busy: the state machine starts again after the wait.
+# It is too early, or PingOne is too busy: the state machine runs StartReport again after the wait.
 NOT_STARTED = "NOT_STARTED"
-# Another execution has the export that this request asks for.
+# Another execution holds the request's idempotency key.
 DUPLICATE = "DUPLICATE"
 
-# How long an export may stand in line before PingOne accepts it: with the wait for changes before
-# it, half an hour to generate the report and the tries of the fetch, within the state machine's
-# own timeout.
+# The longest time from the request until PingOne accepts it. With the wait for changes before, half
+# an hour of generation and the tries of the fetch after it, an export is within the state machine's
+# timeout.
 _LONGEST_LINE = timedelta(hours=2)
 
 
 @dataclass(frozen=True)
 class Queued:
-    """Where an export stands before PingOne has accepted it: since when, and with which turn."""
+    """An export that PingOne has not accepted yet: since when it waits (aware), and its turn."""
 
     since: datetime
     turn: Turn | None
@@ -44,7 +44,7 @@ class Queued:
 
 @dataclass(frozen=True, kw_only=True)
 class StartReport:
-    """What a start is made of."""
+    """The start, with all that it needs."""
 
     pingone: PingOne
     turns: Turns
@@ -53,7 +53,7 @@ class StartReport:
     polling_limit: timedelta
 
     def run(self, request: ExportRequest, execution: Execution, queued: Queued) -> dict[str, Any]:
-        """Create the data exploration; returns its state, its status and the seconds to wait.
+        """Create the data exploration; returns a status, the seconds to wait, and the export.
 
         Raises DeadlineExceeded when PingOne accepts no report for two hours, TableUnavailable,
         StepFunctionsUnavailable, StartInProgress, and what PingOne.create_exploration raises.
@@ -71,7 +71,7 @@ class StartReport:
                 return _answer(NOT_STARTED, math.ceil(too_early))
             in_line_since = max(in_line_since, earliest)
 
-        # A start that is tried again needs no turn: PingOne has the report.
+        # If an earlier try has created the exploration, no call is due, and so no turn.
         export, turn = self.starts.made(execution.arn), queued.turn
         if not export:
             turn, wait = self.turns.to_create(request.environment_id, turn)
@@ -81,7 +81,7 @@ class StartReport:
                 export = self.starts.once(execution.arn, lambda: self._create(request, execution))
             except RateLimited as limit:
                 return _later(in_line_since, pause_after(limit), turn)
-        # Even a report that is ready at once is checked first, in five seconds.
+        # Even a report that is ready at once is checked, after five seconds.
         wait = seconds_until_next_poll(datetime.now(UTC), export.requested_at, export.deadline)
         return _answer(Status.IN_PROGRESS, wait, export=export, turn=turn)
 
@@ -100,7 +100,7 @@ class StartReport:
 def _later(in_line_since: datetime, wait: int, turn: Turn | None) -> dict[str, Any]:
     if datetime.now(UTC) + timedelta(seconds=wait) > in_line_since + _LONGEST_LINE:
         raise DeadlineExceeded(
-            "PingOne had no time for this report for two hours: ask for fewer reports of one "
+            "PingOne did not accept this report within two hours: request fewer reports of one "
             "environment at a time."
         )
     return _answer(NOT_STARTED, wait, turn=turn)

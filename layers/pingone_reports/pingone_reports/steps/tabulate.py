@@ -25,7 +25,7 @@ _DEVICE_ID = "deviceId"
 
 @dataclass(frozen=True, kw_only=True)
 class TabulateReport:
-    """What a tabulation is made of. The folder is this function's alone."""
+    """The tabulation, with all that it needs. Nothing else may use `folder`."""
 
     bucket: Bucket
     folder: Path
@@ -33,9 +33,9 @@ class TabulateReport:
     def run(self, manifest_key: str) -> dict[str, Any]:
         """Write an export's rows, what it changed, and the row about it, in this order.
 
-        The same manifest writes the same objects again. What another call left in the folder,
-        because it was killed, is removed first. Returns what was written. Raises InvalidRequest,
-        InvalidReport, InvalidConfiguration and what the bucket raises.
+        The same manifest always gives the same objects. The files of an earlier run that was killed
+        are removed first. Returns the numbers of rows and repeated ids, and the keys. Raises
+        InvalidRequest, InvalidReport, InvalidConfiguration, StorageDenied and StorageUnavailable.
         """
         keys = ExportKeys.parse(manifest_key)
         manifest = self.bucket.read_json(manifest_key) if keys else None
@@ -48,7 +48,7 @@ class TabulateReport:
             _empty(self.folder)
 
     def _tabulate(self, keys: ExportKeys, manifest: Mapping[str, Any]) -> dict[str, Any]:
-        # CSV is read in less memory.
+        # CSV comes first: to read it takes less memory.
         file = min(manifest["files"], key=lambda file: str(file["format"]))
         export: dict[str, Cell] = {
             "report": manifest["reportName"],
@@ -61,7 +61,10 @@ class TabulateReport:
         _verify(report, file["sha256"])
         records = report_to_parquet(report, file["format"], export, rows)
         if records != file["records"]:
-            raise InvalidReport(f"The file has {records} rows, its manifest {file['records']}.")
+            raise InvalidReport(
+                f"The file has {records} rows, but its manifest says {file['records']}: export the "
+                "report again."
+            )
         report.unlink()
         repeated_ids = repeated_values(rows, _DEVICE_ID)
         self.bucket.upload_file(rows, keys.devices_table)
@@ -98,8 +101,7 @@ def _verify(report: Path, sha256: str) -> None:
     with report.open("rb") as stored:
         if hashlib.file_digest(stored, "sha256").hexdigest() != sha256:
             raise InvalidReport(
-                "The file is not the one that its manifest describes: it was replaced since. "
-                "Export the report again."
+                "The file was replaced after its manifest was written: export the report again."
             )
 
 

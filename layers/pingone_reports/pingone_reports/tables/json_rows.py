@@ -1,6 +1,6 @@
 """A JSON report as rows of text: every value as it was written, in bounded memory.
 
-Parsers of JSON make numbers of numbers: 1.10 would become 1.1, and 1e999 infinite.
+A JSON parser would change numbers: 1.10 to 1.1, and 1e999 to infinity.
 """
 
 import csv
@@ -15,7 +15,7 @@ from pingone_reports.errors import InvalidReport
 from pingone_reports.tables.report_text import open_bytes, open_text
 from pingone_reports.transfer.records import JsonRecordCounter
 
-# Of one record, and of all that stands around the records.
+# The limit for one record, and for all text around the records.
 _MOST_CHARACTERS = 16_000_000
 _MOST_COLUMNS = 1_000
 _CHUNK = 1 << 20
@@ -32,11 +32,11 @@ _PART = re.compile(r'[^"{}\[\]]++|[{}\[\]]|"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTA
 
 @dataclass(frozen=True)
 class JsonShape:
-    """Where the records of a JSON file are, as JsonRecordCounter says.
+    """Where the records of a JSON file are.
 
-    `depth` is how many brackets and braces are open around each, or None if there is none. `plain`
-    is a list or one object a line, of strings, true, false and null: a parser of JSON changes
-    nothing in it.
+    `depth` is the number of brackets and braces that are open around each record, or None without
+    records. A `plain` file is a list, or one object a line, and holds only strings, true, false and
+    null: a JSON parser changes nothing in it.
     """
 
     depth: int | None
@@ -44,7 +44,7 @@ class JsonShape:
 
 
 def json_shape(report: Path) -> JsonShape:
-    """Look through a JSON report; raises InvalidReport when it is not whole."""
+    """The shape of a JSON report, which is read once; raises InvalidReport if it is not whole."""
     counter, beginning = JsonRecordCounter(), b""
     with open_bytes(report) as file:
         while chunk := file.read(_CHUNK):
@@ -53,19 +53,19 @@ def json_shape(report: Path) -> JsonShape:
     counter.finish()
     depth = counter.record_depth
     begins = {0: b"{", 1: b"["}.get(-1 if depth is None else depth, b"\0")
-    # DuckDB takes a byte order mark for a value.
+    # DuckDB would read a byte order mark as a value.
     plain = counter.has_only_texts and beginning.lstrip(b" \t\r\n").startswith(begins)
     return JsonShape(depth, plain)
 
 
 def json_to_rows(report: Path, depth: int | None, rows: TextIO) -> list[str]:
-    """Write a row of CSV for each record; returns the names of its columns but the first.
+    """Write a CSV row for each record; returns the names of the columns after the first.
 
-    The first column is empty. A record without the newest columns is a shorter row. A string is its
-    text; null, and what a record does not have, is ''; any other value is the JSON text that it is
-    in the file. Raises InvalidReport or ValueError for what is not JSON, for other items among
-    records, for a name twice in an object, for a record of more than 16 million characters, and for
-    more than 1,000 columns.
+    The first column is empty. A row has only the columns that are known so far, so earlier rows may
+    be shorter. A string becomes its text; null or a missing value becomes ''; any other value keeps
+    its JSON text. Raises InvalidReport or ValueError for invalid JSON, for other items among the
+    records, for a repeated name in an object, for a record of more than 16 million characters, and
+    for more than 1,000 columns.
     """
     columns: dict[str, None] = {}
     writerow = csv.writer(rows, lineterminator="\n").writerow
@@ -80,7 +80,7 @@ def json_to_rows(report: Path, depth: int | None, rows: TextIO) -> list[str]:
 
 
 class _Records:
-    """The records of a file, in which so many brackets and braces are open around each."""
+    """The records of a file; `depth` as in JsonShape."""
 
     def __init__(self, text: TextIO, depth: int | None) -> None:
         self._file = text
@@ -95,7 +95,7 @@ class _Records:
         elif self._next_mark():
             yield from self._run(_NEXT_LINE)
             if self._next_mark():
-                _refuse("It has something else beside its objects")
+                _refuse("It has text besides its objects")
 
     def _records_of_lists(self) -> Iterator[dict[str, str | None]]:
         around, length, opened = [""], 0, ""
@@ -106,7 +106,7 @@ class _Records:
                 _refuse("A list of records has other items, too")
             length += len(part)
             if length > _MOST_CHARACTERS:
-                _refuse("Too much stands around its records")
+                _refuse("It has too much text around its records")
             around.append(part)
             if part in ("}", "]"):
                 opened = opened[:-1]
@@ -116,13 +116,13 @@ class _Records:
                     yield from self._run(_NEXT_ITEM)
                     if self._next_mark() != "]":
                         _refuse("A list of records has other items, too")
-        # The rest must be JSON without the records, too.
+        # Without the records, the rest must still be JSON.
         whole = json.loads("".join(around), parse_int=str)
         if self._depth is None and isinstance(whole, list) and whole:
             _refuse("Its list has no records")
 
     def _run(self, separator: re.Pattern[str]) -> Iterator[dict[str, str | None]]:
-        """The objects that stand here, one behind another."""
+        """The objects from here on, one after another."""
         while True:
             yield self._object()
             while not (gap := separator.match(self._text, self._at)):
@@ -150,7 +150,7 @@ class _Records:
         return values
 
     def _part(self) -> str:
-        """The next string, bracket or brace, or what is between them; '' at the end of the file."""
+        """The next string, bracket or brace, or the text between; '' at the end of the file."""
         while not (part := _PART.match(self._text, self._at)):
             if not self._more():
                 if self._at < len(self._text):
@@ -160,7 +160,7 @@ class _Records:
         return part[0]
 
     def _next_mark(self) -> str:
-        """The next character that is no space, which stays where it is; '' at the end."""
+        """The next character that is not a space, without reading past it; '' at the end."""
         while True:
             space = _SPACE.match(self._text, self._at)
             assert space
@@ -171,18 +171,18 @@ class _Records:
                 return ""
 
     def _more(self) -> bool:
-        """Read on, and forget what was read."""
+        """Read more text, and drop the text that was used; False at the end of the file."""
         rest = self._text[self._at :]
         if len(rest) > _MOST_CHARACTERS:
             _refuse("A record is too long")
-        # Twice as much each time: what is not whole yet is looked at again.
+        # Twice as much each time, because an incomplete object is parsed from its start again.
         chunk = self._file.read(max(_CHUNK, len(rest)))
         self._text, self._at = rest + chunk, 0
         return bool(chunk)
 
 
 def _places(text: str, at: int) -> Iterator[tuple[str, int, int]]:
-    """The name of each value of the object that begins here, and where the value is."""
+    """The name, the start and the end of each value of the object that begins here."""
     at = _end_of_space(text, at + 1)
     while text[at] != "}":
         name, at = _decode(text, _end_of_space(text, at))
@@ -206,7 +206,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse(reason: str) -> Never:
-    raise InvalidReport(f"The JSON file is no table: {reason[0].lower()}{reason[1:]}.")
+    raise InvalidReport(
+        f"The JSON file cannot become a table: {reason[0].lower()}{reason[1:]}. Export CSV as well."
+    )
 
 
 _decode = json.JSONDecoder(

@@ -1,7 +1,7 @@
-"""A report as Parquet: every value the text that it was, every column under its own name.
+"""A report as Parquet: every value keeps its text, and every column has its own name.
 
 DuckDB does the work in bounded memory. Athena's own text readers end a record at every newline,
-also at a quoted one.
+even at a quoted one.
 """
 
 import csv
@@ -18,8 +18,8 @@ from pingone_reports.tables.report_text import create_text, open_text
 try:
     import duckdb
 except ImportError:
-    # Lambda looks at no library's processor. The import's own error would say that a module is
-    # missing.
+    # Lambda does not check a library's processor. The original error would only say that a module
+    # is missing.
     raise InvalidConfiguration(
         "The layer holds no DuckDB for this function's processor, "
         f"{platform.machine()}: give `sam build` and `sam deploy` the same Architecture."
@@ -29,9 +29,9 @@ Cell = str | int | date
 
 _LINE_BYTES = 16_000_000
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "threads": 1,  # keeps the order of rows, and so makes the same file again
+    "threads": 1,  # keeps the order of rows, so that the same report gives the same file
     "memory_limit": "600MB",
-    "autoinstall_known_extensions": False,  # what is needed is built in
+    "autoinstall_known_extensions": False,  # all that we need is built in
 }
 
 
@@ -40,13 +40,13 @@ def report_to_parquet(
 ) -> int:
     """Write a CSV or JSON report, plain or `.gz`, with `constants` as further columns.
 
-    A value that the report leaves empty is ''; NULL is left for columns that it does not have. A
-    number, a list and an object in JSON are the text that they are there. In CSV, spaces between a
-    quote and a comma belong to no value. A column that is named as a constant gets `_1` behind.
-    What is beside `parquet` may be written, too: the rows of a JSON file, as big as it.
+    An empty value becomes ''; Athena shows NULL only for columns that the report lacks. JSON
+    numbers, lists and objects keep their JSON text. In CSV, spaces between a quote and a comma are
+    dropped. A column with a constant's name gets the suffix `_1`. The rows of a JSON file may be
+    written to a file beside `parquet`, as big as the report.
 
-    Returns the number of rows, to be compared with what the report should have: DuckDB passes over
-    a last row whose quote is open. Raises InvalidReport.
+    Returns the number of rows. Compare it with the report's: DuckDB skips a last row whose quote is
+    open. Raises InvalidReport.
     """
     with database_in(parquet.parent) as database:
         try:
@@ -64,12 +64,12 @@ def report_to_parquet(
         except (duckdb.Error, ValueError, RecursionError, csv.Error) as error:
             # DuckDB's messages quote the report.
             raise InvalidReport(
-                f"The {format_name} file is no table ({type(error).__name__})."
+                f"The {format_name} file is not a table ({type(error).__name__}): export it again."
             ) from None
 
 
 def row_to_parquet(row: Mapping[str, Cell], parquet: Path) -> None:
-    """Write a file of one row."""
+    """Write a file with one row."""
     with database_in(parquet.parent) as database:
         write(database, f"SELECT {', '.join(literals(row))}", parquet)
 
@@ -77,7 +77,7 @@ def row_to_parquet(row: Mapping[str, Cell], parquet: Path) -> None:
 def repeated_values(parquet: Path, column: str) -> int:
     """How many rows of a file repeat a value of this column that is not empty; 0 without it.
 
-    The column's name may be spelled with other cases.
+    The column's name may be in upper or lower case.
     """
     with database_in(parquet.parent) as database:
         file = f"read_parquet({quoted(str(parquet))})"
@@ -111,7 +111,7 @@ def database_in(folder: Path) -> duckdb.DuckDBPyConnection:
 
 def write(database: duckdb.DuckDBPyConnection, query: str, parquet: Path) -> int:
     """Write what a query answers; returns its number of rows."""
-    query.encode()  # for half a character, DuckDB's error has no type of its own
+    query.encode()  # raises for a lone surrogate, for which DuckDB has no typed error
     database.execute(f"COPY ({query}) TO {quoted(str(parquet))} (FORMAT parquet, COMPRESSION zstd)")
     return int(cast("tuple[int]", database.fetchone())[0])
 
@@ -129,11 +129,11 @@ def _json_table(
 ) -> tuple[list[str], str]:
     shape = json_shape(report)
     if not shape.plain:
-        # Several times as slow as DuckDB, which would change numbers.
+        # DuckDB would be several times as fast, but it would change numbers.
         rows = parquet.with_name("rows.csv.gz" if report.suffix == ".gz" else "rows.csv")
         with create_text(rows) as text:
             names = json_to_rows(report, shape.depth, text)
-        # Without it, the first return or newline would end lines, also in a quoted value.
+        # By default, DuckDB takes the first return or newline as the line end, even a quoted one.
         line_end = r"new_line = '\n'"
         return _rows_of(rows, names, f"header = false, null_padding = true, {line_end}", first=1)
     of_file = f"{quoted(str(report))}, maximum_object_size = {_LINE_BYTES}"
@@ -148,7 +148,7 @@ def _json_table(
 
 
 def _rows_of(file: Path, names: list[str], options: str, first: int = 0) -> tuple[list[str], str]:
-    """The columns of CSV from the first of these on, by number: names may be anything."""
+    """SQL for a CSV's columns from `first` on: numbers stand for names, which may be anything."""
     columns = [str(number) for number in range(first + len(names))]
     return _texts(columns[first:], names), (
         f"read_csv({quoted(str(file))}, columns = {_types(columns)}, {options}, "
@@ -163,7 +163,9 @@ def _types(columns: list[str]) -> str:
 
 def _texts(columns: list[str], names: list[str]) -> list[str]:
     if len({name.lower() for name in names}) < len(names):
-        raise InvalidReport("Two columns of the file have one name, for which Athena has no case.")
+        raise InvalidReport(
+            "Two columns have the same name for Athena, which ignores case: request one of them."
+        )
     return [
         f"coalesce({_name(column)}, '') AS {_name(name)}"
         for column, name in zip(columns, names, strict=True)
@@ -178,7 +180,7 @@ def literals(cells: Mapping[str, Cell]) -> list[str]:
 def _literal(cell: Cell) -> str:
     match cell:
         case str():
-            # A filter may have half a character.
+            # A filter may hold a lone surrogate.
             return quoted(cell.encode(errors="replace").decode())
         case int():
             return f"{cell}::BIGINT"

@@ -1,4 +1,4 @@
-"""A report's file, plain or `.gz`, opened."""
+"""Opens a report's file, plain or `.gz`."""
 
 import io
 from pathlib import Path
@@ -15,12 +15,12 @@ def open_bytes(report: Path) -> BinaryIO:
 
 
 def open_text(report: Path) -> TextIO:
-    """The report's text, every line end as it is, without a byte order mark."""
+    """The report's text, with its own line ends, without a byte order mark."""
     return io.TextIOWrapper(open_bytes(report), encoding="utf-8-sig", newline="")
 
 
 def create_text(report: Path) -> TextIO:
-    """A file for text whose line ends stay as they are."""
+    """A new file for text, whose line ends stay as they are."""
     if report.suffix == ".gz":
         packed = igzip.IGzipFile(report, "wb", compresslevel=1)  # type: ignore[no-untyped-call]
         return io.TextIOWrapper(cast("BinaryIO", packed), encoding="utf-8", newline="")

@@ -1,16 +1,16 @@
-"""The columns of a CSV report, read while it streams by."""
+"""The columns of a CSV report, read while it streams."""
 
 import csv
 import io
 import json
 
-# A first row that is longer, as it is or as the JSON of its names, is no header. With these, the
-# manifest, its event (256 KB), the state (256 KiB) and the item of DynamoDB (400 KB) hold it.
+# A first row that is longer, as text or as JSON, is not read as a header. A header of this size
+# fits into the manifest, its event (256 KB), the state (256 KiB) and the DynamoDB item (400 KB).
 _MOST_HEADER_BYTES = 65_536
 
 
 class CsvColumns:
-    """Reads the header of an RFC 4180 CSV; all that follows the header costs nothing."""
+    """Reads the header of an RFC 4180 CSV; the rows after it cost nothing."""
 
     def __init__(self) -> None:
         self._columns: tuple[str, ...] = ()
@@ -26,13 +26,13 @@ class CsvColumns:
                 self._read(end)
 
     def finish(self) -> tuple[str, ...]:
-        """The names in the header; none if the first row is too long for one."""
+        """The names in the header; empty if the first row is too long."""
         if self._head is not None:
             self._read(len(self._head))
         return self._columns
 
     def _end_of_row(self, head: bytes) -> int:
-        """Where the first row ends, behind its newline; 0 if it does not yet, or too late."""
+        """The index after the first row's newline; 0 if that has not come yet, or is too far."""
         while (at := head.find(b"\n", self._scanned, _MOST_HEADER_BYTES)) >= 0:
             self._quotes += head.count(b'"', self._scanned, at)
             self._scanned = at + 1

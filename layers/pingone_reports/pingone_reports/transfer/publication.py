@@ -1,4 +1,4 @@
-"""Publishing a folder of the bucket: its files, then the document that tells of them, once."""
+"""Publishes a folder of the bucket once: its files, and then the document about them."""
 
 import json
 from collections.abc import Mapping
@@ -12,15 +12,15 @@ from pingone_reports.model.report_file import Format
 
 
 class Publication:
-    """One try to publish a folder. `files` are keys and media types, `document` is a name.
+    """One try to publish a folder. `files` are keys and media types, `document` is a file name.
 
-    Tries may overlap: one whose answer got lost runs on while the next one begins. S3 keeps them
-    apart. A try begins the uploads of all its objects, then aborts all others of the folder, and
-    begins none later. So of two tries the one that looks last has ended the other, or both have:
-    what a try finds published after that is all that there will be, and what it publishes is its
-    own. Whoever ends tries for good (aws/discarded.py) does so before it aborts their uploads.
+    Tries may overlap: if a function's answer is lost, it still runs while the next try begins. S3
+    keeps them apart. A try first begins all its uploads, then aborts all other uploads of the
+    folder, and begins none later. So of two tries, at least one aborts the other. After that, what
+    a try finds published is final, and what it publishes is its own. DiscardReport marks an export
+    as discarded before it aborts uploads, so a later try cannot publish either.
 
-    Leaving it unpublished leaves nothing. Raises what the bucket does.
+    Without `publish`, nothing stays in the bucket. Raises StorageDenied and StorageUnavailable.
     """
 
     def __init__(
@@ -40,13 +40,13 @@ class Publication:
             self._uploads = stack.pop_all()
 
     def published(self) -> dict[str, Any] | None:
-        """The document, if it is there."""
+        """The published document, if there is one."""
         return self._bucket.read_json(self._document_key)
 
     def publish(self, document: Mapping[str, Any]) -> bool:
-        """Make the files visible, then the document; returns whether the document is this one.
+        """Make the files visible, then the document; returns whether this document is published.
 
-        It is another one only if somebody else has written it, who knows nothing of tries.
+        Another one is there only if something that is not a try has written it.
         """
         text = json.dumps(document, indent=2)
         for file in self.files.values():
@@ -55,7 +55,7 @@ class Publication:
         try:
             self._document.commit(only_if_none=True)
         except StorageUnavailable:
-            # S3 may have written it, and only its answer got lost.
+            # S3 may have written the document, and only its answer was lost.
             published = self.published()
             if not published:
                 raise

@@ -1,4 +1,4 @@
-"""Counting records while a report streams by, without parsing it."""
+"""Counts a report's records while it streams, without parsing it."""
 
 import ctypes
 import re
@@ -9,18 +9,18 @@ from pingone_reports.native import library
 
 _FLAT_OBJECTS = re.compile(rb"(?:\{\})+")
 _OPENING = {ord("}"): ord("{"), ord("]"): ord("[")}
-# No report nests its values so deep, and each that is open takes a byte.
+# No report nests its values this deep. It is a limit because each open bracket takes a byte.
 _MOST_OPEN = 1000
 
 
 class RecordCounter(Protocol):
-    """Is fed a file chunk by chunk, in order, and then knows its records."""
+    """Counts the records of a file that comes chunk by chunk, in order."""
 
     def update(self, chunk: bytes) -> None:
-        """Take the next bytes of the file. Raises nothing: they may not be verified yet."""
+        """Take the next bytes of the file. Raises nothing, because they may be unverified."""
 
     def finish(self) -> int:
-        """The number of records; raises InvalidReport when the file is not of its format."""
+        """The number of records; raises InvalidReport if the file is not in its format."""
 
 
 class CsvRecordCounter:
@@ -40,9 +40,11 @@ class CsvRecordCounter:
             self._last_byte = chunk[-1:]
 
     def finish(self) -> int:
-        """The number of rows; raises InvalidReport for no header or an open quote."""
+        """The number of rows; raises InvalidReport for a missing header or an open quote."""
         if self._quoted.value or not self._last_byte:
-            raise InvalidReport("The CSV file is empty or ends inside a quoted value.")
+            raise InvalidReport(
+                "The CSV file is empty or ends inside a quoted value: run the export again."
+            )
         return self._line_feeds - (self._last_byte == b"\n")
 
 
@@ -57,12 +59,12 @@ class _JsonStrings(ctypes.Structure):
 
 
 class JsonRecordCounter:
-    """Counts the records of a JSON file whose shape is not documented.
+    """Counts the records of a JSON file; PingOne does not document its shape.
 
-    Records are the items of the outermost list of objects, be it the file itself or a value in an
-    enclosing object. In a file without such a list they are the top-level objects, one a line; but
-    one object that has only other lists encloses an empty one. An empty file has no record: of one
-    object a line, a filter may match nothing.
+    Records are the items of the outermost list of objects: the file itself, or a value in an
+    enclosing object. Without such a list, records are the top-level objects, one a line; but a
+    single object that has a list is an enclosing object without records. An empty file has no
+    records: with one object a line, it is what a filter without matches gives.
     """
 
     def __init__(self) -> None:
@@ -90,25 +92,27 @@ class JsonRecordCounter:
         if self._fault:
             raise InvalidReport(self._fault)
         if self._open or self._strings.in_string or self._first_byte not in (b"", b"[", b"{"):
-            raise InvalidReport("The JSON file is no JSON or ends inside a value.")
+            raise InvalidReport(
+                "The JSON file is not JSON or ends inside a value: run the export again."
+            )
         if self._top_level_objects > 1 or not self._has_list:
             return self._top_level_objects
         return self._listed_objects
 
     @property
     def record_depth(self) -> int | None:
-        """How many brackets and braces are open around each record; None if there is no record."""
+        """How many brackets and braces are open around each record; None without records."""
         if self._top_level_objects > 1 or (self._top_level_objects and not self._has_list):
             return 0
         return None if self._list_depth < 0 else self._list_depth
 
     @property
     def has_only_texts(self) -> bool:
-        """Whether no record holds a number, a list or an object."""
+        """Whether the records hold only strings, true, false and null."""
         return not self._strings.numbers and self._deepest == (self.record_depth or 0) + 1
 
     def _structure(self, chunk: bytes) -> bytes:
-        """The brackets and braces of a chunk that stand outside strings."""
+        """The brackets and braces of a chunk, without those in strings."""
         if len(chunk) > len(self._marks):
             self._marks = ctypes.create_string_buffer(len(chunk))
         state = ctypes.byref(self._strings)
@@ -118,7 +122,7 @@ class JsonRecordCounter:
     def _count(self, run: bytes) -> None:
         at = 0
         while at < len(run) and not self._fault:
-            # Flat records in a list, by far the commonest run, are counted without a look at each.
+            # By far the most records are flat objects in a list: they are counted all at once.
             if (
                 len(self._open) == self._list_depth
                 and self._open[-1] == ord("[")
@@ -132,7 +136,9 @@ class JsonRecordCounter:
             if mark in b"{[":
                 self._enter(mark)
             elif not self._open or self._open.pop() != _OPENING[mark]:
-                self._fault = "The JSON file closes a bracket that it did not open."
+                self._fault = (
+                    "The JSON file closes a bracket that it did not open: run the export again."
+                )
 
     def _enter(self, mark: int) -> None:
         if mark == ord("{"):
@@ -148,7 +154,10 @@ class JsonRecordCounter:
         self._open.append(mark)
         self._deepest = max(self._deepest, len(self._open))
         if self._deepest > _MOST_OPEN:
-            self._fault = f"The JSON file nests more than {_MOST_OPEN} lists and objects."
+            self._fault = (
+                f"The JSON file nests more than {_MOST_OPEN} lists and objects: run the export "
+                "again."
+            )
 
 
 def record_counter(format_name: str) -> RecordCounter:

@@ -1,4 +1,4 @@
-"""A file behind presigned URLs, read with range requests and read on past any interruption."""
+"""A file behind presigned URLs, read with range requests that resume after interruptions."""
 
 import io
 import re
@@ -18,32 +18,32 @@ from pingone_reports.errors import (
     UntrustedCertificate,
 )
 
-# A zip's directory is at its end: this much is read first, and in one request.
+# A zip's directory is at its end, so this much of the end is read first, in one request.
 _TAIL_BYTES = 64 * 1024
-# For a connection, for the head of an answer, and for each piece of it: then it counts as stalled.
+# The timeouts to connect, and to receive the headers or the next piece of an answer.
 _TIMEOUT_SECONDS = (5, 20)
-# Tries in a row that bring no byte before the download is given up.
+# After this many tries in a row without a byte, the download fails.
 _MAX_TRIES = 5
-# No file is larger than 18 digits tell.
+# 18 digits are enough for any file's size.
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})")
 
 
 class Link(Protocol):
-    """Where the file is now."""
+    """A link to the file, which can be renewed."""
 
     def current(self) -> str:
         """The newest presigned URL."""
 
     def renew(self, dead: str) -> str:
-        """A newer presigned URL than the dead one."""
+        """A newer presigned URL than `dead`."""
 
 
 class RemoteFile(io.RawIOBase):
     """A seekable, read-only file over HTTP.
 
-    Its tail is kept, and everything before it streams: reading on is cheap, seeking opens a new
-    request. A dead link, a reset, a stall or a short answer is followed by a request for the rest,
-    with `If-Match`, so that the bytes are always those of one and the same object.
+    Its tail stays in memory, and everything before it streams: to read on is cheap, to seek opens a
+    new request. After a dead link, a reset, a stall or a short answer, another request asks for the
+    rest. `If-Match` makes sure that all bytes are of the same object.
 
     Raises LinkRefused, DownloadInterrupted, DownloadChanged, UntrustedCertificate or TruncatedZip
     (for an empty file).
@@ -80,11 +80,11 @@ class RemoteFile(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move the position; reading on from elsewhere than the last read opens a new request."""
+        """Move the position. At another position, the next read opens a new request."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
         position = base + offset
         if position < 0:
-            # What zip readers expect of a file too short for what they look for.
+            # Zip readers expect this error from a file that is too short.
             raise OSError("Seek before the start of the file.")
         if position != self._position:
             self._hang_up()
@@ -92,7 +92,7 @@ class RemoteFile(io.RawIOBase):
         return position
 
     def read(self, size: int | None = -1) -> bytes:
-        """Up to `size` bytes, fewer only at the end of the file; all of the rest if negative."""
+        """`size` bytes, fewer only at the end of the file; the whole rest if `size` is negative."""
         end = self.size if size is None or size < 0 else min(self._position + size, self.size)
         pieces = []
         while self._position < end:
@@ -126,11 +126,11 @@ class RemoteFile(io.RawIOBase):
         return self._receive(self._stream, end - self._position)
 
     def _receive(self, response: requests.Response, size: int) -> bytes:
-        """Up to so many bytes, as they come: waiting for all of them, a trickle would never end."""
+        """The bytes that have arrived, at most `size`: a wait for all could last for ever."""
         if self._seconds_left() <= 0:
             raise DownloadInterrupted(
-                f"The function's time ran out after {self._position} of {self.size} bytes: give it "
-                "more memory, which is more speed, or narrow the report's filter."
+                f"The function's time ran out after {self._position} of {self.size} bytes: give "
+                "the function more memory, so that it is faster, or narrow the report's filter."
             )
         piece = response.raw.read1(size)
         if not 0 < len(piece) <= size:
@@ -138,9 +138,9 @@ class RemoteFile(io.RawIOBase):
         return bytes(piece)
 
     def _get(self, start: int, end: int | None = None) -> requests.Response:
-        """The bytes from `start` to before `end`, or with a negative `start` the last ones.
+        """The bytes from `start` to before `end`; with a negative `start`, the last bytes.
 
-        Raises _DeadLink for what a fresh link may mend.
+        Raises _DeadLink for an answer that a fresh link may prevent.
         """
         url = self._link.current()
         response = self._session.get(
@@ -166,7 +166,7 @@ class RemoteFile(io.RawIOBase):
                 status = 412
         response.close()
         if status == 412:
-            raise DownloadChanged("PingOne replaced the file while it was read: start over.")
+            raise DownloadChanged("The file was replaced while it was read: run the export again.")
         if status == 416:
             raise TruncatedZip("The file behind the link is empty: start a new export.")
         raise _DeadLink(status, url)
@@ -183,12 +183,12 @@ class RemoteFile(io.RawIOBase):
                 if attempt < _MAX_TRIES - 1:
                     self._link.renew(dead.url)
             except (requests.RequestException, HTTPError, OSError) as interruption:
-                # The message of the interruption would quote the link.
+                # The interruption's own message would quote the link.
                 self._hang_up()
                 if _is_untrusted(interruption):
                     raise UntrustedCertificate(
                         "The certificate of the report's file store is not trusted: check what "
-                        "stands between the function and S3, such as a proxy that opens TLS."
+                        "stands between the function and S3, such as a proxy that decrypts TLS."
                     ) from None
                 failure = f"the connection failed ({type(interruption).__name__})"
                 error = DownloadInterrupted
@@ -198,7 +198,7 @@ class RemoteFile(io.RawIOBase):
                 break
         raise error(
             f"The download stopped after {self._position} of {self.size or '?'} bytes: {failure}. "
-            "Run the export again; if that does not help, see whether the function can reach S3."
+            "Run the export again; if that does not help, check that the function can reach S3."
         ) from None
 
     def _hang_up(self) -> None:
@@ -208,7 +208,7 @@ class RemoteFile(io.RawIOBase):
 
 
 def _is_untrusted(error: BaseException) -> bool:
-    """Whether a certificate did not hold; `requests` shows that in the chain of errors alone."""
+    """Whether a certificate was refused; `requests` shows that only in the chain of causes."""
     cause: BaseException | None = error
     while cause and not isinstance(cause, ssl.SSLCertVerificationError):
         cause = cause.__cause__ or cause.__context__

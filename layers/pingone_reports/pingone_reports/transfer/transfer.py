@@ -1,4 +1,4 @@
-"""The files of one report, from PingOne's zips to their uploads: all of them verified, or none."""
+"""Transfers a report's files from PingOne's zips to their uploads: all verified, or none."""
 
 import hashlib
 import threading
@@ -21,7 +21,7 @@ from pingone_reports.zips.gzip_framing import gzipped
 
 @dataclass(frozen=True, kw_only=True)
 class Transfer:
-    """How files come from their links into their uploads. `max_bytes` is of one unpacked file."""
+    """Transfers files from their links to their uploads. `max_bytes` limits one unpacked file."""
 
     session: requests.Session
     compression: Compression
@@ -29,7 +29,7 @@ class Transfer:
     seconds_left: Callable[[], float]
 
     def run(self, links: FreshLinks, uploads: Mapping[Format, Upload]) -> list[ReportFile]:
-        """Download the report's files into these, and verify them; commits none.
+        """Download the report's files into their uploads, and verify them; commits none.
 
         Raises the errors of PingOne, the download, the zip and the bucket.
         """
@@ -94,7 +94,7 @@ class _Link:
 
 
 class _Measure:
-    """The size and the hash of what streams by."""
+    """The size and the SHA-256 of a stream."""
 
     def __init__(self) -> None:
         self.bytes = 0

@@ -1,6 +1,6 @@
-"""What decrypts and authenticates a zip member: WinZip AES and ZipCrypto, on native primitives.
+"""Decrypts and authenticates a zip member: WinZip AES and ZipCrypto, on native primitives.
 
-The constructors have the signature by which pyzipper makes a decrypter. They raise WrongPassword.
+pyzipper calls the constructors, so it decides their signature. They raise WrongPassword.
 """
 
 import hashlib
@@ -17,9 +17,9 @@ from pingone_reports.zips.zipcrypto import ZipCrypto
 WRONG_PASSWORD = "The zip's password does not open it: run the export again to get a fresh one."  # noqa: S105
 
 AES_KEY_BITS = {1: 128, 2: 192, 3: 256}
-"""By the strength in the AES extra field."""
+"""The key sizes, by the strength in the AES extra field."""
 MAX_BYTES = 128 * 1024
-"""The most that is decrypted at once."""
+"""The most bytes that are decrypted at once."""
 _AES_VERIFIER_BYTES = 2
 _AES_CODE_BYTES = 10
 _ZIPCRYPTO_HEADER_BYTES = 12
@@ -35,12 +35,12 @@ def encryption_overhead(info: Any) -> int:
 
 
 class Decrypter(Protocol):
-    """Decrypts one member's bytes in their order."""
+    """Decrypts one member's bytes, in order."""
 
     decrypt: Callable[[bytes], memoryview]
-    """The plaintext of the next bytes, up to MAX_BYTES: a view of what the next call overwrites."""
+    """The plaintext of the next bytes, up to MAX_BYTES: a view that the next call overwrites."""
     code_size: int
-    """The bytes of the authentication code behind the ciphertext; 0 where there is none."""
+    """The size of the authentication code after the ciphertext, in bytes; 0 without one."""
 
     def authenticates(self, code: bytes) -> bool:
         """Whether the code is that of everything decrypted so far."""
@@ -64,7 +64,7 @@ class AesDecrypter:
         self._plain = memoryview(bytearray(MAX_BYTES))
 
     def decrypt(self, data: bytes) -> memoryview:
-        """The plaintext of the next bytes, which count towards the authentication code."""
+        """The plaintext of the next bytes, which the authentication code then covers."""
         self._hmac.update(data)
         plain = self._plain[: len(data)]
         self._cipher.decrypt(data, output=plain)
@@ -82,11 +82,11 @@ class ZipCryptoDecrypter:
 
     def __init__(self, info: Any, pwd: bytes, encryption_header: bytes) -> None:
         self.decrypt = ZipCrypto(pwd, MAX_BYTES).decrypt
-        # A producer that streams knows no CRC yet, and checks with the modification time instead.
+        # A streaming producer does not know the CRC yet, so its check byte is from the time.
         expected = info._raw_time >> 8 if info.use_datadescripter else info.CRC >> 24
         if self.decrypt(encryption_header)[-1] != expected:
             raise WrongPassword(WRONG_PASSWORD)
 
     def authenticates(self, code: bytes) -> bool:
-        """True only for no code: the cipher has none."""
+        """True only for an empty code: the cipher has none."""
         return not code

@@ -1,6 +1,6 @@
-"""What a zip says of the one file in it: read from both of its headers, and judged.
+"""Reads and checks the two headers of the one file in a zip.
 
-pyzipper reads the format; what it takes on trust is checked here.
+pyzipper reads the format. This module checks what pyzipper trusts.
 """
 
 import io
@@ -23,25 +23,25 @@ from pingone_reports.errors import (
 from pingone_reports.zips.ciphers import AES_KEY_BITS, encryption_overhead
 
 START_AGAIN = "run the export again"
-"""What helps if a zip was damaged on its way."""
+"""What to do about a zip that was damaged on its way."""
 STORED = 0
-"""The method of a member that is not compressed."""
+"""The compression method of a member that is not compressed."""
 
-# More than the directory of any zip with one member, and all that a hostile one can make us hold.
+# No zip with one member has a larger directory. A hostile zip cannot make us hold more.
 _MAX_DIRECTORY_BYTES = 1024 * 1024
 
 # APPNOTE.TXT, 4.3.7, 4.3.14, 4.3.15 and 4.4.
 _LOCAL_HEADER_START = b"PK\3\4"
-# Its start, flags, method, CRC, both sizes and the lengths of name and extra field.
+# Signature, flags, method, CRC, both sizes and the lengths of name and extra field.
 _LOCAL_HEADER = struct.Struct("<4s2xHH4xLLLHH")
 _LOCATOR_START, _LOCATOR = b"PK\6\7", struct.Struct("<4s4xQ4x")
-# The record's start and the bytes that follow; and how long it is at least.
+# The record's signature and the number of bytes that follow; and its least size.
 _ZIP64_END_START, _ZIP64_END, _ZIP64_END_BYTES = b"PK\6\6", struct.Struct("<4sQ"), 56
 _ENCRYPTED, _PATCHED_DATA, _STRONG_ENCRYPTION, _MASKED_HEADERS = 1 << 0, 1 << 5, 1 << 6, 1 << 13
 _DEFLATED, _AES_METHOD = 8, 99
 _UNIX = 3
 
-# What pyzipper raises on bytes that are no zip.
+# What pyzipper raises for bytes that are not a zip.
 _PARSER_ERRORS = (
     pyzipper.BadZipFile,
     OSError,
@@ -54,7 +54,7 @@ _PARSER_ERRORS = (
 
 
 class SeekableFile(Protocol):
-    """What is read of a binary file, or of a download that looks like one."""
+    """What a binary file must be able to do, or a download that acts as one."""
 
     def seek(self, offset: int, whence: int = ..., /) -> int: ...
     def tell(self) -> int: ...
@@ -65,12 +65,13 @@ class SeekableFile(Protocol):
 def only_member(file: SeekableFile, suffix: str, max_size: int) -> tuple[pyzipper.AESZipFile, Any]:
     """The archive and its one member, checked before its first byte is read.
 
-    The file is where the member's data begins. Raises the errors of EncryptedZip but WrongPassword.
+    The file is then at the start of the member's data. Raises the errors of EncryptedZip except
+    WrongPassword.
     """
     archive = _read_directory(_Source(file))
     info = _only_member(archive)
     _check_place(info, archive.start_dir)
-    # Before it is judged: what is in one header alone is damage, and worth another try.
+    # This comes before the other checks: headers that differ are damage, and a retry may help.
     _compare(_read_local_header(archive, info), info)
     _check_name(info, suffix)
     _check_encryption(info)
@@ -80,26 +81,26 @@ def only_member(file: SeekableFile, suffix: str, max_size: int) -> tuple[pyzippe
 
 
 class _Source:
-    """The file as pyzipper sees it: no read is short, and none is of a size that no zip needs."""
+    """The file for pyzipper: no read is short, and none is larger than a zip needs."""
 
     def __init__(self, file: SeekableFile) -> None:
         self._file = file
         self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
 
     def read(self, size: int = -1) -> bytes:
-        """Exactly `size` bytes; or, if that is negative, the rest."""
+        """Exactly `size` bytes; the whole rest if `size` is negative."""
         if size > _MAX_DIRECTORY_BYTES:
-            raise CorruptZip(f"The zip's directory is too large to be true: {START_AGAIN}.")
+            raise CorruptZip(f"The zip's directory is impossibly large: {START_AGAIN}.")
         data = self._file.read(size)
         while 0 < len(data) < size and (more := self._file.read(size - len(data))):
             data += more
         if len(data) < size:
-            raise TruncatedZip(f"The zip ends before its data does: {START_AGAIN}.")
+            raise TruncatedZip(f"The zip's data is cut off: {START_AGAIN}.")
         return data
 
 
 class _Shortened:
-    """A file without some of its bytes. Like the file's, no read is short."""
+    """A file without some of its bytes; no read is short here either."""
 
     def __init__(self, file: _Source, left_out: range) -> None:
         self._file = file
@@ -135,16 +136,16 @@ def _read_directory(source: _Source) -> pyzipper.AESZipFile:
         return pyzipper.AESZipFile(_without_extensible_data(source, end[_ECD_LOCATION]))
     except NotImplementedError:
         raise UnsupportedCompression(
-            "The zip asks for a newer reader than version 6.3 of the format: report this."
+            "The zip needs a newer version of the zip format than 6.3: report this."
         ) from None
     except _PARSER_ERRORS:
         raise CorruptZip(f"The zip's directory is damaged: {START_AGAIN}.") from None
 
 
 def _without_extensible_data(source: _Source, end: int) -> _Source | _Shortened:
-    """The zip as pyzipper expects it: its zip64 end record may be longer.
+    """The zip without the extensible data of its zip64 end record, which pyzipper cannot read.
 
-    `end` is where the end record begins, behind the zip64 end record and its locator.
+    `end` is where the end record begins, after the zip64 end record and its locator.
     """
     locator = end - _LOCATOR.size
     if locator < 0:
@@ -162,18 +163,18 @@ def _without_extensible_data(source: _Source, end: int) -> _Source | _Shortened:
 
 
 def _fail_without_directory(source: _Source) -> NoReturn:
-    """Tell a zip whose end is missing from what is no zip at all."""
+    """Tell a zip whose end is missing from bytes that are not a zip."""
     source.seek(0)
     if source.read(len(_LOCAL_HEADER_START)) == _LOCAL_HEADER_START:
         raise TruncatedZip(f"The zip ends before its directory: {START_AGAIN}.")
-    raise CorruptZip(f"What came in place of the zip is no zip: {START_AGAIN}.")
+    raise CorruptZip(f"The download is not a zip: {START_AGAIN}.")
 
 
 def _only_member(archive: pyzipper.AESZipFile) -> Any:
     members = [info for info in archive.infolist() if not info.filename.endswith("/")]
     if len(members) != 1:
         raise UnexpectedMember(
-            f"The zip holds {len(members)} files in place of one report: report this."
+            f"The zip holds {len(members)} files instead of one report: report this."
         )
     return members[0]
 
@@ -185,7 +186,7 @@ def _check_place(info: Any, directory_start: int) -> None:
 
 
 def _read_local_header(archive: pyzipper.AESZipFile, info: Any) -> Any:
-    """The header in front of the member's data, like its entry in the directory."""
+    """The header before the member's data, in the form of a directory entry."""
     source, local = archive.fp, AESZipInfo()
     try:
         source.seek(info.header_offset)
@@ -212,22 +213,22 @@ def _read_local_header(archive: pyzipper.AESZipFile, info: Any) -> Any:
 
 
 def _compare(local: Any, info: Any) -> None:
-    """One header checks the other: AES authenticates neither, and AE-2 has no CRC."""
+    """Check the headers against each other: AES authenticates neither, and AE-2 has no CRC."""
     same = _identity(local) == _identity(info)
-    # A producer that streams writes the sizes and the CRC behind the data.
+    # A streaming producer writes the sizes and the CRC after the data.
     if same and not local.use_datadescripter:
         sizes = local.compress_size, local.file_size
         same = sizes == (info.compress_size, info.file_size)
-        # AE-2 has none.
+        # AE-2 has no CRC.
         same &= info.wz_aes_version is not None or local.CRC == info.CRC
     if not same:
         raise CorruptZip(f"The zip's directory contradicts its file's header: {START_AGAIN}.")
 
 
 def _identity(header: Any) -> tuple[object, ...]:
-    """What both headers of a member say alike.
+    """The values that both headers of a member must share.
 
-    Not the AES field's version: libarchive learns too late for the local header which it is.
+    The AES field's version is not one: libarchive writes the local header before it knows it.
     """
     return (
         header.orig_filename,
@@ -241,8 +242,8 @@ def _identity(header: Any) -> tuple[object, ...]:
 
 def _check_name(info: Any, suffix: str) -> None:
     if not info.filename.lower().endswith(suffix):
-        raise UnexpectedMember(f"The zip's one file is no {suffix}: report this.")
-    # Not everything but regular files: Info-ZIP calls what it got through a pipe a pipe.
+        raise UnexpectedMember(f"The zip's one file is not a {suffix} file: report this.")
+    # Other types are allowed: Info-ZIP marks a file that it read from a pipe as a pipe.
     file_type = stat.S_IFMT(info.external_attr >> 16) if info.create_system == _UNIX else 0
     if file_type in (stat.S_IFLNK, stat.S_IFDIR):
         raise UnexpectedMember("The zip's one member is a link or a directory: report this.")
@@ -252,7 +253,7 @@ def _check_encryption(info: Any) -> None:
     is_aes = info.wz_aes_version is not None
     if (
         info.flag_bits & (_STRONG_ENCRYPTION | _MASKED_HEADERS)
-        # pyzipper puts the compression in its place where it finds the AES field.
+        # pyzipper replaces this method with the real one if it finds the AES field.
         or info.compress_type == _AES_METHOD
         or (is_aes and not (info.is_encrypted and _is_known_aes(info)))
     ):

@@ -1,7 +1,7 @@
 """A report's zip: checked before its first byte is decrypted, and streamed in bounded memory.
 
-pyzipper reads the format. What is slow in it is replaced through its own extension points, by
-subclassing: the ciphers (ciphers.py), the inflater, the CRC and the loop around them.
+pyzipper reads the format. Subclasses replace its slow parts, through its own extension points: the
+ciphers (ciphers.py), the inflater, the CRC and the loop around them.
 """
 
 import io
@@ -23,38 +23,40 @@ from pingone_reports.zips.ciphers import (
 )
 from pingone_reports.zips.directory import START_AGAIN, STORED, SeekableFile, only_member
 
-# Measured with AES-256: reads of 4 KiB run at half this speed, of 32 KiB at 93%. Bigger plaintext
-# gains nothing, and at times costs a third: the allocator hands it back to the system each time.
+# Measured with AES-256: reads of 4 KiB have half of this speed, reads of 32 KiB have 93%. Larger
+# plaintext is no faster and at times a third slower: the allocator returns its memory each time.
 _READ_BYTES = MAX_BYTES
 _PLAIN_BYTES = 256 * 1024
-# Random bytes are no deflate stream for longer than this: see EncryptedZip.
+# The inflater finds an error in random bytes within this many: see EncryptedZip.
 _FIRST_READ_BYTES = 1024
 
 
 class Piece(NamedTuple):
-    """A stretch of the member, in two forms. Neither is whole: join the pieces of a form."""
+    """A piece of the member in two forms, which may not match: join each form's pieces."""
 
     deflated: bytes | memoryview
-    """Of the member's deflate stream, decrypted; a stored member gets one of stored blocks.
+    """Of the decrypted deflate stream; a stored member gets one of stored blocks.
 
-    Copy what is to be kept: the buffer of a view takes the next piece.
+    Copy it to keep it: the next piece reuses a view's buffer.
     """
     plain: bytes
 
 
 class EncryptedZip:
-    """The one report in a zip, open or encrypted with ZipCrypto or WinZip AES.
+    """The one report in a zip, unencrypted or encrypted with ZipCrypto or WinZip AES.
 
-    `file` is read like this, so that it can be a download: its tail, then the member once, from
-    its local header on, without a gap. `member_suffix` is ".csv" or ".json"; `max_size` is the
-    limit for the plaintext, in bytes.
+    `file` can be a download: its tail is read first, then the member once, from its local header
+    on, without a gap. `member_suffix` is ".csv" or ".json"; `max_size` limits the plaintext, in
+    bytes.
 
     Raises TruncatedZip, CorruptZip, UnexpectedMember, UnsupportedEncryption,
     UnsupportedCompression, ReportTooLarge or WrongPassword; and lets the file's own ExportErrors
-    pass. AES tells a wrong password but for one in 65 536, ZipCrypto by itself only but for one
-    in 256. What passes ZipCrypto's check is random bytes to the inflater, which finds fault with
-    them within the first KiB: so that is called a wrong password, although it may be damage, and
-    what comes later is called damage. A stored member has only its CRC, so there it is damage too.
+    pass.
+
+    AES misses one wrong password in 65 536, ZipCrypto's check one in 256. A password that ZipCrypto
+    misses gives random bytes, in which the inflater finds an error within the first KiB. So an
+    error there is called a wrong password, although it may be damage; a later one is called damage.
+    A stored member has only its CRC, so there a wrong password is called damage too.
     """
 
     def __init__(
@@ -67,23 +69,23 @@ class EncryptedZip:
     def pieces(self) -> Iterator[Piece]:
         """The plaintext, once, in chunks of up to 256 KiB, and the deflate stream it came from.
 
-        It is the report only if the iterator ends without an error: then its size, its CRC, the
-        AES authentication code and the end of the deflate stream have all been verified.
+        They are the report only if the iterator ends without an error: only then the size, the CRC,
+        the AES authentication code and the end of the deflate stream are verified.
         """
         member, self._member = self._member, None
         if member is None:
-            raise RuntimeError("An EncryptedZip can be read once.")
+            raise RuntimeError("An EncryptedZip can be read only once.")
         return member.pieces(self._crc)
 
 
 class _Member(AESZipExtFile):  # type: ignore[misc]
-    """pyzipper's member, read with `pieces` in place of `read`."""
+    """pyzipper's member, read with `pieces` instead of `read`."""
 
     _decrypter: Decrypter | None
     _decompressor: igzip_lib.IgzipDecompressor | None
 
     def process_local_header(self) -> None:
-        # That has been read: the member's data is where the file is now.
+        # The header has been read: the file is at the member's data.
         self._fileobj.seek(0, io.SEEK_CUR)
 
     def setup_aeszipdecrypter(self) -> type[AesDecrypter]:
@@ -98,7 +100,7 @@ class _Member(AESZipExtFile):  # type: ignore[misc]
         return None if compress_type == STORED else igzip_lib.IgzipDecompressor()
 
     def pieces(self, expected_crc: int | None) -> Iterator[Piece]:
-        """All of the member, then the checks. `_left` is what remains of the declared size."""
+        """Read the whole member, then verify it. `_left` is the rest of the declared size."""
         crc, read_size = 0, _FIRST_READ_BYTES
         while self._compress_left:
             data = self._fileobj.read(min(read_size, self._compress_left))
@@ -126,7 +128,7 @@ class _Member(AESZipExtFile):  # type: ignore[misc]
             return
         full = True
         while full:
-            # One byte more than may come shows a bomb, without unpacking it.
+            # One byte more than declared shows a zip bomb without unpacking it.
             limit = min(_PLAIN_BYTES, self._left + 1)
             try:
                 plain = inflater.decompress(data, limit)
@@ -135,7 +137,7 @@ class _Member(AESZipExtFile):  # type: ignore[misc]
             if inflater.eof and (inflater.unused_data or self._compress_left):
                 self._fail_inflating()
             yield plain
-            # It keeps what input is left, and may hold on to output even when none is.
+            # The inflater keeps unused input, and may have more output even without any.
             full = len(plain) == limit and not inflater.eof
             data = b""
 
@@ -149,9 +151,9 @@ class _Member(AESZipExtFile):  # type: ignore[misc]
         if self._decrypter and not self._decrypter.authenticates(
             self._fileobj.read(self._decrypter.code_size)
         ):
-            raise CorruptZip(f"The zip's authentication code does not hold: {START_AGAIN}.")
+            raise CorruptZip(f"The zip's authentication code is wrong: {START_AGAIN}.")
         if self._decompressor and not self._decompressor.eof:
-            raise CorruptZip(f"The zip's compressed data has no end: {START_AGAIN}.")
+            raise CorruptZip(f"The zip's compressed data is incomplete: {START_AGAIN}.")
         if self._left:
             raise CorruptZip(f"The zip holds fewer bytes than it declares: {START_AGAIN}.")
         if expected_crc not in (None, crc):
@@ -159,7 +161,7 @@ class _Member(AESZipExtFile):  # type: ignore[misc]
 
 
 def _open_member(archive: pyzipper.AESZipFile, info: Any, password: str | bytes) -> _Member:
-    # A lone surrogate is no password of any zip, but its UnicodeEncodeError would show it.
+    # No zip has a password with a lone surrogate, but a UnicodeEncodeError would show it.
     key = password.encode(errors="surrogatepass") if isinstance(password, str) else password
     if info.is_encrypted and not key:
         raise WrongPassword("The zip is encrypted, but there is no password: report this.")
@@ -172,7 +174,7 @@ _LAST_STORED_BLOCK = b"\x01\x00\x00\xff\xff"
 
 
 def _stored_blocks(data: bytes | memoryview) -> bytes:
-    """Deflate's way to hold bytes as they are: RFC 1951, 3.2.4."""
+    """The bytes as stored blocks of deflate: RFC 1951, 3.2.4."""
     blocks: list[bytes | memoryview] = []
     for start in range(0, len(data), 0xFFFF):
         block = data[start : start + 0xFFFF]

@@ -1,4 +1,4 @@
-"""gzip without compressing: a zip member already is the deflate stream that a gzip file holds."""
+"""gzip without compressing: a zip member already holds the deflate stream of a gzip file."""
 
 import struct
 from collections.abc import Iterable, Iterator
@@ -7,12 +7,12 @@ from isal import isal_zlib
 
 from pingone_reports.zips.encrypted_zip import Piece
 
-# RFC 1952, 2.3: deflate, no name, no time, unknown system: equal members give equal files.
+# RFC 1952, 2.3: deflate, no name, no time, unknown system. So equal members give equal files.
 _HEADER = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
 
 
 def gzipped(pieces: Iterable[Piece]) -> Iterator[Piece]:
-    """The same pieces, their deflate stream in a gzip frame; raises what reading them does."""
+    """The same pieces, with the deflate stream in a gzip frame; raises what `pieces` raises."""
     crc = size = 0
     yield Piece(_HEADER, b"")
     for piece in pieces:
