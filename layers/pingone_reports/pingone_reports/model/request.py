@@ -36,6 +36,53 @@ _MOST_AHEAD = timedelta(hours=1)
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
+class _Asked:
+    """What a request asks for, with the defaults; raises InvalidRequest for a wrong value."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+
+    def has(self, name: str) -> bool:
+        return self._values[name] is not None
+
+    def text(self, name: str, pattern: str, allowed: str) -> str:
+        value = self._values[name]
+        if isinstance(value, str) and re.fullmatch(pattern, value):
+            return value
+        raise InvalidRequest(f"The field {name!r} must be {allowed}.")
+
+    def names(
+        self, name: str, pattern: str, least: int, most: int, allowed: str
+    ) -> tuple[str, ...]:
+        value = self._values[name]
+        if (
+            isinstance(value, list)
+            and least <= len(value) <= most
+            and all(isinstance(item, str) and re.fullmatch(pattern, item) for item in value)
+            and len(set(value)) == len(value)
+        ):
+            return tuple(value)
+        raise InvalidRequest(f"The field {name!r} must be {allowed}.")
+
+    def time(self, name: str) -> datetime:
+        value, moment = self._values[name], None
+        if isinstance(value, str) and re.fullmatch(_TIME, value):
+            with suppress(ValueError):
+                moment = datetime.fromisoformat(value).astimezone(UTC)
+        # Compared in UTC: the offset may move a time of 2000 into 1999.
+        if moment and _EARLIEST <= moment <= datetime.now(UTC) + _MOST_AHEAD:
+            return moment
+        raise InvalidRequest(
+            f"The field {name!r} must be an ISO 8601 time with seconds and a zone, such as "
+            "'2026-03-01T02:00:00Z', at most an hour from now and not before the year 2000."
+        )
+
+    def flag(self, name: str) -> bool:
+        if isinstance(self._values[name], bool | None):
+            return bool(self._values[name])
+        raise InvalidRequest(f"The field {name!r} must be true or false.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExportRequest:
     """One report to export. Empty `fields` ask for all fields; an empty `filter` asks for none.
@@ -84,61 +131,25 @@ class ExportRequest:
                 f"Unknown field {unknown[0]!r:.80}; allowed are {', '.join(_FIELDS)}."
             )
         given = {name: value for name, value in document.items() if value is not None}
-        values = dict.fromkeys(_FIELDS) | dict(defaults) | given
-
-        def text(name: str, pattern: str, allowed: str) -> str:
-            value = values[name]
-            if isinstance(value, str) and re.fullmatch(pattern, value):
-                return value
-            raise InvalidRequest(f"The field {name!r} must be {allowed}.")
-
-        def names(name: str, pattern: str, least: int, most: int, allowed: str) -> tuple[str, ...]:
-            value = values[name]
-            if (
-                isinstance(value, list)
-                and least <= len(value) <= most
-                and all(isinstance(item, str) and re.fullmatch(pattern, item) for item in value)
-                and len(set(value)) == len(value)
-            ):
-                return tuple(value)
-            raise InvalidRequest(f"The field {name!r} must be {allowed}.")
-
-        def time(name: str) -> datetime:
-            value, moment = values[name], None
-            if isinstance(value, str) and re.fullmatch(_TIME, value):
-                with suppress(ValueError):
-                    moment = datetime.fromisoformat(value).astimezone(UTC)
-            # Compared in UTC: the offset may move a time of 2000 into 1999.
-            if moment and _EARLIEST <= moment <= datetime.now(UTC) + _MOST_AHEAD:
-                return moment
-            raise InvalidRequest(
-                f"The field {name!r} must be an ISO 8601 time with seconds and a zone, such as "
-                "'2026-03-01T02:00:00Z', at most an hour from now and not before the year 2000."
-            )
-
-        def flag(name: str) -> bool:
-            if isinstance(values[name], bool | None):
-                return bool(values[name])
-            raise InvalidRequest(f"The field {name!r} must be true or false.")
-
+        asked = _Asked(dict.fromkeys(_FIELDS) | dict(defaults) | given)
         return cls(
             # One environment has one spelling: it is part of keys.
-            environment_id=text(
+            environment_id=asked.text(
                 "environmentId", _UUID, "the UUID of a PingOne environment"
             ).lower(),
-            report_name=text(
+            report_name=asked.text(
                 "reportName",
                 r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}",
                 "1 to 64 letters, digits, '-' or '_', beginning with a letter or digit",
             ),
-            fields=names(
+            fields=asked.names(
                 "fields",
                 r"[A-Za-z][A-Za-z0-9_.]{0,63}",
                 0,
                 100,
                 "a list of at most 100 different PingOne field names; [] asks for all of them",
             ),
-            filter=text(
+            filter=asked.text(
                 "filter",
                 # A lone surrogate cannot be encoded, so it cannot be sent.
                 r"[^\x00-\x1f\x7f\ud800-\udfff]{0,2000}",
@@ -148,7 +159,7 @@ class ExportRequest:
             formats=tuple(
                 map(
                     Format,
-                    names(
+                    asked.names(
                         "formats",
                         "|".join(Format),
                         1,
@@ -157,14 +168,14 @@ class ExportRequest:
                     ),
                 )
             ),
-            correlation_id=text("correlationId", _ID, _ID_ALLOWED),
+            correlation_id=asked.text("correlationId", _ID, _ID_ALLOWED),
             idempotency_key=(
-                None
-                if values["idempotencyKey"] is None
-                else text("idempotencyKey", _ID, _ID_ALLOWED)
+                asked.text("idempotencyKey", _ID, _ID_ALLOWED)
+                if asked.has("idempotencyKey")
+                else None
             ),
-            changes_until=None if values["changesUntil"] is None else time("changesUntil"),
-            skip_quality_gate=flag("skipQualityGate"),
+            changes_until=asked.time("changesUntil") if asked.has("changesUntil") else None,
+            skip_quality_gate=asked.flag("skipQualityGate"),
         )
 
     def to_state(self) -> dict[str, Any]:
