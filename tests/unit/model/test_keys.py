@@ -68,6 +68,11 @@ class TestTables:
         assert KEYS.devices_table == f"pingone/tables/devices/date=2026-03-01/{name}.parquet"
         assert KEYS.exports_table == f"pingone/tables/exports/2026-03-01-{name}.parquet"
 
+    def test_a_table_lies_below_a_prefix_that_reads_like_a_table(self) -> None:
+        keys = of("a/tables/devices/b", name="n")
+        assert keys.devices_table == "a/tables/devices/b/tables/devices/date=2026-03-01/n.parquet"
+        assert keys.changes_table == "a/tables/devices/b/tables/changes/date=2026-03-01/n.parquet"
+
     @pytest.mark.parametrize("name", ["_nightly", ".nightly", "_", "._"])
     def test_no_name_of_an_execution_hides_a_table_from_athena(self, name: str) -> None:
         """Athena passes over files whose names begin with _ or a dot."""

@@ -72,11 +72,7 @@ class ExportKeys:
     @property
     def devices_table(self) -> str:
         """The Parquet file of the export's rows."""
-        # Athena ignores files whose names begin with these. No execution's name has a comma, so
-        # the new name is unique.
-        hidden = self.execution.startswith(("_", "."))
-        name = f"name,{self.execution}" if hidden else self.execution
-        return f"{self.prefix}tables/devices/date={self.date}/{name}.parquet"
+        return self._in_table("devices")
 
     @property
     def exports_table(self) -> str:
@@ -86,7 +82,7 @@ class ExportKeys:
     @property
     def changes_table(self) -> str:
         """The Parquet file of what this export changed."""
-        return self.devices_table.replace("tables/devices/", "tables/changes/", 1)
+        return self._in_table("changes")
 
     @property
     def latest_table(self) -> str:
@@ -100,6 +96,14 @@ class ExportKeys:
     def series_folder(self) -> str:
         """Where the exports of this report and environment have their places; ends in `/`."""
         return f"{self.prefix}series/report={self.report}/environment={self.environment}/"
+
+    def _in_table(self, table: str) -> str:
+        """The export's file in a table that has a partition for each day."""
+        # Athena ignores files whose names begin with these. No execution's name has a comma, so
+        # the new name is unique.
+        hidden = self.execution.startswith(("_", "."))
+        name = f"name,{self.execution}" if hidden else self.execution
+        return f"{self.prefix}tables/{table}/date={self.date}/{name}.parquet"
 
     @property
     def _below(self) -> str:
