@@ -15,7 +15,7 @@ from pingone_reports.model.manifest import utc
 _DAYS_BACK = (2, 60)
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Place:
     """An export's place: when its data was asked for (UTC, ISO 8601), and its execution's name."""
 

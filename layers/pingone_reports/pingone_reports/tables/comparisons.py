@@ -52,9 +52,9 @@ class Comparisons:
             return
 
         def write(newest: Place) -> None:
-            rows = self._rows_of(series, newest, "newest")
-            day = _keys_of(series, newest).date
-            rows_with_date(rows, day, self._folder / "latest")
+            newest_keys = _keys_of(series, newest)
+            rows = self._rows_of(newest_keys, "newest")
+            rows_with_date(rows, newest_keys.date, self._folder / "latest")
             self._bucket.upload_file(self._folder / "latest", keys.latest_table)
 
         _settle(lambda: series.newest(place), write)
@@ -64,28 +64,27 @@ class Comparisons:
 
         def write(before: Place | None) -> None:
             if before:
-                about = self._about(series, place, before)
-                newer = self._rows_of(series, place, "newer")
-                older = self._rows_of(series, before, "older")
+                before_keys = _keys_of(series, before)
+                about = self._about(keys, before_keys)
+                newer = self._rows_of(keys, "newer")
+                older = self._rows_of(before_keys, "older")
                 changes_to_parquet(newer, older, about, self._folder / "changes")
                 self._bucket.upload_file(self._folder / "changes", keys.changes_table)
 
         _settle(lambda: series.before(place), write)
 
-    def _rows_of(self, series: Series, place: Place, name: str) -> Path:
+    def _rows_of(self, keys: ExportKeys, name: str) -> Path:
         path = self._folder / name
-        self._bucket.download(_keys_of(series, place).devices_table, path)
+        self._bucket.download(keys.devices_table, path)
         return path
 
-    def _about(self, series: Series, place: Place, before: Place) -> dict[str, Cell]:
-        newer, older = (
-            self._bucket.read_json(series.manifest_key(one)) or {} for one in (place, before)
-        )
+    def _about(self, keys: ExportKeys, before: ExportKeys) -> dict[str, Cell]:
+        newer, older = (self._bucket.read_json(one.manifest) or {} for one in (keys, before))
         return {
             "report": newer["reportName"],
             "environment": newer["environmentId"],
             "filter": newer["filter"],
-            "export_id": place.execution,
+            "export_id": keys.execution,
             "exported_at": newer["createdAt"],
             "previous_export_id": before.execution,
             "previous_exported_at": older["createdAt"],

@@ -95,9 +95,7 @@ class JsonRecordCounter:
             raise InvalidReport(
                 "The JSON file is not JSON or ends inside a value: run the export again."
             )
-        if self._top_level_objects > 1 or not self._has_list:
-            return self._top_level_objects
-        return self._listed_objects
+        return self._top_level_objects if self.record_depth == 0 else self._listed_objects
 
     @property
     def record_depth(self) -> int | None:
