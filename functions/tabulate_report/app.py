@@ -12,4 +12,4 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     logger.append_keys(
         manifest_key=event["manifestKey"], correlation_id=event.get("correlationId", "")
     )
-    return wiring.tabulate_report().run(event["manifestKey"])
+    return wiring.tabulate_report().run(event["manifestKey"], event.get("tell"))

@@ -10,6 +10,8 @@ from typing import Any
 class MemoryBucket:
     """The objects of a bucket; `pause` is called before each of its calls."""
 
+    name = "reports"
+
     def __init__(self, pause: Callable[[], None] = lambda: None) -> None:
         self.objects: dict[str, bytes] = {}
         self._pause = pause
@@ -21,9 +23,12 @@ class MemoryBucket:
             return dict(json.loads(self.objects[key])) if key in self.objects else None
 
     def write_json(self, key: str, document: Mapping[str, Any]) -> None:
+        self.write_text(key, json.dumps(document), "application/json")
+
+    def write_text(self, key: str, text: str, _content_type: str) -> None:
         self._pause()
         with self._lock:
-            self.objects[key] = json.dumps(document).encode()
+            self.objects[key] = text.encode()
 
     def names(self, folder: str, after: str) -> Iterator[str]:
         self._pause()

@@ -33,6 +33,11 @@ VARIABLES: dict[str, dict[str, str]] = {
         "MAX_RECORD_DROP_PERCENT": "50",
     },
     "discard_report": {**_TABLE, **_BUCKET, **_KEY_PREFIX},
-    "tabulate_report": _BUCKET,
+    "tabulate_report": {
+        **_BUCKET,
+        "EVENT_BUS": "reports-bus",
+        "DIGEST_TOPIC": "",
+        "MAX_SECURITY_EVENTS": "500",
+    },
 }
 """By the name of the function's folder."""

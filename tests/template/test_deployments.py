@@ -43,6 +43,7 @@ SWITCHES = {
     "ExpireExportsAfterDays": "30",
     "ScheduleExpression": "",
     "Analytics": "disabled",
+    "DigestEmail": "security@example.com",
     "KmsKeyArn": "arn:{partition}:kms:{region}:123456789012:key/mrk-1234",
     "PermissionsBoundaryArn": "arn:{partition}:iam::123456789012:policy/boundary",
     "AlarmEmail": "night-shift@example.com",

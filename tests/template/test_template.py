@@ -9,6 +9,7 @@ import yaml
 
 from local.deployment import read_template
 from local.paths import ROOT
+from pingone_reports.model.announcements import CHANGES_DETECTED, SECURITY_EVENT_DETECTED
 from pingone_reports.aws.table import EXPIRY
 from pingone_reports.aws.table import KEY as TABLE_KEY
 from pingone_reports.config import (
@@ -191,7 +192,7 @@ class TestPermissions:
             assert all(action.startswith("xray:") for action in allowed["Action"])
 
     def test_every_role_has_one_user(self) -> None:
-        no_user = {*ROLES, "ReportsBusPolicy"}
+        no_user = {*ROLES, "ReportsBusPolicy", "ChangesBusPolicy"}
         elsewhere = {name: item for name, item in RESOURCES.items() if name not in no_user}
         for role in ROLES:
             assert json.dumps(elsewhere).count(f'["{role}", "Arn"]') == 1, role
@@ -235,7 +236,7 @@ class TestPermissions:
             for pattern in resource_patterns(statement["Resource"]):
                 # A star stands for exports or tables below the prefix, or for executions alone.
                 named = re.sub(
-                    r"/\$\{Prefix\}(quarantine/)?(report=|tables/|series/)\*", "", pattern
+                    r"/\$\{Prefix\}(quarantine/)?(report=|tables/|series/|posture/)\*", "", pattern
                 )
                 assert "*" not in named.removesuffix("-export-report:*")
 
@@ -273,6 +274,7 @@ class TestPermissions:
             ("TabulateReportRole", "s3:PutObject", "tables/*"),
             ("TabulateReportRole", "s3:GetObject", "series/*"),
             ("TabulateReportRole", "s3:PutObject", "series/*"),
+            ("TabulateReportRole", "s3:PutObject", "posture/*"),
             ("TabulateReportRole", "s3:ListBucket", ""),
         }
 
@@ -282,26 +284,51 @@ class TestPermissions:
             "HasPermissionsBoundary", {"Ref": "PermissionsBoundaryArn"}
         )
 
-    def test_nobody_but_the_state_machine_speaks_for_the_application(self) -> None:
+    def test_nobody_else_speaks_for_the_application(self) -> None:
         policy = RESOURCES["ReportsBusPolicy"]["Properties"]
         assert policy["EventBusName"] == {"Ref": "ReportsBus"}
-        assert policy["Statement"] == {
-            "Sid": policy["StatementId"],
+        assert policy["Statement"] == self._denied(policy["StatementId"]) | {
+            "Condition": {
+                "ForAnyValue:StringEquals": {"events:source": "pingone.reports"},
+                "ArnNotEquals": {
+                    "aws:PrincipalArn": [
+                        {"Fn::GetAtt": ["ExportReportRole", "Arn"]},
+                        only_if("HasAnalytics", {"Fn::GetAtt": ["TabulateReportRole", "Arn"]}),
+                    ]
+                },
+            }
+        }
+        (allowed,) = self._may_publish("ExportReportRole")
+        assert allowed == {"events:source": "pingone.reports"}
+
+    def test_what_changed_is_all_that_tabulate_report_tells(self) -> None:
+        types = [CHANGES_DETECTED, SECURITY_EVENT_DETECTED]
+        policy = RESOURCES["ChangesBusPolicy"]["Properties"]
+        assert policy["EventBusName"] == {"Ref": "ReportsBus"}
+        assert policy["Statement"] == self._denied(policy["StatementId"]) | {
+            "Condition": {
+                "ForAnyValue:StringNotEquals": {"events:detail-type": types},
+                "ArnEquals": {"aws:PrincipalArn": {"Fn::GetAtt": ["TabulateReportRole", "Arn"]}},
+            }
+        }
+        (allowed,) = self._may_publish("TabulateReportRole")
+        assert allowed == {"events:source": "pingone.reports", "events:detail-type": types}
+
+    def _denied(self, statement_id: str) -> dict[str, Any]:
+        return {
+            "Sid": statement_id,
             "Effect": "Deny",
             "Principal": "*",
             "Action": "events:PutEvents",
             "Resource": {"Fn::GetAtt": ["ReportsBus", "Arn"]},
-            "Condition": {
-                "ForAnyValue:StringEquals": {"events:source": "pingone.reports"},
-                "ArnNotEquals": {"aws:PrincipalArn": {"Fn::GetAtt": ["ExportReportRole", "Arn"]}},
-            },
         }
-        (allowed,) = (
-            statement["Condition"]["StringEquals"]["events:source"]
-            for statement in statements(ROLES["ExportReportRole"])
+
+    def _may_publish(self, role: str) -> list[dict[str, Any]]:
+        return [
+            statement["Condition"]["StringEquals"]
+            for statement in statements(ROLES[role])
             if statement["Action"] == "events:PutEvents"
-        )
-        assert allowed == "pingone.reports"
+        ]
 
 
 class TestEncryption:
@@ -370,8 +397,7 @@ class TestEncryption:
 
     def test_an_alarm_is_heard_without_the_key(self) -> None:
         """It may be the key that is out of use."""
-        (topic,) = resources_of("AWS::SNS::Topic").values()
-        assert "Properties" not in topic
+        assert "Properties" not in resources_of("AWS::SNS::Topic")["AlarmTopic"]
         used = json.dumps(
             [TEMPLATE["Resources"][name] for name in resources_of("AWS::CloudWatch::Alarm")]
         )

@@ -82,9 +82,14 @@ class TestFunctions:
             table="coordination", bucket="reports", key_prefix="exports/pingone"
         )
 
-    def test_the_tabulation_knows_the_bucket(self) -> None:
+    def test_the_tabulation_knows_the_bucket_and_whom_to_tell(self) -> None:
         tabulate = TabulateConfig.from_environment(VARIABLES["tabulate_report"])
-        assert tabulate == TabulateConfig(bucket="reports")
+        assert tabulate == TabulateConfig(
+            bucket="reports",
+            event_bus="reports-bus",
+            digest_topic="",
+            max_security_events=500,
+        )
 
     @pytest.mark.parametrize("function", VARIABLES)
     def test_a_function_reads_no_variable_of_another(self, function: str) -> None:

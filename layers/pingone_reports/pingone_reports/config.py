@@ -172,11 +172,20 @@ class DiscardConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TabulateConfig:
-    """TabulateReport's configuration."""
+    """TabulateReport's configuration. `digest_topic` is empty if nobody gets a mail."""
 
     bucket: str
+    event_bus: str
+    digest_topic: str
+    max_security_events: int
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Raises InvalidConfiguration."""
-        return cls(bucket=_Variables(environment).text("BUCKET"))
+        read = _Variables(environment)
+        return cls(
+            bucket=read.text("BUCKET"),
+            event_bus=read.text("EVENT_BUS"),
+            digest_topic=read.text("DIGEST_TOPIC"),
+            max_security_events=read.number("MAX_SECURITY_EVENTS"),
+        )

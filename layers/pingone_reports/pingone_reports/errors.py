@@ -147,6 +147,10 @@ class StorageUnavailable(TransientError):
     """Raised when S3 cannot serve a request for now."""
 
 
+class AnnouncementFailed(ExportError):
+    """Raised when EventBridge or SNS did not take what changed, after several tries."""
+
+
 class ExportDiscarded(ExportError):
     """Raised when a fetch is still running after its export has failed and was discarded."""
 

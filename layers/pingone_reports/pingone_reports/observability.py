@@ -25,6 +25,11 @@ UNITS = {
     "Records": "Count",
     "SecondsFetching": "Seconds",
     "RepeatedDeviceIds": "Count",
+    "UsersPhishingResistant": "Count",
+    "UsersStrong": "Count",
+    "UsersWeakOnly": "Count",
+    "UsersWithoutFactor": "Count",
+    "UsersOfUnknownStrength": "Count",
 }
 
 # Both read the service, which is the stack's name, from POWERTOOLS_SERVICE_NAME.

@@ -127,10 +127,18 @@ def discard_report() -> "DiscardReport":
 @cache
 def tabulate_report() -> "TabulateReport":
     """TabulateReport, with a temporary folder that only this function uses."""
+    from pingone_reports.aws.event_bus import EventBus, Topic
     from pingone_reports.steps.tabulate import TabulateReport
+    from pingone_reports.tables.announcements import Announcements
 
+    config = TabulateConfig.from_environment()
     return TabulateReport(
-        bucket=_bucket(TabulateConfig.from_environment().bucket),
+        bucket=_bucket(config.bucket),
+        announcements=Announcements(
+            bus=EventBus(_client("events"), config.event_bus),
+            digest=Topic(_client("sns"), config.digest_topic) if config.digest_topic else None,
+            most_events=config.max_security_events,
+        ),
         folder=Path(gettempdir()) / "tabulate",
     )
 

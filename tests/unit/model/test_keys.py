@@ -66,7 +66,7 @@ class TestTables:
     def test_the_tables_lie_beside_the_exports(self) -> None:
         name = "5f2c1c1e-3a6f-4a57-9c39-0c1d6c8b7e21"
         assert KEYS.devices_table == f"pingone/tables/devices/date=2026-03-01/{name}.parquet"
-        assert KEYS.exports_table == f"pingone/tables/exports/2026-03-01-{name}.parquet"
+        assert KEYS.exports_table == f"pingone/tables/exports/date=2026-03-01/{name}.parquet"
 
     def test_a_table_lies_below_a_prefix_that_reads_like_a_table(self) -> None:
         keys = of("a/tables/devices/b", name="n")

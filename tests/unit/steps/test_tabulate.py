@@ -15,19 +15,23 @@ from local.paths import ROOT
 from pingone_reports.errors import InvalidReport, InvalidRequest
 from pingone_reports.observability import logger
 from pingone_reports.steps.tabulate import TabulateReport
+from pingone_reports.tables.announcements import Announcements
 from tests.support.memory_bucket import MemoryBucket
+from tests.support.tabulating import Bus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pingone_reports.aws.bucket import Bucket
+    from pingone_reports.aws.event_bus import EventBus
 
 _MANIFEST: dict[str, Any] = json.loads((ROOT / "events" / "manifest.json").read_text())
 _FOLDER = _MANIFEST["files"][0]["key"].rpartition("/")[0]
 _MANIFEST_KEY = f"{_FOLDER}/manifest.json"
 _DEVICES = "pingone/tables/devices/date=2026-03-01/5f2c1c1e-3a6f-4a57-9c39-0c1d6c8b7e21.parquet"
-_EXPORTS = "pingone/tables/exports/2026-03-01-5f2c1c1e-3a6f-4a57-9c39-0c1d6c8b7e21.parquet"
-_LATEST = f"pingone/tables/latest/report=devices/environment={_MANIFEST['environmentId']}.parquet"
+_EXPORTS = "pingone/tables/exports/date=2026-03-01/5f2c1c1e-3a6f-4a57-9c39-0c1d6c8b7e21.parquet"
+_OF_ENVIRONMENT = f"report=devices/environment={_MANIFEST['environmentId']}"
+_PAGE = f"pingone/posture/{_OF_ENVIRONMENT}/date=2026-03-01/{_FOLDER.rpartition('/')[2]}.html"
 _TYPES = {"VARCHAR": "string", "BIGINT": "bigint", "DATE": "date"}
 
 
@@ -48,7 +52,10 @@ class _Files(MemoryBucket):
         super().download(key, path)
 
     def tabulate(self, manifest_key: str = _MANIFEST_KEY) -> dict[str, Any]:
-        return TabulateReport(bucket=cast("Bucket", self), folder=self.folder).run(manifest_key)
+        announcements = Announcements(bus=cast("EventBus", Bus()), digest=None, most_events=500)
+        return TabulateReport(
+            bucket=cast("Bucket", self), announcements=announcements, folder=self.folder
+        ).run(manifest_key)
 
     def row(self, key: str) -> dict[str, Any]:
         """The first row of a Parquet file."""
@@ -70,16 +77,39 @@ class _Files(MemoryBucket):
 
 def _glue_columns(table: str) -> dict[str, str]:
     resources = read_template(ROOT / "template.yaml")["Resources"]
-    columns = resources[table]["Properties"]["TableInput"]["StorageDescriptor"]["Columns"]
+    described = resources[table]["Properties"]["TableInput"]
+    columns = [*described["StorageDescriptor"]["Columns"], *described.get("PartitionKeys", [])]
     return {column["Name"]: column["Type"] for column in columns}
 
 
 def test_the_devices_are_written_first_and_the_row_about_their_export_last(tmp_path: Path) -> None:
     files = _Files(tmp_path, b"userId,deviceId\r\nu,d\r\n", records=1)
 
-    assert files.tabulate() == {"rows": 1, "repeatedIds": 0, "keys": [_DEVICES, _EXPORTS]}
+    assert files.tabulate() == {
+        "rows": 1,
+        "repeatedIds": 0,
+        "changes": None,
+        "notCompared": "It is the first export of this report, environment and filter.",
+        "keys": [_DEVICES, _PAGE, _EXPORTS],
+    }
     written = [key for key in files.objects if "/tables/" in key]
-    assert written == [_DEVICES, _LATEST, _EXPORTS]
+    assert (written[0], written[-1]) == (_DEVICES, _EXPORTS)
+    assert sorted(written[1:-1])[1:] == [
+        f"pingone/tables/{table}/{_OF_ENVIRONMENT}"
+        f"/filter={hashlib.sha256(b'').hexdigest()[:16]}.parquet"
+        if table == "newest_exports"
+        else f"pingone/tables/{table}/{_OF_ENVIRONMENT}.parquet"
+        for table in ("newest_exports", "users")
+    ]
+
+
+def test_a_table_of_the_newest_has_the_types_that_it_says(tmp_path: Path) -> None:
+    files = _Files(tmp_path, b"userId,deviceId,deviceType\r\nu,d,SMS\r\n", records=1)
+    files.tabulate()
+
+    for table, resource in (("newest_exports", "NewestExportsTable"), ("users", "UsersTable")):
+        [key] = [key for key in files.objects if f"/tables/{table}/" in key]
+        assert files.types_of(key, tmp_path) == _glue_columns(resource)
 
 
 def test_the_row_about_an_export_has_the_types_of_its_table(tmp_path: Path) -> None:
@@ -130,9 +160,44 @@ def test_repeated_device_ids_are_told_measured_and_kept(
     [(_, point)] = embedded_metrics(line)
     assert (point.name, point.value) == ("RepeatedDeviceIds", repeated)
     assert point.dimensions == {"service": "reports", "report": "devices"}
-    warnings = [json.loads(line) for line in log.getvalue().splitlines()]
-    assert [line["repeated_ids"] for line in warnings] == ([repeated] if repeated else [])
+    logged = [json.loads(line) for line in log.getvalue().splitlines()]
+    warnings = [line["repeated_ids"] for line in logged if line["level"] == "WARNING"]
+    assert warnings == ([repeated] if repeated else [])
     assert files.row(_EXPORTS)["repeated_ids"] == repeated
+
+
+def test_how_strong_the_users_are_is_measured_told_in_the_row_and_said_to_be_unknown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = b"userId,deviceId,deviceType\r\nu,1,SMS\r\nv,2,FIDO2\r\nv,3,SMS\r\nw,4,NEW\r\n"
+    files = _Files(tmp_path, report, records=4)
+    files.tabulate()
+
+    (line,) = capsys.readouterr().out.splitlines()
+    measured = {point.name: point.value for _, point in embedded_metrics(line)}
+    row = files.row(_EXPORTS)
+    strengths = {"phishing_resistant": 1, "strong": 0, "weak": 1, "none": 0, "unknown": 1}
+    assert {name: row[f"users_{name}"] for name in strengths} == strengths
+    assert row["not_asked"] == "MFA disabled, device blocked, device locked"
+    assert measured == {
+        "RepeatedDeviceIds": 0,
+        "UsersPhishingResistant": 1,
+        "UsersStrong": 0,
+        "UsersWeakOnly": 1,
+        "UsersWithoutFactor": 0,
+        "UsersOfUnknownStrength": 1,
+    }
+
+
+def test_what_was_not_asked_is_no_zero(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = _Files(tmp_path, b"userId,deviceId\r\nu,1\r\n", records=1)
+    files.tabulate()
+
+    assert files.row(_EXPORTS)["users_weak"] is None
+    assert "no strong factor left" in files.row(_EXPORTS)["not_asked"]
+    [users] = [key for key in files.objects if "/tables/users/" in key]
+    assert files.row(users)["strength"] == "not asked"
+    assert "UsersWeakOnly" not in capsys.readouterr().out
 
 
 def test_a_report_without_device_ids_repeats_none(tmp_path: Path) -> None:
@@ -175,7 +240,8 @@ def test_no_file_is_hidden_from_athena_by_the_name_of_an_execution(
 
     assert [key.rpartition("/")[2] for key in keys] == [
         f"name,{name}.parquet",
-        f"2026-03-01-{name}.parquet",
+        f"{name}.html",
+        f"name,{name}.parquet",
     ]
 
 

@@ -1,90 +1,34 @@
-"""Whatever the order in which exports are tabulated, the tables say the same of them."""
+"""Whatever the order in which exports are tabulated, tables and pages say the same of them."""
 
-import itertools
 import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Any, cast
 
-import duckdb
 import pytest
 
-from pingone_reports.model.keys import ExportKeys
-from pingone_reports.tables.comparisons import Comparisons
-from pingone_reports.tables.parquet import report_to_parquet
+from pingone_reports.model.posture import Strength
 from tests.support.memory_bucket import MemoryBucket
-
-if TYPE_CHECKING:
-    from pingone_reports.aws.bucket import Bucket
-
-_ENVIRONMENT = "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"
+from tests.support.tabulating import DayExport, World
 
 
-class Export:
-    """An export of this number, whose rows are in the table `devices`."""
-
-    def __init__(self, number: int, devices: str, folder: Path, **manifest: Any) -> None:
-        at = f"2026-03-0{number}T02:00:00.000Z"
-        self.manifest = {
-            "reportName": "devices",
-            "environmentId": _ENVIRONMENT,
-            "filter": "",
-            "requestedAt": at,
-            "createdAt": at,
-        } | manifest
-        self.manifest_key = (
-            f"pingone/report=devices/environment={_ENVIRONMENT}/date={at[:10]}/e{number}/"
-            "manifest.json"
-        )
-        self.keys = cast("ExportKeys", ExportKeys.parse(self.manifest_key))
-        report, parquet = folder / f"{number}.csv", folder / f"{number}.parquet"
-        report.write_text("deviceId,deviceType\n" + "".join(f"{d},SMS\n" for d in devices))
-        report_to_parquet(report, "csv", {"export_id": f"e{number}"}, parquet)
-        self.rows = parquet.read_bytes()
-
-
-class World:
-    """What exports are tabulated into."""
-
-    def __init__(self, folder: Path, bucket: MemoryBucket | None = None) -> None:
-        self.bucket = bucket or MemoryBucket()
-        self._folder = folder
-
-    def tabulate(self, export: Export) -> None:
-        """As TabulateReport does it, on a disk of its own."""
-        folder = Path(mkdtemp(dir=self._folder))
-        self.bucket.objects[export.keys.devices_table] = export.rows
-        self.bucket.write_json(export.manifest_key, export.manifest)
-        comparisons = Comparisons(cast("Bucket", self.bucket), folder)
-        comparisons.show_latest(export.keys, export.manifest)
-        comparisons.compare(export.keys, export.manifest)
-
-    def tables(self) -> dict[str, bytes]:
-        """What Athena reads."""
-        return {key: body for key, body in self.bucket.objects.items() if "tables/" in key}
-
-    def rows(self, key: str) -> list[dict[str, Any]]:
-        path = self._folder / "read"
-        path.write_bytes(self.bucket.objects[key])
-        with duckdb.connect() as database:
-            found = database.execute(f"FROM read_parquet('{path}')")
-            names = [column[0] for column in found.description or []]
-            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+def _export(day: int, devices: str, folder: Path, **manifest: object) -> DayExport:
+    """An export of devices with ids of one letter."""
+    rows = "".join(f"{device},SMS\n" for device in devices)
+    return DayExport(day, f"deviceId,deviceType\n{rows}", folder, **manifest)
 
 
 @pytest.fixture
-def exports(tmp_path: Path) -> list[Export]:
+def exports(tmp_path: Path) -> list[DayExport]:
     return [
-        Export(number, devices, tmp_path)
+        _export(number, devices, tmp_path)
         for number, devices in enumerate(["ab", "abc", "bc", "abc", "abc"], 1)
     ]
 
 
 def test_an_export_is_compared_with_the_one_before_it(
-    exports: list[Export], tmp_path: Path
+    exports: list[DayExport], tmp_path: Path
 ) -> None:
     world = World(tmp_path)
     for export in exports:
@@ -111,32 +55,50 @@ def test_an_export_is_compared_with_the_one_before_it(
 
 @pytest.mark.parametrize("first", range(5))
 def test_every_order_of_arrival_gives_the_same_tables(
-    exports: list[Export], tmp_path: Path, first: int
+    exports: list[DayExport], tmp_path: Path, first: int
 ) -> None:
     in_order = World(tmp_path)
     for export in exports:
         in_order.tabulate(export)
-    for order in itertools.permutations([*exports[:first], *exports[first + 1 :]]):
-        world = World(tmp_path)
-        for export in (exports[first], *order):
-            world.tabulate(export)
-        assert world.tables() == in_order.tables()
+    orders = 0
+
+    def arrive(before: World, export: DayExport, missing: list[DayExport]) -> None:
+        nonlocal orders
+        world = World(tmp_path, MemoryBucket())
+        world.bucket.objects |= before.bucket.objects
+        world.tabulate(export)
+        if not missing:
+            orders += 1
+            assert _but_trends(world) == _but_trends(in_order)
+        for following in missing:
+            arrive(world, following, [other for other in missing if other is not following])
+
+    arrive(World(tmp_path), exports[first], [*exports[:first], *exports[first + 1 :]])
+
+    assert orders == 24
 
 
-def test_an_export_that_comes_again_changes_nothing(exports: list[Export], tmp_path: Path) -> None:
+def _but_trends(world: World) -> dict[str, bytes]:
+    """A page's trend has the exports that were there when it was written."""
+    return {key: body for key, body in world.shown().items() if not key.endswith(".html")}
+
+
+def test_an_export_that_comes_again_changes_nothing(
+    exports: list[DayExport], tmp_path: Path
+) -> None:
     world = World(tmp_path)
     for export in exports:
         world.tabulate(export)
-    before = world.tables()
+    before = world.shown()
 
     world.tabulate(exports[2])
 
-    assert world.tables() == before
+    assert world.shown() == before
 
 
-@pytest.mark.parametrize("seed", range(15))
+@pytest.mark.parametrize("seed", range(6))
 def test_exports_that_are_tabulated_at_once_give_the_same_tables(
-    exports: list[Export], tmp_path: Path, seed: int
+    exports: list[DayExport], tmp_path: Path, seed: int
 ) -> None:
     one_by_one = World(tmp_path)
     for export in exports:
@@ -153,20 +115,32 @@ def test_exports_that_are_tabulated_at_once_give_the_same_tables(
         # One is delivered twice.
         list(pool.map(at_once.tabulate, dice.sample([*exports, exports[2]], 6)))
 
-    assert at_once.tables() == one_by_one.tables()
+    assert _but_trends(at_once) == _but_trends(one_by_one)
+
+
+def test_fifty_exports_that_are_tabulated_at_once_all_find_their_place(tmp_path: Path) -> None:
+    exports = [_export(1 + number % 25, "ab"[: number % 3], tmp_path) for number in range(25)]
+    one_by_one, at_once = World(tmp_path), World(tmp_path)
+    for export in exports:
+        one_by_one.tabulate(export)
+
+    with ThreadPoolExecutor(50) as pool:
+        list(pool.map(at_once.tabulate, [*exports, *exports]))
+
+    assert _but_trends(at_once) == _but_trends(one_by_one)
 
 
 def test_exports_of_another_filter_are_not_compared(tmp_path: Path) -> None:
     world = World(tmp_path)
-    for export in (Export(1, "a", tmp_path), Export(2, "b", tmp_path, filter="(x eq 1)")):
+    for export in (_export(1, "a", tmp_path), _export(2, "b", tmp_path, filter="(x eq 1)")):
         world.tabulate(export)
-    assert not [key for key in world.tables() if "/changes/" in key]
+    assert not [key for key in world.shown() if "/changes/" in key]
 
 
 def test_a_clock_that_is_ahead_makes_no_later_export_old(tmp_path: Path) -> None:
     world, future = World(tmp_path), "2999-01-01T00:00:00.000Z"
-    first = Export(1, "a", tmp_path, createdAt=future)
-    second = Export(2, "ab", tmp_path)
+    first = _export(1, "a", tmp_path, createdAt=future)
+    second = _export(2, "ab", tmp_path)
     for export in (first, second):
         world.tabulate(export)
     assert [row["deviceid"] for row in world.rows(second.keys.changes_table)] == ["b"]
@@ -174,7 +148,7 @@ def test_a_clock_that_is_ahead_makes_no_later_export_old(tmp_path: Path) -> None
 
 
 def test_an_export_of_an_older_version_has_its_place(tmp_path: Path) -> None:
-    first, second = Export(1, "a", tmp_path), Export(2, "b", tmp_path)
+    first, second = _export(1, "a", tmp_path), _export(2, "b", tmp_path)
     del first.manifest["requestedAt"]
     world = World(tmp_path)
     for export in (second, first):
@@ -185,7 +159,36 @@ def test_an_export_of_an_older_version_has_its_place(tmp_path: Path) -> None:
 def test_the_export_before_is_found_however_long_ago_it_was(tmp_path: Path) -> None:
     world = World(tmp_path)
     long_ago = {"requestedAt": "2024-01-01T00:00:00.000Z"}
-    first, second = Export(1, "a", tmp_path, **long_ago), Export(2, "ab", tmp_path)
+    first, second = _export(1, "a", tmp_path, **long_ago), _export(2, "ab", tmp_path)
     for export in (first, second):
         world.tabulate(export)
     assert [row["deviceid"] for row in world.rows(second.keys.changes_table)] == ["b"]
+
+
+def test_the_newest_export_of_each_filter_has_a_row_with_their_number(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for export in (
+        _export(1, "a", tmp_path),
+        _export(3, "a", tmp_path),
+        _export(2, "a", tmp_path),
+        _export(4, "a", tmp_path, filter="(x eq 1)"),
+    ):
+        world.tabulate(export)
+
+    rows = [row for key in world.shown() if "/newest_exports/" in key for row in world.rows(key)]
+    found = {(row["filter"], row["export_id"], row["exports"]) for row in rows}
+    assert found == {("", "e3", 3), ("(x eq 1)", "e4", 1)}
+
+
+def test_a_page_shows_how_it_went(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    users = "userId,deviceId,deviceType\n"
+    for day, types in enumerate((["FIDO2", "SMS"], ["FIDO2", "FIDO2"]), 1):
+        rows = "".join(f"u{n},d{n},{name}\n" for n, name in enumerate(types))
+        comparison = world.tabulate(DayExport(day, users + rows, tmp_path))
+
+    past = comparison.posture.past
+    assert [(day.exported_at[:10], day.users[Strength.PHISHING_RESISTANT]) for day in past] == [
+        ("2026-03-01", 1),
+        ("2026-03-02", 2),
+    ]

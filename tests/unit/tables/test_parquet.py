@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from pingone_reports.errors import InvalidReport
 from pingone_reports.tables import json_rows
-from pingone_reports.tables.parquet import Cell, repeated_values, report_to_parquet, row_to_parquet
+from pingone_reports.tables.database import Cell, open_database
+from pingone_reports.tables.parquet import repeated_values, report_to_parquet, row_to_parquet
 from pingone_reports.transfer.records import JsonRecordCounter
 from tests.support.csv_dialects import DIALECTS
 
@@ -47,7 +48,9 @@ def _tabulated(
     """The columns and rows of the Parquet file that a report becomes."""
     report, parquet = folder / name, folder / "parquet"
     report.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
-    rows = report_to_parquet(report, "csv" if ".csv" in name else "json", constants, parquet)
+    format_name = "csv" if ".csv" in name else "json"
+    with open_database(folder) as database:
+        rows = report_to_parquet(database, report, format_name, constants, parquet)
     columns, read = _read(parquet)
     assert rows == len(read)
     return columns, read
@@ -275,7 +278,8 @@ def test_a_list_in_an_object_is_not_held_in_memory(tmp_path: Path, name: str) ->
 
     tracemalloc.start()
     try:
-        rows = report_to_parquet(tmp_path / name, "json", {}, tmp_path / "parquet")
+        with open_database(tmp_path) as database:
+            rows = report_to_parquet(database, tmp_path / name, "json", {}, tmp_path / "parquet")
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -406,13 +410,15 @@ def test_the_same_report_makes_the_same_file(tmp_path: Path) -> None:
 def test_a_row_is_written_with_its_types(tmp_path: Path) -> None:
     row: dict[str, Cell] = {"export_id": "e'1", "records": 2**40, "date": date(2026, 3, 1)}
 
-    row_to_parquet(row, tmp_path / "parquet")
+    with open_database(tmp_path) as database:
+        row_to_parquet(database, row, tmp_path / "parquet")
 
     assert _read(tmp_path / "parquet") == (list(row), [list(row.values())])
 
 
 def test_a_row_of_half_a_character_is_written(tmp_path: Path) -> None:
-    row_to_parquet({"filter": "\ud800 it"}, tmp_path / "parquet")
+    with open_database(tmp_path) as database:
+        row_to_parquet(database, {"filter": "\ud800 it"}, tmp_path / "parquet")
 
     assert _read(tmp_path / "parquet") == (["filter"], [["? it"]])
 
@@ -421,7 +427,8 @@ class TestRepeatedValues:
     def count(self, folder: Path, data: str, column: str = "deviceId") -> int:
         """How many values the Parquet of this CSV repeats."""
         _tabulated(data.encode(), "devices.csv", folder)
-        return repeated_values(folder / "parquet", column)
+        with open_database(folder) as database:
+            return repeated_values(database, folder / "parquet", column)
 
     @pytest.mark.parametrize(
         ("values", "repeated"),

@@ -92,12 +92,13 @@ class Bucket:
 
     def write_json(self, key: str, document: Mapping[str, Any]) -> None:
         """Write a JSON object, in place of what is there."""
+        self.write_text(key, json.dumps(document), "application/json")
+
+    def write_text(self, key: str, text: str, content_type: str) -> None:
+        """Write a text, in place of what is there."""
         with _storage_errors("PutObject"):
             self.s3.put_object(
-                Bucket=self.name,
-                Key=key,
-                Body=json.dumps(document).encode(),
-                ContentType="application/json",
+                Bucket=self.name, Key=key, Body=text.encode(), ContentType=content_type
             )
 
     def names(self, folder: str, after: str) -> Iterator[str]:

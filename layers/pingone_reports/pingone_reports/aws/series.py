@@ -1,12 +1,13 @@
-"""Exports in the order of their data: which one is before, which one is behind.
+"""Which export is before which: places in S3, which are sorted by name.
 
-S3 lists an object as soon as it is written, in the order of its name. So each export has an object
-whose name is its place, and whoever asks sees all places that were taken before.
+S3 is consistent: who lists after a place was written sees it. So of two exports that take their
+places at once, the one that lists last sees all places that were taken before.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.model.manifest import utc
@@ -29,48 +30,46 @@ class Place:
 
 
 class Series:
-    """The exports that are compared with each other, each with its manifest's key."""
+    """Exports in their order, each with a document about it."""
 
     def __init__(self, bucket: Bucket, folder: str) -> None:
         self._bucket = bucket
         self._folder = folder
 
-    def add(self, place: Place, manifest_key: str) -> None:
+    def add(self, place: Place, about: Mapping[str, Any]) -> None:
         """Take a place; the same one again is no change."""
-        self._bucket.write_json(f"{self._folder}{place.name}", {"manifestKey": manifest_key})
+        self._bucket.write_json(f"{self._folder}{place.name}", about)
+
+    def about(self, place: Place) -> dict[str, Any] | None:
+        """The document about the export with this place; None if nobody has taken it."""
+        return self._bucket.read_json(f"{self._folder}{place.name}")
 
     def before(self, place: Place) -> Place | None:
         """The nearest place before this one."""
-        for start in (*_starts(place), ""):
+        for days in (*_DAYS_BACK, None):
             found = None
-            for name in self._bucket.names(self._folder, start):
-                if name >= place.name:
-                    break
-                found = name
+            for found in self.within(place, days):  # noqa: B007 -- the last one is wanted
+                pass
             if found:
-                return _place(found)
+                return found
         return None
 
     def after(self, place: Place) -> Place | None:
         """The nearest place behind this one."""
-        name = next(self._bucket.names(self._folder, place.name), None)
-        return _place(name) if name else None
+        return next(self.behind(place), None)
 
-    def newest(self, place: Place) -> Place:
-        """The last of this place and those behind it."""
-        for name in self._bucket.names(self._folder, place.name):
-            place = _place(name)
-        return place
+    def behind(self, place: Place | None = None) -> Iterator[Place]:
+        """All places behind this one, or all places."""
+        for name in self._bucket.names(self._folder, place.name if place else ""):
+            yield _place(name)
 
-    def manifest_key(self, place: Place) -> str:
-        """The manifest's key of the export with this place."""
-        return str((self._bucket.read_json(f"{self._folder}{place.name}") or {})["manifestKey"])
-
-
-def _starts(place: Place) -> Iterator[str]:
-    at = datetime.fromisoformat(place.at)
-    for days in _DAYS_BACK:
-        yield utc(at - timedelta(days=days))
+    def within(self, place: Place, days: int | None) -> Iterator[Place]:
+        """The places of so many days before this one, or of all time."""
+        start = datetime.fromisoformat(place.at) - timedelta(days=days) if days else None
+        for name in self._bucket.names(self._folder, utc(start) if start else ""):
+            if name >= place.name:
+                return
+            yield _place(name)
 
 
 def _place(name: str) -> Place:

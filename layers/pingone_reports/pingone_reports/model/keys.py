@@ -77,7 +77,7 @@ class ExportKeys:
     @property
     def exports_table(self) -> str:
         """The Parquet file of the one row about the export."""
-        return f"{self.prefix}tables/exports/{self.date}-{self.execution}.parquet"
+        return self._in_table("exports")
 
     @property
     def changes_table(self) -> str:
@@ -87,10 +87,22 @@ class ExportKeys:
     @property
     def latest_table(self) -> str:
         """The Parquet file of the newest export's rows, of this report and environment."""
-        return (
-            f"{self.prefix}tables/latest/report={self.report}"
-            f"/environment={self.environment}.parquet"
-        )
+        return self._newest_in_table("latest")
+
+    @property
+    def users_table(self) -> str:
+        """The Parquet file of the newest export's users, of this report and environment."""
+        return self._newest_in_table("users")
+
+    def newest_exports_table(self, series: str) -> str:
+        """The Parquet file of the row about the newest export of a series of this environment."""
+        folder = f"{self.prefix}tables/newest_exports/report={self.report}"
+        return f"{folder}/environment={self.environment}/{series}.parquet"
+
+    @property
+    def page(self) -> str:
+        """The page about the export, outside of the tables that Athena reads."""
+        return f"{self.prefix}posture/{self._below.removesuffix('/')}.html"
 
     @property
     def series_folder(self) -> str:
@@ -104,6 +116,10 @@ class ExportKeys:
         hidden = self.execution.startswith(("_", "."))
         name = f"name,{self.execution}" if hidden else self.execution
         return f"{self.prefix}tables/{table}/date={self.date}/{name}.parquet"
+
+    def _newest_in_table(self, table: str) -> str:
+        folder = f"{self.prefix}tables/{table}/report={self.report}"
+        return f"{folder}/environment={self.environment}.parquet"
 
     @property
     def _below(self) -> str:

@@ -1,8 +1,8 @@
-"""TabulateReport: write a published report as Parquet, into the tables that Athena queries."""
+"""TabulateReport: write a published report as Parquet, for Athena; find and tell what changed."""
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,17 +10,23 @@ from typing import Any
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.errors import InvalidReport, InvalidRequest
 from pingone_reports.model.keys import ExportKeys
+from pingone_reports.model.posture import Strength
 from pingone_reports.observability import logger, measure_report
-from pingone_reports.tables.comparisons import Comparisons
-from pingone_reports.tables.parquet import (
-    Cell,
-    has_column,
-    repeated_values,
-    report_to_parquet,
-    row_to_parquet,
-)
+from pingone_reports.tables.announcements import Announcements
+from pingone_reports.tables.changes import not_asked
+from pingone_reports.tables.comparisons import Comparison, Comparisons, row_about
+from pingone_reports.tables.database import columns_of, open_database
+from pingone_reports.tables.parquet import repeated_values, report_to_parquet, row_to_parquet
+from pingone_reports.tables.tabulated import TabulatedExport, Workplace
 
 _DEVICE_ID = "deviceId"
+_METRICS = {
+    Strength.PHISHING_RESISTANT: "UsersPhishingResistant",
+    Strength.STRONG: "UsersStrong",
+    Strength.WEAK: "UsersWeakOnly",
+    Strength.NONE: "UsersWithoutFactor",
+    Strength.UNKNOWN: "UsersOfUnknownStrength",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,14 +34,17 @@ class TabulateReport:
     """The tabulation, with all that it needs. Nothing else may use `folder`."""
 
     bucket: Bucket
+    announcements: Announcements
     folder: Path
 
-    def run(self, manifest_key: str) -> dict[str, Any]:
-        """Write an export's rows, what it changed, and the row about it, in this order.
+    def run(self, manifest_key: str, tell: bool | None = None) -> dict[str, Any]:
+        """Write an export's rows, what it changed, and the row about it; then tell of the changes.
 
         The same manifest always gives the same objects. The files of an earlier run that was killed
-        are removed first. Returns the numbers of rows and repeated ids, and the keys. Raises
-        InvalidRequest, InvalidReport, InvalidConfiguration, StorageDenied and StorageUnavailable.
+        are removed first. `tell` says whether to tell of changes; None tells of the newest export
+        alone. Returns the numbers of rows, repeated ids and changes, and the keys. Raises
+        InvalidRequest, InvalidReport, InvalidConfiguration, StorageDenied, StorageUnavailable and
+        AnnouncementFailed.
         """
         keys = ExportKeys.parse(manifest_key)
         manifest = self.bucket.read_json(manifest_key) if keys else None
@@ -43,53 +52,81 @@ class TabulateReport:
             raise InvalidRequest("The field 'manifestKey' must be the key of a published manifest.")
         _empty(self.folder)
         try:
-            return self._tabulate(keys, manifest)
+            with open_database(self.folder) as database:
+                workplace = Workplace(self.bucket, self.folder, database)
+                return self._tabulate(TabulatedExport(workplace, keys, manifest), tell)
         finally:
             _empty(self.folder)
 
-    def _tabulate(self, keys: ExportKeys, manifest: Mapping[str, Any]) -> dict[str, Any]:
-        # CSV comes first: to read it takes less memory.
-        file = min(manifest["files"], key=lambda file: str(file["format"]))
-        export: dict[str, Cell] = {
-            "report": manifest["reportName"],
-            "environment": manifest["environmentId"],
-            "export_id": keys.execution,
-            "exported_at": manifest["createdAt"],
+    def _tabulate(self, export: TabulatedExport, tell: bool | None) -> dict[str, Any]:
+        keys, database = export.keys, export.workplace.database
+        export.rows = self._rows(export)
+        self.bucket.upload_file(export.rows, keys.devices_table)
+        columns = columns_of(database, export.rows).keys()
+        repeated_ids = repeated_values(database, export.rows, _DEVICE_ID)
+        about = {
+            "repeatedIds": repeated_ids,
+            "users": export.strengths.users,
+            "notAsked": ", ".join(not_asked(columns)),
         }
-        report, rows, row = (self.folder / name for name in (Path(file["key"]).name, "rows", "row"))
+        comparisons = Comparisons(export.workplace, export, _why_alone(columns, repeated_ids))
+        comparisons.take_places(about)
+        comparison = comparisons.compare()
+        comparisons.show_latest()
+        comparisons.show_newest_export()
+        row = self.folder / "row"
+        row_to_parquet(database, row_about(export, about), row)
+        self.bucket.upload_file(row, keys.exports_table)
+        self._measure(comparisons, comparison, repeated_ids)
+        self.announcements.tell(comparisons, comparison, tell)
+        changes = comparison.posture.changes
+        return {
+            "rows": export.file["records"],
+            "repeatedIds": repeated_ids,
+            "changes": changes.number if changes else None,
+            "notCompared": comparison.posture.not_compared,
+            "keys": [keys.devices_table, keys.page, keys.exports_table],
+        }
+
+    def _rows(self, export: TabulatedExport) -> Path:
+        file = export.file
+        report, rows = self.folder / Path(file["key"]).name, self.folder / "rows"
         self.bucket.download(file["key"], report)
         _verify(report, file["sha256"])
-        records = report_to_parquet(report, file["format"], export, rows)
+        records = report_to_parquet(
+            export.workplace.database, report, file["format"], export.identity, rows
+        )
         if records != file["records"]:
             raise InvalidReport(
                 f"The file has {records} rows, but its manifest says {file['records']}: export the "
                 "report again."
             )
         report.unlink()
-        repeated_ids = repeated_values(rows, _DEVICE_ID)
-        self.bucket.upload_file(rows, keys.devices_table)
-        comparisons = Comparisons(self.bucket, self.folder)
-        comparisons.show_latest(keys, manifest)
-        # A device id that comes twice tells no device apart.
-        if not repeated_ids and has_column(rows, _DEVICE_ID):
-            comparisons.compare(keys, manifest)
-        about = _about(manifest, file) | {"repeated_ids": repeated_ids}
-        row_to_parquet(export | {"date": keys.date} | about, row)
-        self.bucket.upload_file(row, keys.exports_table)
+        return rows
+
+    def _measure(self, comparisons: Comparisons, comparison: Comparison, repeated_ids: int) -> None:
+        manifest, users = comparison.export.manifest, comparison.posture.users
+        newest = comparisons.comparable and not comparisons.compared.after(comparisons.place)
+        strengths = {_METRICS[strength]: number for strength, number in (users or {}).items()}
         measure_report(
             manifest["reportName"],
-            {"RepeatedDeviceIds": repeated_ids},
+            {"RepeatedDeviceIds": repeated_ids, **(strengths if newest else {})},
             correlation_id=manifest["correlationId"],
-            execution=keys.execution,
+            execution=comparison.export.keys.execution,
             environment=manifest["environmentId"],
         )
+        if comparison.posture.not_compared:
+            logger.info("Not compared.", reason=comparison.posture.not_compared)
         if repeated_ids:
             logger.warning("Device ids are repeated.", repeated_ids=repeated_ids)
-        return {
-            "rows": records,
-            "repeatedIds": repeated_ids,
-            "keys": [keys.devices_table, keys.exports_table],
-        }
+
+
+def _why_alone(columns: Collection[str], repeated_ids: int) -> str:
+    if _DEVICE_ID.lower() not in columns:
+        return "The report has no field deviceId, which tells devices apart."
+    if repeated_ids:
+        return f"{repeated_ids} records repeat a device id, so the id tells no device apart."
+    return ""
 
 
 def _empty(folder: Path) -> None:
@@ -103,16 +140,3 @@ def _verify(report: Path, sha256: str) -> None:
             raise InvalidReport(
                 "The file was replaced after its manifest was written: export the report again."
             )
-
-
-def _about(manifest: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Cell]:
-    return {
-        "filter": manifest["filter"],
-        "fields": ",".join(manifest["fields"]),
-        "records": file["records"],
-        "data_not_before": manifest["dataNotBefore"],
-        "data_not_after": manifest["dataNotAfter"],
-        "published_at": manifest["publishedAt"],
-        "correlation_id": manifest["correlationId"],
-        "execution_arn": manifest["executionArn"],
-    }

@@ -6,102 +6,235 @@ looks whether it still is the right one: the last who writes has seen all places
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pingone_reports.aws.bucket import Bucket
 from pingone_reports.aws.series import Place, Series
 from pingone_reports.errors import StorageUnavailable
-from pingone_reports.model.keys import ExportKeys
+from pingone_reports.model.posture import Changes, Day, Posture, Strength
 from pingone_reports.tables.changes import changes_to_parquet, rows_with_date
-from pingone_reports.tables.parquet import Cell
+from pingone_reports.tables.database import Cell
+from pingone_reports.tables.page import render
+from pingone_reports.tables.parquet import row_to_parquet
+from pingone_reports.tables.tabulated import TabulatedExport, Workplace
 
 _Found = TypeVar("_Found")
 
 # More than any burst of exports of one series: each may come between once.
 _MOST_TRIES = 50
+_DAYS_ON_A_PAGE = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """An export that was compared with the one before it, if there is one."""
+
+    export: TabulatedExport
+    posture: Posture
 
 
 class Comparisons:
-    """The tables `changes` and `latest` of a bucket. Files are made in a folder of the disk."""
+    """The tables and pages that depend on an export's place.
 
-    def __init__(self, bucket: Bucket, folder: Path) -> None:
-        self._bucket = bucket
-        self._folder = folder
+    `why_alone` says why this export cannot be compared with any other; empty if it can.
+    """
 
-    def compare(self, keys: ExportKeys, manifest: Mapping[str, Any]) -> None:
-        """Compare an export with the one before it, and the one behind it with this one.
+    def __init__(self, workplace: Workplace, export: TabulatedExport, why_alone: str) -> None:
+        self._workplace = workplace
+        self._bucket = bucket = workplace.bucket
+        self._export = export
+        self._why_alone = why_alone
+        self.place = _place_of(export.manifest, export.keys.execution)
+        filtered = hashlib.sha256(export.manifest["filter"].encode()).hexdigest()[:16]
+        self._name = f"filter={filtered}"
+        of_report = export.keys.series_folder
+        self._all = Series(bucket, f"{of_report}all/")
+        self._same_filter = Series(bucket, f"{of_report}{self._name},all/")
+        self.compared = Series(bucket, f"{of_report}{self._name}/")
+        self.told = Series(bucket, f"{of_report}{self._name},told/")
 
-        Its rows must be in the table `devices`, each with its own device id.
+    @property
+    def comparable(self) -> bool:
+        """Whether the export is compared with others."""
+        return not self._why_alone
+
+    def take_places(self, about: Mapping[str, Any]) -> None:
+        """Take the export's place among those of its report, and of its filter.
+
+        `about` is all but the manifest that the row about the export needs. Its rows must be in
+        the table `devices`.
         """
-        filtered = hashlib.sha256(manifest["filter"].encode()).hexdigest()[:16]
-        series = Series(self._bucket, f"{keys.series_folder}filter={filtered}/")
-        place = _place_of(keys, manifest)
-        series.add(place, keys.manifest)
-        self._compare(series, place)
-        if behind := series.after(place):
-            self._compare(series, behind)
+        document = {"manifestKey": self._export.keys.manifest, **about}
+        self._all.add(self.place, document)
+        self._same_filter.add(self.place, document)
+        if not self._why_alone:
+            self.compared.add(self.place, document)
 
-    def show_latest(self, keys: ExportKeys, manifest: Mapping[str, Any]) -> None:
-        """Let `latest` hold an export's rows, unless there is a newer one of its report."""
-        series = Series(self._bucket, f"{keys.series_folder}all/")
-        place = _place_of(keys, manifest)
-        series.add(place, keys.manifest)
-        if series.newest(place) != place:
+    def compare(self) -> Comparison:
+        """Compare the export with the one before it, and the one behind it with this one."""
+        if self._why_alone:
+            return self._shown(self._export, self.place, None, self._why_alone)
+        comparison = self.compare_at(self.place)
+        if behind := self.compared.after(self.place):
+            self.compare_at(behind)
+        return comparison
+
+    def compare_at(self, place: Place) -> Comparison:
+        """Compare the export at a place with the one before it; write its changes and its page."""
+        export = self._export if place == self.place else self._at(self.compared, place)
+        found: list[Comparison] = []
+
+        def write(before: Place | None) -> None:
+            if before is None:
+                found.append(self._shown(export, place, None, _FIRST))
+                return
+            older = self._at(self.compared, before)
+            changes = self._changes(export, older)
+            found.append(self._shown(export, place, changes, ""))
+
+        _settle(lambda: self.compared.before(place), write)
+        return found[-1]
+
+    def show_latest(self) -> None:
+        """Let `latest` and `users` hold the export's rows, unless there is a newer one."""
+        if self._all.after(self.place):
             return
 
         def write(newest: Place) -> None:
-            newest_keys = _keys_of(series, newest)
-            rows = self._rows_of(newest_keys, "newest")
-            rows_with_date(rows, newest_keys.date, self._folder / "latest")
-            self._bucket.upload_file(self._folder / "latest", keys.latest_table)
+            export = self._export if newest == self.place else self._at(self._all, newest)
+            latest = export.folder / "latest"
+            rows_with_date(self._workplace.database, export.rows, export.keys.date, latest)
+            self._bucket.upload_file(latest, export.keys.latest_table)
+            self._bucket.upload_file(export.users, export.keys.users_table)
 
-        _settle(lambda: series.newest(place), write)
+        _settle(lambda: _last(self._all.behind(self.place)) or self.place, write)
 
-    def _compare(self, series: Series, place: Place) -> None:
-        keys = _keys_of(series, place)
+    def show_newest_export(self) -> None:
+        """Let `newest_exports` hold the row about the newest export with the filter."""
 
-        def write(before: Place | None) -> None:
-            if before:
-                before_keys = _keys_of(series, before)
-                about = self._about(keys, before_keys)
-                newer = self._rows_of(keys, "newer")
-                older = self._rows_of(before_keys, "older")
-                changes_to_parquet(newer, older, about, self._folder / "changes")
-                self._bucket.upload_file(self._folder / "changes", keys.changes_table)
+        def look() -> tuple[Place, int]:
+            places = list(self._same_filter.behind())
+            return places[-1], len(places)
 
-        _settle(lambda: series.before(place), write)
+        def write(found: tuple[Place, int]) -> None:
+            newest, number = found
+            export = self._export if newest == self.place else self._at(self._same_filter, newest)
+            row = export.folder / "newest"
+            about = _taken(self._same_filter, newest)
+            cells = row_about(export, about) | {"exports": number}
+            row_to_parquet(self._workplace.database, cells, row)
+            self._bucket.upload_file(row, export.keys.newest_exports_table(self._name))
 
-    def _rows_of(self, keys: ExportKeys, name: str) -> Path:
-        path = self._folder / name
-        self._bucket.download(keys.devices_table, path)
-        return path
+        _settle(look, write)
 
-    def _about(self, keys: ExportKeys, before: ExportKeys) -> dict[str, Cell]:
-        newer, older = (self._bucket.read_json(one.manifest) or {} for one in (keys, before))
-        return {
-            "report": newer["reportName"],
-            "environment": newer["environmentId"],
-            "filter": newer["filter"],
-            "export_id": keys.execution,
-            "exported_at": newer["createdAt"],
-            "previous_export_id": before.execution,
-            "previous_exported_at": older["createdAt"],
+    def _changes(self, export: TabulatedExport, older: TabulatedExport) -> Changes:
+        parquet = export.folder / "changes"
+        changes = changes_to_parquet(
+            self._workplace.database,
+            export.rows,
+            older.rows,
+            export.identity
+            | {
+                "filter": export.manifest["filter"],
+                "previous_export_id": older.keys.execution,
+                "previous_exported_at": older.manifest["createdAt"],
+            },
+            parquet,
+            filtered=bool(export.manifest["filter"]),
+        )
+        self._bucket.upload_file(parquet, export.keys.changes_table)
+        return changes
+
+    def _shown(
+        self, export: TabulatedExport, place: Place, changes: Changes | None, why_not: str
+    ) -> Comparison:
+        """Write an export's page."""
+        manifest, strengths = export.manifest, export.strengths
+        today = Day(exported_at=manifest["createdAt"], users=strengths.users or {})
+        posture = Posture(
+            report=manifest["reportName"],
+            environment=manifest["environmentId"],
+            filter=manifest["filter"],
+            fields=manifest["fields"],
+            export_id=export.keys.execution,
+            exported_at=manifest["createdAt"],
+            data_not_before=manifest["dataNotBefore"],
+            data_not_after=manifest["dataNotAfter"],
+            devices=export.file["records"],
+            users=strengths.users,
+            factors=strengths.factors,
+            past=[*self._past(place), today] if strengths.users else [],
+            changes=changes,
+            not_compared=why_not,
+            doubts=[_SKIPPED] if manifest.get("qualityGate") == "skipped" else [],
+        )
+        self._bucket.write_text(export.keys.page, render(posture), "text/html; charset=utf-8")
+        return Comparison(export=export, posture=posture)
+
+    def _past(self, place: Place) -> Iterator[Day]:
+        """The last export of each day before."""
+        of_days = {
+            before.at[:10]: before for before in self.compared.within(place, _DAYS_ON_A_PAGE)
         }
+        of_days.pop(place.at[:10], None)
+        for before in of_days.values():
+            if users := _taken(self.compared, before).get("users"):
+                yield Day(
+                    exported_at=before.at,
+                    users={strength: users.get(strength, 0) for strength in Strength},
+                )
+
+    def _at(self, series: Series, place: Place) -> TabulatedExport:
+        manifest_key = str(_taken(series, place)["manifestKey"])
+        return TabulatedExport.at(self._workplace, manifest_key)
 
 
-def _place_of(keys: ExportKeys, manifest: Mapping[str, Any]) -> Place:
+_FIRST = "It is the first export of this report, environment and filter."
+_SKIPPED = "The quality gate was skipped, so nobody checked the report against the one before it."
+
+
+def row_about(export: TabulatedExport, about: Mapping[str, Any]) -> dict[str, Cell]:
+    """The row about an export; `about` is what its place says."""
+    manifest, users = export.manifest, about.get("users")
+    return {
+        **export.identity,
+        "date": export.keys.date,
+        "filter": manifest["filter"],
+        "fields": ",".join(manifest["fields"]),
+        "records": export.file["records"],
+        "data_not_before": manifest["dataNotBefore"],
+        "data_not_after": manifest["dataNotAfter"],
+        "published_at": manifest["publishedAt"],
+        "correlation_id": manifest["correlationId"],
+        "execution_arn": manifest["executionArn"],
+        "repeated_ids": about["repeatedIds"],
+        **{
+            f"users_{strength.replace('-', '_')}": users[strength] if users else None
+            for strength in Strength
+        },
+        "not_asked": about["notAsked"],
+    }
+
+
+def _place_of(manifest: Mapping[str, Any], execution: str) -> Place:
     """By its creation; or by our request for it, if PingOne's clock is ahead."""
     # A manifest of an older version does not tell the request.
     created_at = str(manifest["createdAt"])
-    return Place(min(created_at, str(manifest.get("requestedAt", created_at))), keys.execution)
+    return Place(min(created_at, str(manifest.get("requestedAt", created_at))), execution)
 
 
-def _keys_of(series: Series, place: Place) -> ExportKeys:
-    keys = ExportKeys.parse(series.manifest_key(place))
-    assert keys
-    return keys
+def _taken(series: Series, place: Place) -> dict[str, Any]:
+    about = series.about(place)
+    assert about is not None, "nobody gives a place back"
+    return about
+
+
+def _last(places: Iterator[Place]) -> Place | None:
+    last = None
+    for last in places:  # noqa: B007 -- the last one is wanted
+        pass
+    return last
 
 
 def _settle(look: Callable[[], _Found], write: Callable[[_Found], None]) -> None:

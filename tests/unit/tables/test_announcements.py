@@ -1,0 +1,244 @@
+"""Whoever has to know of a change is told, once it is certain, and of nothing that is old."""
+
+import itertools
+import random
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from local.paths import ROOT
+from pingone_reports.errors import AnnouncementFailed
+from pingone_reports.model.posture import Event
+from tests.support.documents import faults, sample
+from tests.support.memory_bucket import MemoryBucket
+from tests.support.tabulating import DayExport, World
+
+_HEADER = "userId,username,deviceId,deviceType,mfaEnabled,deviceBlocked,deviceLocked\n"
+
+
+def _export(day: int, rows: str, folder: Path, **manifest: object) -> DayExport:
+    """Rows such as `ada 1 FIDO2`, with a slash between them: user, device and type."""
+    lines = [
+        f"{user},{user}@example.com,{device},{kind},true,false,false\n"
+        for user, device, kind in (row.split() for row in rows.split("/") if row)
+    ]
+    return DayExport(day, _HEADER + "".join(lines), folder, **manifest)
+
+
+@pytest.fixture
+def week(tmp_path: Path) -> list[DayExport]:
+    """Each day one more device is added."""
+    rows = [f"ada {number} SMS" for number in range(6)]
+    return [_export(day, "/".join(rows[:day]), tmp_path) for day in range(1, 6)]
+
+
+def test_an_export_that_changed_something_is_told_once(
+    week: list[DayExport], tmp_path: Path
+) -> None:
+    world = World(tmp_path)
+    for export in [*week, week[4]]:
+        world.tabulate(export)
+
+    assert world.bus.told == ["e2 after e1", "e3 after e2", "e4 after e3", "e5 after e4"]
+    assert [event["deviceId"] for event in world.bus.security] == ["1", "2", "3", "4"]
+
+
+def test_the_events_are_what_their_schemas_and_samples_say(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.tabulate(_export(1, "ada 1 FIDO2/ada 2 SMS/bob 3 TOTP", tmp_path))
+    world.tabulate(_export(2, "ada 2 SMS/bob 3 TOTP", tmp_path))
+
+    [told], security = world.bus.changes, world.bus.security
+    assert faults("changes-detected", told) == []
+    for event in security:
+        assert faults("security-event-detected", event) == []
+    assert told.keys() == sample("changes-detected").keys()
+    assert security[0].keys() == sample("security-event-detected").keys()
+    assert [(event["event"], event["userId"], event["deviceId"]) for event in security] == [
+        ("no strong factor left", "ada", None),
+        ("FIDO2 removed", "ada", "1"),
+    ]
+    assert told["changes"] == {"added": 0, "removed": 1, "changed": 0}
+    assert told["users"]["weak"] == 1
+
+
+def test_no_name_and_no_phone_number_is_told(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for day, device in ((1, "FIDO2"), (2, "SMS")):
+        world.tabulate(
+            DayExport(
+                day,
+                "userId,username,email,phone,deviceId,deviceType\n"
+                f"u,canary-name,canary-mail,canary-phone,d{day},{device}\n",
+                tmp_path,
+            )
+        )
+    assert len(world.bus.events) == 4
+    assert "canary" not in str(world.bus.events) + str(world.bus.mails)
+
+
+def test_an_export_that_changed_nothing_is_not_told(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for day in (1, 2):
+        world.tabulate(_export(day, "ada 1 SMS", tmp_path))
+    assert (world.bus.events, world.bus.mails) == ([], [])
+
+
+def test_the_mail_has_numbers_and_the_page(week: list[DayExport], tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for export in week[:2]:
+        world.tabulate(export)
+
+    [(subject, text)] = world.bus.mails
+    assert subject == "PingOne devices: 1 security events, 1 changes"
+    assert "SMS added: 1" in text
+    assert f"s3://reports/{week[1].keys.page}" in text
+    assert subject.isascii()
+
+
+def test_an_export_that_is_older_than_the_newest_is_not_told(
+    week: list[DayExport], tmp_path: Path
+) -> None:
+    world = World(tmp_path)
+    for export in (week[0], week[2], week[1]):
+        world.tabulate(export)
+    assert world.bus.told == ["e3 after e1"]
+
+
+@pytest.mark.parametrize(("tell", "told"), [(True, ["e2 after e1"]), (False, [])])
+def test_who_asks_decides(
+    week: list[DayExport], tmp_path: Path, tell: bool, told: list[str]
+) -> None:
+    world = World(tmp_path)
+    for export in (week[0], week[2], week[1]):
+        world.tabulate(export, tell=False)
+    world.tabulate(week[1], tell=tell)
+    assert world.bus.told == told
+
+
+def test_what_was_added_later_is_not_told_with_the_next_export(
+    week: list[DayExport], tmp_path: Path
+) -> None:
+    world = World(tmp_path)
+    for export in week[:2]:
+        world.tabulate(export)
+    for export in week[2:4]:
+        world.tabulate(export, tell=False)
+    world.tabulate(week[4])
+    assert world.bus.told == ["e2 after e1", "e5 after e4"]
+
+
+def test_an_export_that_could_not_be_told_is_told_with_the_next(
+    week: list[DayExport], tmp_path: Path
+) -> None:
+    world = World(tmp_path)
+    world.tabulate(week[0])
+    world.tabulate(week[1])
+
+    def fail(_detail_type: str) -> None:
+        raise AnnouncementFailed
+
+    world.bus.before = fail
+    with pytest.raises(AnnouncementFailed):
+        world.tabulate(week[2])
+    world.bus.before = lambda _detail_type: None
+    world.tabulate(week[3])
+
+    assert world.bus.told == ["e2 after e1", "e3 after e2", "e4 after e3"]
+
+
+def test_a_second_try_tells_with_the_same_ids(week: list[DayExport], tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.tabulate(week[0])
+
+    def fail_at_the_last(detail_type: str) -> None:
+        if detail_type == "PingOne Report Changes Detected":
+            raise AnnouncementFailed
+
+    world.bus.before = fail_at_the_last
+    with pytest.raises(AnnouncementFailed):
+        world.tabulate(week[1])
+    world.bus.before = lambda _detail_type: None
+    world.tabulate(week[1])
+
+    first, second = world.bus.security
+    assert first == second
+    assert world.bus.told == ["e2 after e1"]
+
+
+def test_ids_tell_every_event_apart(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.tabulate(_export(1, "ada 1 FIDO2/ada 2 SMS/bob 3 FIDO2/bob 4 SMS", tmp_path))
+    world.tabulate(_export(2, "ada 2 SMS/bob 4 SMS", tmp_path))
+    world.tabulate(_export(3, "ada 1 FIDO2/ada 2 SMS/bob 3 FIDO2/bob 4 SMS", tmp_path))
+    world.tabulate(_export(4, "ada 2 SMS/bob 4 SMS", tmp_path))
+    ids = [event["id"] for event in world.bus.security]
+    assert len(ids) == len(set(ids)) == 8
+
+
+def test_the_rest_of_many_events_is_a_number(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    before = "/".join(f"u{number} f{number} FIDO2/u{number} s{number} SMS" for number in range(9))
+    after = "/".join(f"u{number} s{number} SMS" for number in range(9))
+    world.tabulate(_export(1, before, tmp_path))
+    world.tabulate(_export(2, after, tmp_path), most_events=4)
+
+    [told] = world.bus.changes
+    assert [event["event"] for event in world.bus.security] == ["no strong factor left"] * 4
+    assert told["securityEventsNotSent"] == 14
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_of_exports_that_come_at_once_every_change_is_told(
+    week: list[DayExport], tmp_path: Path, seed: int
+) -> None:
+    dice, lock = random.Random(seed), threading.Lock()
+
+    def pause() -> None:
+        with lock:
+            seconds = dice.choice((0, 0, 0.001, 0.02))
+        time.sleep(seconds)
+
+    world = World(tmp_path, MemoryBucket(pause))
+    world.tabulate(week[0])
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(world.tabulate, dice.sample(week[1:], 4)))
+
+    # A device may be told twice: with an export that did not see the one before it yet.
+    assert {event["deviceId"] for event in world.bus.security} == {"1", "2", "3", "4"}
+
+
+def test_in_every_order_each_day_is_told_or_older_than_what_was_told(tmp_path: Path) -> None:
+    exports = [
+        _export(day, "/".join(f"ada {n} SMS" for n in range(day)), tmp_path) for day in (1, 2, 3)
+    ]
+    for order in itertools.permutations(exports):
+        world = World(tmp_path)
+        newest = -1
+        for export in order:
+            world.tabulate(export)
+            number = exports.index(export)
+            last = world.bus.told[-1:] or [""]
+            if number < newest:
+                assert not last[0].startswith(f"e{number + 1} ")
+            elif number > newest >= 0:
+                assert last[0] == f"e{number + 1} after e{newest + 1}"
+            newest = max(newest, number)
+
+
+def test_a_first_export_and_one_without_ids_tell_nothing_and_say_why(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    first = world.tabulate(_export(1, "ada 1 SMS", tmp_path))
+    alone = world.tabulate(DayExport(2, "userId\nada\n", tmp_path))
+    assert world.bus.events == []
+    assert "first export" in first.posture.not_compared
+    assert alone.posture.not_compared == "none"
+
+
+def test_the_documentation_names_every_event() -> None:
+    page = (ROOT / "docs" / "use.md").read_text(encoding="utf-8")
+    for event in Event:
+        assert f"`{event}`" in page
