@@ -92,5 +92,5 @@ def test_a_stack_without_analytics_has_nothing_of_it() -> None:
         # The dashboard names the queue's alarm, where there is one.
         if item.get("Condition") != "HasAnalytics" and name != "ExportsDashboard"
     }
-    for word in ("Glue", "Athena", "Tabulate", "DuckDb", "HasAnalytics"):
+    for word in ("Glue", "Athena", "Tabulate", "TablesLayer", "HasAnalytics"):
         assert word not in json.dumps(always)
