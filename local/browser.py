@@ -2,10 +2,17 @@
 
 import shutil
 import sys
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+
+from local.paths import WORK
+from pingone_reports.model.posture import Posture
+from pingone_reports.tables.page import render
 
 _FLAGS = (
     "--headless=new",
@@ -49,3 +56,27 @@ def show(chrome: Chrome, width: int, dark: bool = False) -> None:
     )
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
     chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+
+
+def opened(chrome: Chrome, posture: Posture, name: str) -> Path:
+    """Let it open the page of a posture from disk, where the page then is."""
+    # Not in /tmp, of which a snap has its own.
+    page = WORK / "pages" / f"{name}.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_bytes(render(posture).encode())
+    chrome.get(page.as_uri())
+    return page
+
+
+def logged(chrome: Chrome, kind: str) -> list[dict[str, Any]]:
+    """What it has written since the last look into its log `browser` or `performance`."""
+    return list(chrome.get_log(kind))  # type: ignore[no-untyped-call]
+
+
+def picture(chrome: Chrome, width: int, height: int) -> bytes:
+    """What is shown from the top on, as PNG."""
+    clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+    shot = chrome.execute_cdp_cmd(
+        "Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True, "clip": clip}
+    )
+    return b64decode(shot["data"])

@@ -57,7 +57,12 @@ def sample_posture() -> Posture:
         devices=13_307,
         users=past[-1].users,
         factors=(
-            Factor(device_type="FIDO2", strength=Strength.PHISHING_RESISTANT, devices=4_388, users=3_911),
+            Factor(
+                device_type="FIDO2",
+                strength=Strength.PHISHING_RESISTANT,
+                devices=4_388,
+                users=3_911,
+            ),
             Factor(device_type="MOBILE", strength=Strength.STRONG, devices=4_006, users=3_842),
             Factor(device_type="TOTP", strength=Strength.STRONG, devices=1_577, users=1_521),
             Factor(device_type="SMS", strength=Strength.WEAK, devices=2_214, users=2_186),
@@ -73,7 +78,7 @@ def sample_posture() -> Posture:
 
 
 def _day(number: int) -> Day:
-    random_ = random.Random(number)
+    random_ = random.Random(number)  # noqa: S311
     new = 21 * max(number - _ROLLED_OUT, 0)
     resistant = 3_540 + 3 * number + new + random_.randint(-6, 6)
     weak = 1_612 - 2 * number - new // 2 + random_.randint(-5, 5)
@@ -90,7 +95,7 @@ def _day(number: int) -> Day:
 
 
 def _changes(before: Day) -> Changes:
-    rows = list(_rows(random.Random(7)))
+    rows = list(_rows(random.Random(7)))  # noqa: S311
     return Changes(
         previous_export_id="nightly-2026-03-30",
         previous_exported_at=before.exported_at,

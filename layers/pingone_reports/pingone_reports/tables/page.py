@@ -6,7 +6,7 @@ same bytes.
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -77,6 +77,7 @@ def render(posture: Posture) -> str:
         chart=columns(posture.past) if posture.past else None,
         factors=sorted(posture.factors or (), key=lambda f: (-f.users, -f.devices, f.device_type)),
         events=sum(changes.events.values()) if changes else None,
+        untold=sum(event not in changes.events for event in Event) if changes else 0,
         groups=list(_groups(changes)) if changes else [],
         others=_others(changes) if changes else None,
         since=utc(posture.exported_at).date() - timedelta(days=1),
@@ -86,7 +87,7 @@ def render(posture: Posture) -> str:
 def _earlier(posture: Posture) -> Sequence[Day]:
     """What the users' numbers are compared with: the export before, and the first of 30 days."""
     before = posture.past[:-1] if posture.users is not None else ()
-    return [before[-1], before[0]][: len(before)]
+    return [*before[-1:], *before[:1]][: len(before)]
 
 
 def _groups(changes: Changes) -> Sequence[_Group]:
@@ -150,9 +151,9 @@ def _source(environment: Environment, name: str) -> str:
 
 
 def _shown(value: Any) -> Any:
-    """What any expression of the template puts out. Text that is no markup is somebody's."""
+    """What any expression of the template puts out: text that is no markup is somebody else's."""
     match value:
-        case Markup() | None:
+        case Markup():
             return value
         case str():
             return escape(visible(value))
@@ -185,7 +186,7 @@ def _age(then: str, now: str) -> str:
 def _percent(part: int, whole: int) -> str:
     """With one decimal, and never 0 or 100 for what is not."""
     if not whole:
-        return "–"
+        return "\u2013"
     share = 100 * part / whole
     if 0 < share < 0.1:
         return "<0.1%"
@@ -195,7 +196,7 @@ def _percent(part: int, whole: int) -> str:
 
 
 def _signed(number: int) -> str:
-    return f"+{number:,}" if number > 0 else f"−{-number:,}" if number < 0 else "±0"
+    return f"+{number:,}" if number > 0 else f"\u2212{-number:,}" if number < 0 else "±0"
 
 
 def _sql(value: str) -> str:

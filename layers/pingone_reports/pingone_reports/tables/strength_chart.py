@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from pingone_reports.model.posture import Day, Strength
 
@@ -15,8 +15,11 @@ HEIGHT = 220
 _LABEL = 17
 """Pixels of a label's line."""
 
-_THINNEST = 0.4
-"""Percent of a bar, so that one user of a million is seen."""
+_GAP = 0.4
+"""Percent between two parts, so that nobody needs colours to tell them apart."""
+
+_THINNEST = 3 * _GAP
+"""Percent of a part of a bar, so that one user of a million is seen."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,10 @@ class Label:
 
 @dataclass(frozen=True)
 class Columns:
-    """The chart: `ticks` from the top down to 0."""
+    """The chart: `ticks` from the top down to 0, `dates` at its start, middle and end."""
 
     ticks: Sequence[int]
+    dates: Sequence[datetime]
     columns: Sequence[Column]
     labels: Sequence[Label]
 
@@ -77,8 +81,8 @@ def columns(past: Sequence[Day]) -> Columns:
 
     A day without an export has no column. The scale begins at 0.
     """
-    last = utc(past[-1].exported_at).date()
-    days = {(utc(day.exported_at).date() - last).days + DAYS - 1: day for day in past}
+    last = utc(past[-1].exported_at)
+    days = {(utc(day.exported_at).date() - last.date()).days + DAYS - 1: day for day in past}
     shown = {place: day for place, day in sorted(days.items()) if 0 <= place < DAYS}
     ticks = _ticks(max(sum(day.users.values()) for day in shown.values()))
     drawn = [
@@ -89,13 +93,14 @@ def columns(past: Sequence[Day]) -> Columns:
         )
         for place, day in shown.items()
     ]
-    return Columns(ticks, drawn, _labels(drawn[-1].segments))
+    dates = [last - timedelta(days=before) for before in (DAYS - 1, DAYS // 2, 0)]
+    return Columns(ticks, dates, drawn, _labels(drawn[-1].segments))
 
 
 def _stacked(lengths: Mapping[Strength, float]) -> Sequence[Segment]:
     segments, start = [], 0.0
     for strength, length in lengths.items():
-        segments.append(Segment(strength, start, length))
+        segments.append(Segment(strength, start, length - _GAP if length > 2 * _GAP else length))
         start += length
     return segments
 
