@@ -33,6 +33,7 @@ def test_a_character_that_is_not_seen_is_named(text: str, shown: str) -> None:
 def test_a_text_that_is_too_long_says_how_much_is_missing() -> None:
     assert visible("x" * LONGEST) == "x" * LONGEST
     assert visible("x" * (LONGEST + 1_234)) == "x" * LONGEST + "… (1,234 more characters)"
+    assert visible("\u202e" * 900) == "⟨U+202E⟩" * 37 + "… (863 more characters)"
 
 
 @given(TEXTS)

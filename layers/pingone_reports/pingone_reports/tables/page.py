@@ -44,11 +44,11 @@ _EVENTS = {
     Event.DEVICE_LOCKED: "cannot be used for some time",
 }
 _KINDS = {
-    Kind.ADDED: "devices that are new",
-    Kind.REMOVED: "devices that are gone",
-    Kind.CHANGED: "fields with another value",
-    Kind.ENTERED: "devices that match the filter now: new, or changed",
-    Kind.LEFT: "devices that do not match the filter any more: gone, or changed",
+    Kind.ADDED: "a device that is new",
+    Kind.REMOVED: "a device that is gone",
+    Kind.CHANGED: "a field of a device with another value",
+    Kind.ENTERED: "a device that matches the filter now: it is new, or has changed",
+    Kind.LEFT: "a device that does not match the filter any more: it is gone, or has changed",
 }
 
 

@@ -2,8 +2,8 @@
 
 import unicodedata
 
-LONGEST = 500
-"""Characters of one value that are shown."""
+LONGEST = 300
+"""Characters that are shown of one value."""
 
 # Controls, formats (bidi overrides, zero width), surrogates, and separators of lines.
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -15,9 +15,14 @@ def visible(text: str) -> str:
     A lone surrogate is such a character, so the result can be encoded. What is too long is cut,
     and says so.
     """
-    shown = "".join(_named(character) for character in text[:LONGEST])
-    left = len(text) - LONGEST
-    return f"{shown}… ({left:,} more characters)" if left > 0 else shown
+    shown, room = [], LONGEST
+    for character in text:
+        shown.append(_named(character))
+        room -= len(shown[-1])
+        if room < 0:
+            del shown[-1]
+            return f"{''.join(shown)}… ({len(text) - len(shown):,} more characters)"
+    return "".join(shown)
 
 
 def _named(character: str) -> str:
