@@ -33,7 +33,7 @@ NO_SECRETS := ^(canary.*|local|none|word|correct-horse|pezeekamil|qwertzuiop|acc
 	|https://auth\.pingone\.eu/.*|arn:[^:]*:secretsmanager:.*|report=devices/.*)$$
 
 .PHONY: help demo export load test check lint secrets scan template hooks audit unit integration oldest end-to-end faults benchmark \
-	queries build format lock clean
+	queries picture browser build format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,7 +85,7 @@ audit: .venv/scan ## Look up the locked dependencies' known vulnerabilities, on 
 unit: $(DEV_ENVIRONMENT) $(LIBRARY) ## Tests of logic
 	$(DEV)/pytest -n auto tests/unit
 
-integration: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud ## Tests of modules against the real services
+integration: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud .venv/node browser ## Tests of modules against the real services
 	$(DEV)/pytest -n auto --dist loadfile tests/integration
 
 # The oldest environment's packages come before the same of the development's. They warn of themselves.
@@ -111,6 +111,12 @@ benchmark: .venv/benchmark .venv/cloud .venv/runtime build ## Measure on this ma
 queries: .venv/benchmark .venv/runtime .venv/cloud build ## Run the saved queries over a simulated week, into docs
 	@.venv/benchmark/bin/python -m local.queries
 
+picture: $(DEV_ENVIRONMENT) browser ## Draw the page about an export, with simulated numbers, into docs
+	@$(DEV)/python -m local.picture
+
+browser: ## Install Chromium and its driver, if they are not there
+	@command -v chromium > /dev/null && command -v chromedriver > /dev/null || { $(INSTALL_BROWSER); }
+
 build: $(BUILD) ## Build the application for this machine
 
 format: $(DEV_ENVIRONMENT) ## Format the code and mend what lint can
@@ -130,7 +136,7 @@ lock: $(UV) ## Lock the newest versions of all dependencies, with hashes
 	$(call compile,layer,3.13,layers/pingone_reports/requirements.txt,-c local/requirements/dev.txt)
 	$(call compile,compiler,3.13,layers/pingone_reports/requirements-compiler.txt)
 	$(call compile,unzip,3.13,layers/unzip/requirements.txt,-c local/requirements/dev.txt)
-	$(call compile,duckdb,3.13,layers/duckdb/requirements.txt,-c local/requirements/dev.txt)
+	$(call compile,tables,3.13,layers/tables/requirements.txt,-c local/requirements/dev.txt)
 
 clean: ## Remove everything that was made here
 	rm -rf .venv .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -138,6 +144,14 @@ clean: ## Remove everything that was made here
 # Hashes, but no index: whoever installs has their own.
 compile = $(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-annotate \
 	--python-version $(2) --group $(1) --output-file $(3) $(4)
+
+# As root, or with sudo that asks nothing. Debian's packages, or Ubuntu's of other names, which are snaps.
+APT = $$([ "$$(id -u)" = 0 ] || echo sudo -n) env DEBIAN_FRONTEND=noninteractive apt-get -qq
+INSTALL_BROWSER = mkdir -p .local; echo "Installing Chromium"; \
+	{ $(APT) update && { $(APT) install --no-install-recommends chromium chromium-driver fonts-liberation \
+		|| $(APT) install chromium-browser chromium-chromedriver; }; } > .local/browser.log 2>&1 \
+	|| { tail -n 3 .local/browser.log; \
+		echo "Install Chromium and ChromeDriver, as \`chromium\` and \`chromedriver\` on the PATH, and try again."; exit 1; }
 
 # sam looks for the Lambda runtime's Python on the PATH.
 SAM := PATH="$(CURDIR)/.venv/runtime/bin:$$PATH" .venv/sam/bin/sam

@@ -1,11 +1,15 @@
 """The built layers that say they fit both of Lambda's processors do, and are compiled."""
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from local.paths import SAM_BUILD
+from local.paths import ROOT, SAM_BUILD, python_of
+from local.sample_posture import sample_posture
+from pingone_reports.tables.page import render
 
 LAYERS = ("PingOneReportsLayer", "UnzipLayer")
 # Of ELF's header: what machine a library is for.
@@ -47,3 +51,21 @@ def test_no_cold_start_compiles_a_module(layer: str) -> None:
 @pytest.mark.parametrize("layer", LAYERS)
 def test_a_library_of_the_machine_that_builds_on_macos_is_not_shipped(layer: str) -> None:
     assert list((SAM_BUILD / layer).rglob("*.dylib")) == []
+
+
+def test_the_page_is_written_with_what_the_layers_hold() -> None:
+    layers = [SAM_BUILD / layer / "python" for layer in ("PingOneReportsLayer", "TablesLayer")]
+    program = (
+        "import sys\n"
+        "from local.sample_posture import sample_posture\n"
+        "from pingone_reports.tables import page\n"
+        "assert 'PingOneReportsLayer' in page.__file__\n"
+        "sys.stdout.buffer.write(page.render(sample_posture()).encode())"
+    )
+    done = subprocess.run(
+        [python_of("runtime"), "-c", program],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (*layers, ROOT)))},
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout.decode() == render(sample_posture())

@@ -93,5 +93,5 @@ def test_a_stack_without_analytics_has_nothing_of_it() -> None:
         if item.get("Condition") not in ("HasAnalytics", "HasDigest")
         and name not in ("ExportsDashboard", "ReportsBusPolicy")
     }
-    for word in ("Glue", "Athena", "Tabulate", "DuckDb", "HasAnalytics"):
+    for word in ("Glue", "Athena", "Tabulate", "TablesLayer", "HasAnalytics"):
         assert word not in json.dumps(always)

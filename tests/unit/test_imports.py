@@ -24,13 +24,14 @@ ZIPS = {
     "pingone_reports.zips",
 }
 TABLES = {"_duckdb", "duckdb", "pingone_reports.tables"}
+PAGE = {"jinja2", "markupsafe", "pingone_reports.tables.page"}
 STARTS = {"aws_lambda_powertools.utilities.idempotency", "pingone_reports.aws.idempotency"}
 STEPS = {
     f"pingone_reports.steps.{step}" for step in ("start", "check", "fetch", "discard", "tabulate")
 }
 # Slow to import, and what many libraries bring.
 UNUSED = {"asyncio"}
-EVERYTHING = BUCKET | ZIPS | TABLES | STARTS | STEPS | UNUSED
+EVERYTHING = BUCKET | ZIPS | TABLES | PAGE | STARTS | STEPS | UNUSED
 
 # What Lambda does when it starts a function, and what the function does at its first call.
 PROGRAM = """

@@ -1,0 +1,131 @@
+"""Charts of how strong users are, in numbers: the page draws them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pingone_reports.model.posture import Day, Strength
+
+DAYS = 31
+"""30 days before, and the export's own."""
+
+HEIGHT = 220
+"""Pixels of the chart; what stands beside it has the same."""
+
+_LABEL = 17
+"""Pixels of a label's line."""
+
+_GAP = 0.4
+"""Percent between two parts, so that nobody needs colours to tell them apart."""
+
+_THINNEST = 3 * _GAP
+"""Percent of a part of a bar, so that one user of a million is seen."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a bar or of a column: where it starts and how long it is."""
+
+    strength: Strength
+    start: float
+    length: float
+
+
+@dataclass(frozen=True)
+class Column:
+    """A day's export: a place from 0 to 30, and its parts from the bottom in percent of the top."""
+
+    place: int
+    day: Day
+    segments: Sequence[Segment]
+
+
+@dataclass(frozen=True)
+class Label:
+    """What names a part of the last column, at a height in pixels from above."""
+
+    strength: Strength
+    y: float
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The chart: `ticks` from the top down to 0, `dates` at its start, middle and end."""
+
+    ticks: Sequence[int]
+    dates: Sequence[datetime]
+    columns: Sequence[Column]
+    labels: Sequence[Label]
+
+
+def utc(time: str) -> datetime:
+    """ISO 8601 as a time; one without a zone is UTC."""
+    parsed = datetime.fromisoformat(time)
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+
+
+def bar(users: Mapping[Strength, int]) -> Sequence[Segment]:
+    """All users as one bar of 100, the strongest first."""
+    total = sum(users.values())
+    shares = {
+        strength: max(100 * users[strength] / total, _THINNEST)
+        for strength in Strength
+        if users.get(strength)
+    }
+    scale = 100 / sum(shares.values()) if shares else 0
+    return _stacked({strength: share * scale for strength, share in shares.items()})
+
+
+def columns(past: Sequence[Day]) -> Columns:
+    """One column a UTC day, of its last export, on a scale of days that ends with the last.
+
+    A day without an export has no column. The scale begins at 0.
+    """
+    last = utc(past[-1].exported_at)
+    days = {(utc(day.exported_at).date() - last.date()).days + DAYS - 1: day for day in past}
+    shown = {place: day for place, day in sorted(days.items()) if 0 <= place < DAYS}
+    ticks = _ticks(max(sum(day.users.values()) for day in shown.values()))
+    drawn = [
+        Column(
+            place,
+            day,
+            _stacked({s: 100 * day.users[s] / ticks[0] for s in Strength if day.users.get(s)}),
+        )
+        for place, day in shown.items()
+    ]
+    dates = [last - timedelta(days=before) for before in (DAYS - 1, DAYS // 2, 0)]
+    return Columns(ticks, dates, drawn, _labels(drawn[-1].segments))
+
+
+def _stacked(lengths: Mapping[Strength, float]) -> Sequence[Segment]:
+    segments, start = [], 0.0
+    for strength, length in lengths.items():
+        segments.append(Segment(strength, start, length - _GAP if length > 2 * _GAP else length))
+        start += length
+    return segments
+
+
+def _ticks(most: int) -> Sequence[int]:
+    """Two to five steps of a round number, which end as little above the most as they can."""
+    most = max(most, 2)
+    steps = [step * 10**zeros for zeros in range(len(str(most))) for step in (1, 2, 5, 25)]
+    _, _, step, number = min(
+        (step * number, abs(number - 4), step, number)
+        for step in steps
+        if 2 <= (number := -(-most // step)) <= 5
+    )
+    return [step * tick for tick in range(number, -1, -1)]
+
+
+def _labels(segments: Sequence[Segment]) -> Sequence[Label]:
+    """At the middle of each part, but one below the other, and all within the chart's height."""
+    places = [
+        (segment.strength, HEIGHT * (1 - (segment.start + segment.length / 2) / 100))
+        for segment in reversed(segments)
+    ]
+    highest, labels = _LABEL / 2, []
+    for number, (strength, y) in enumerate(places):
+        lowest = HEIGHT - _LABEL / 2 - _LABEL * (len(places) - number - 1)
+        labels.append(Label(strength, min(max(y, highest), lowest)))
+        highest = labels[-1].y + _LABEL
+    return labels

@@ -1,0 +1,31 @@
+"""Draws the page about an export, with simulated numbers, into docs/posture.png.
+
+The page itself is then in .local/pages, to be opened with a browser.
+"""
+
+import sys
+
+from local.browser import browser, opened, picture, show
+from local.display import console
+from local.paths import ROOT
+from local.sample_posture import sample_posture
+
+_WIDTH = 1280
+_END = "return document.querySelector('section:has(#trend)').getBoundingClientRect().bottom"
+"""Where the chart ends, in pixels."""
+
+
+def main() -> int:
+    """Write docs/posture.png."""
+    with browser() as chrome:
+        show(chrome, _WIDTH)
+        page = opened(chrome, sample_posture(), "sample")
+        (ROOT / "docs" / "posture.png").write_bytes(
+            picture(chrome, _WIDTH, round(chrome.execute_script(_END)) + 16)
+        )
+    console.print(f"docs/posture.png is written, of {page}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+"""The page about an export in Chromium, from disk: on a screen and on a phone, light and dark."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from selenium.webdriver import Chrome
+
+from local.browser import browser, logged, opened, show
+from local.paths import ENVIRONMENTS
+from local.sample_posture import sample_posture
+from pingone_reports.model.posture import Strength
+from tests.support.postures import (
+    HOSTILE,
+    asked_for_little,
+    filtered,
+    first_export,
+    hostile,
+    with_events,
+)
+
+AXE = ENVIRONMENTS / "node" / "node_modules" / "axe-core" / "axe.min.js"
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+POSTURES = {
+    "sample": sample_posture(),
+    "no-event": with_events(0),
+    "one-event": with_events(1),
+    "10000-events": with_events(10_000),
+    "first-export": first_export(),
+    "little-asked": asked_for_little(),
+    "filtered": filtered(),
+    "hostile": hostile(),
+}
+WIDTHS = (360, 1280)
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Chrome]:
+    with browser() as chrome:
+        yield chrome
+
+
+@pytest.mark.parametrize("name", POSTURES)
+def test_a_page_fits_a_screen_and_a_phone_and_asks_nobody_for_anything(
+    chrome: Chrome, name: str
+) -> None:
+    chrome.get("about:blank")
+    _asked(chrome)
+    logged(chrome, "browser")
+    page = opened(chrome, POSTURES[name], name).as_uri()
+    for width in WIDTHS:
+        show(chrome, width)
+        chrome.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
+        widest, seen = chrome.execute_script(
+            "return [document.documentElement.scrollWidth, window.innerWidth]"
+        )
+        assert seen == width
+        assert widest <= width
+    assert _asked(chrome) == [page]
+    assert logged(chrome, "browser") == []
+
+
+# Of 10,000 events, the rows of one are as those of the others.
+@pytest.mark.parametrize("name", sorted(POSTURES.keys() - {"10000-events"}))
+def test_a_page_is_accessible_in_light_and_dark(chrome: Chrome, name: str) -> None:
+    opened(chrome, POSTURES[name], name)
+    chrome.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
+    chrome.execute_script(AXE.read_text(encoding="utf-8"))
+    colors = set()
+    for width, dark in ((1280, False), (1280, True), (360, True)):
+        show(chrome, width, dark)
+        colors.add(chrome.execute_script("return getComputedStyle(document.body).backgroundColor"))
+        found = chrome.execute_async_script(
+            "axe.run({runOnly: arguments[0], resultTypes: ['violations', 'incomplete']})"
+            ".then(arguments[1])",
+            WCAG,
+        )
+        assert [_told(rule) for rule in found["violations"]] == []
+        # What axe leaves open is text in a drawing, and what is scrolled out of view on a phone.
+        assert [
+            _told(rule)
+            for rule in found["incomplete"]
+            if width > 360 and not all(node["html"].startswith("<text") for node in rule["nodes"])
+        ] == []
+    assert len(colors) == 2
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_what_is_drawn_stands_out_from_its_ground(chrome: Chrome, dark: bool) -> None:
+    show(chrome, 1280, dark)
+    opened(chrome, POSTURES["sample"], "sample")
+    ground, *drawn = chrome.execute_script(
+        "const style = (name) => getComputedStyle(document.querySelector(name));"
+        "return [style('.card').backgroundColor, style('.names text').fill,"
+        " ...[...document.querySelectorAll('td .key, th .key')].map(e => getComputedStyle(e).fill)]"
+    )
+    assert len(set(drawn)) == 1 + len(Strength)
+    assert _contrast(ground, drawn[0]) >= 4.5
+    assert all(_contrast(ground, color) >= 3 for color in drawn)
+
+
+def test_names_of_others_are_shown_as_text_and_do_nothing(chrome: Chrome) -> None:
+    opened(chrome, hostile([f"name {number}" for number in range(len(HOSTILE))]), "harmless")
+    harmless = _elements(chrome)
+    opened(chrome, POSTURES["hostile"], "hostile")
+    assert _elements(chrome) == harmless
+    assert chrome.title.startswith("MFA posture, 31 March 2026: <script>")
+    shown = chrome.execute_script(
+        "return [...document.querySelectorAll('bdi')].map(name => name.textContent)"
+    )
+    assert set(HOSTILE[:7]) <= set(shown)
+    assert "admin⟨U+202E⟩gnp.exe⟨U+202C⟩" in shown
+
+
+def test_the_page_runs_no_script_and_takes_no_style_of_others(chrome: Chrome) -> None:
+    """Its policy holds even if something got through."""
+    opened(chrome, POSTURES["no-event"], "no-event")
+    before = logged(chrome, "browser")
+    color = "return getComputedStyle(document.querySelector('h1')).color"
+    painted = chrome.execute_script(color)
+    chrome.execute_script(
+        "const script = document.createElement('script');"
+        "script.textContent = 'document.title = \"run\"';"
+        "const style = document.createElement('style');"
+        "style.textContent = 'h1 {color: rgb(1, 2, 3)}';"
+        "document.body.append(script, style);"
+        "document.querySelector('h1').setAttribute('style', 'color: rgb(1, 2, 3)')"
+    )
+    assert before == []
+    assert chrome.title != "run"
+    assert chrome.execute_script(color) == painted
+    refused = " ".join(line["message"] for line in logged(chrome, "browser"))
+    assert "Content Security Policy" in refused
+
+
+def test_a_link_to_an_event_opens_its_list(chrome: Chrome) -> None:
+    show(chrome, 360)
+    opened(chrome, POSTURES["10000-events"], "10000-events")
+    first = "return document.querySelector('#sms-added td').checkVisibility()"
+    assert chrome.execute_script(first) is False
+    chrome.execute_script("document.querySelector('a[href=\"#sms-added\"]').click()")
+    chrome.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    assert chrome.execute_script(first) is True
+
+
+def _asked(chrome: Chrome) -> list[str]:
+    """What has been asked for since the last question, from the network or from disk."""
+    messages = [json.loads(line["message"])["message"] for line in logged(chrome, "performance")]
+    return [
+        message["params"]["request"]["url"]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+    ]
+
+
+def _elements(chrome: Chrome) -> list[str]:
+    script = "return [...document.querySelectorAll('*')].map(element => element.localName)"
+    return list(chrome.execute_script(script))
+
+
+def _contrast(one: str, other: str) -> float:
+    """As WCAG 2 defines it."""
+    darker, lighter = sorted(map(_luminance, (one, other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(color: str) -> float:
+    parts = [int(part) / 255 for part in re.findall(r"\d+", color)]
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    ]
+    return sum(factor * part for factor, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def _told(rule: dict[str, Any]) -> str:
+    return f"{rule['id']}: {rule['help']}: {[node['html'][:300] for node in rule['nodes'][:5]]}"

@@ -1,0 +1,81 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pingone_reports.model.posture import Day, Strength
+from pingone_reports.tables.strength_chart import DAYS, HEIGHT, bar, columns
+
+USERS = st.dictionaries(st.sampled_from(Strength), st.integers(0, 10_000_000))
+
+
+def day(at: str, **users: int) -> Day:
+    return Day(exported_at=at, users={Strength[name]: number for name, number in users.items()})
+
+
+def test_a_bar_has_a_part_for_each_strength_that_somebody_has() -> None:
+    parts = bar({Strength.WEAK: 1, Strength.PHISHING_RESISTANT: 3, Strength.NONE: 0})
+    assert [part.strength for part in parts] == [Strength.PHISHING_RESISTANT, Strength.WEAK]
+    assert [part.start for part in parts] == [0, 75]
+
+
+@given(USERS)
+def test_a_bar_shows_everybody_and_ends_at_its_end(users: dict[Strength, int]) -> None:
+    parts = bar(users)
+    assert {part.strength for part in parts} == {name for name, n in users.items() if n}
+    assert all(part.length > 0.5 for part in parts)
+    assert all(one.start + one.length < other.start for one, other in pairwise(parts))
+    assert not parts or 99 < parts[-1].start + parts[-1].length <= 100
+
+
+def test_one_export_is_a_column_at_the_end() -> None:
+    chart = columns([day("2026-03-31T02:00:00Z", STRONG=10)])
+    assert [column.place for column in chart.columns] == [DAYS - 1]
+    assert [f"{date:%d %b}" for date in chart.dates] == ["01 Mar", "16 Mar", "31 Mar"]
+
+
+def test_a_day_has_the_column_of_its_last_export_and_no_export_is_a_gap() -> None:
+    late = day("2026-03-29T23:59:59.999Z", STRONG=2)
+    past = [
+        day("2026-02-28T02:00:00Z", STRONG=9),  # 31 days before
+        day("2026-03-01T02:00:00Z", STRONG=1),
+        day("2026-03-29T02:00:00Z", STRONG=8),
+        late,
+        day("2026-03-31T01:00:00+02:00", STRONG=3),  # the 30th
+        day("2026-03-31T02:00:00", STRONG=4),
+    ]
+    chart = columns(past)
+    assert [column.place for column in chart.columns] == [0, 28, 29, 30]
+    assert chart.columns[1].day is late
+
+
+@pytest.mark.parametrize(
+    ("most", "ticks"),
+    [
+        (0, [2, 1, 0]),
+        (1, [2, 1, 0]),
+        (7, [8, 6, 4, 2, 0]),
+        (9_412, [10_000, 7_500, 5_000, 2_500, 0]),
+        (12_340, [12_500, 10_000, 7_500, 5_000, 2_500, 0]),
+    ],
+)
+def test_the_scale_is_of_round_numbers_from_zero(most: int, ticks: list[int]) -> None:
+    assert columns([day("2026-03-31T02:00:00Z", STRONG=most)]).ticks == ticks
+
+
+@given(st.lists(USERS, min_size=1, max_size=DAYS))
+def test_everything_is_within_the_chart(numbers: list[dict[Strength, int]]) -> None:
+    past = [
+        Day(exported_at=f"2026-03-{number + 1:02}T02:00:00Z", users=users)
+        for number, users in enumerate(numbers)
+    ]
+    chart = columns(past)
+    assert len(chart.columns) == len(past)
+    assert 3 <= len(chart.ticks) <= 6
+    for column in chart.columns:
+        ends = [part.start + part.length for part in column.segments]
+        assert all(end <= 100.001 for end in ends)
+    heights = [label.y for label in chart.labels]
+    assert all(lower - upper >= 10 for upper, lower in pairwise(heights))
+    assert all(0 < height < HEIGHT for height in heights)
