@@ -1,6 +1,6 @@
-"""Exports a simulated report on this machine, from the deployment to the event.
+"""Exports a simulated report of two days on this machine, from the deployment to what changed.
 
-It exits with 0 only if the files, the manifest and the event are there and agree.
+It exits with 0 only if files, manifests, events and the page are there and agree.
 """
 
 import hashlib
@@ -8,8 +8,10 @@ import io
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
 
-from local.athena import Row, run_query, saved_queries
+from local.athena import run_query, saved_queries
 from local.cloud import LocalCloud
 from local.display import (
     console,
@@ -21,14 +23,26 @@ from local.display import (
     show_rows,
     step,
 )
-from local.pingone_simulator import Scenario
+from local.paths import WORK
+from local.pingone_simulator import PingOneSimulator, Scenario
+from local.pingone_simulator.days import changes
 from local.pingone_simulator.report_data import DEFAULT_FIELDS, DevicesReport
-from local.stack import Stack, deployed, simulated_pingone, simulator_parameters
+from local.stack import (
+    ENVIRONMENT_ID,
+    Stack,
+    deployed,
+    simulated_pingone,
+    simulator_parameters,
+)
+from pingone_reports.model.announcements import CHANGES_DETECTED, SECURITY_EVENT_DETECTED
 
-_SCENARIO = Scenario(rows=200_000)
-_FIELDS = (*DEFAULT_FIELDS, "mfaEnabled", "deviceType")
-_REQUEST = {"correlationId": "demo"}
-_QUESTION = "Factors in use"
+_DAYS = (4, 5)
+_SCENARIO = Scenario(rows=200_000, day=_DAYS[0])
+_FIELDS = (*DEFAULT_FIELDS, "mfaEnabled", "deviceType", "deviceBlocked", "deviceLocked")
+_QUESTIONS = ("Who has MFA", "Security events")
+_SHOWN = 8
+
+Event = dict[str, Any]
 
 
 def main() -> int:
@@ -45,49 +59,104 @@ def main() -> int:
                     simulator_parameters(pingone)
                     | {"ReportFields": ",".join(_FIELDS), "Analytics": "enabled"},
                 )
-            return _export(stack, size.result())
+            return _two_days(stack, pingone, size.result())
 
 
-def _export(stack: Stack, total_bytes: int) -> int:
-    console.print(f"\n[bold]start-execution[/] {json.dumps(_REQUEST)}")
-    ended = follow(stack, stack.start_export(_REQUEST), total_bytes)
-    events = stack.receive_events(wait_seconds=10)
-    if ended["status"] != "SUCCEEDED" or len(events) != 1:
-        show_error(ended)
+def _two_days(stack: Stack, pingone: PingOneSimulator, total_bytes: int) -> int:
+    first = _export(stack, "yesterday", total_bytes)
+    if not first:
         return 1
-    event = events[0]
-    manifest = json.loads(stack.read(event["detail"]["manifestKey"]))
-    files = {file["key"]: stack.read(file["key"]) for file in manifest["files"]}
+    manifest = json.loads(stack.read(first["detail"]["manifestKey"]))
     show_objects(stack.objects(manifest["files"][0]["key"].rpartition("/")[0]))
-    report = next(body for key, body in files.items() if key.endswith(".csv"))
-    show_first_records(io.StringIO(report.decode(), newline=""))
+    report = next(file["key"] for file in manifest["files"] if file["format"] == "csv")
+    show_first_records(io.StringIO(stack.read(report).decode(), newline=""))
     show_json("The manifest", manifest)
-    show_json("The event, as a subscriber received it", event)
-    whole = all(
-        file["sha256"] == hashlib.sha256(files[file["key"]]).hexdigest()
-        and file["records"] == _SCENARIO.rows
-        for file in manifest["files"]
-    )
-    console.print(
-        "\n[green]✓ Every file is what the manifest says.[/]"
-        if whole
-        else "\n[red]✗ A file is not what the manifest says.[/]"
-    )
+    show_json("The event, as a subscriber received it", first)
+
+    pingone.set_scenario(ENVIRONMENT_ID, replace(_SCENARIO, day=_DAYS[1]))
+    second = _export(stack, "today", total_bytes)
+    if not second:
+        return 1
+    with step("Waiting for what changed since yesterday"):
+        told, security = _told(stack)
+    show_json("What changed, as a subscriber received it", told)
     show_rows(
-        f"{_QUESTION}: a saved query, on the local cloud's Athena (DuckDB)",
-        _answer(stack, ended["executionArn"]),
+        f"{len(security)} security events came with it; the first",
+        [
+            {name: event["detail"][name] or "" for name in ("event", "userId", "deviceId")}
+            for event in security[:_SHOWN]
+        ],
     )
-    return 0 if whole else 1
+    for question in _QUESTIONS:
+        rows = run_query(stack, saved_queries()[question]["QueryString"])
+        show_rows(f"{question}: a saved query, on the local cloud's Athena (DuckDB)", rows[:_SHOWN])
+    page = WORK / "posture.html"
+    page.write_bytes(stack.read(told["detail"]["pageKey"]))
+    console.print(f"\nThe page of the morning: file://{page}", soft_wrap=True)
+
+    right = {
+        "Every file is what its manifest says": all(
+            _whole(stack, event) for event in (first, second)
+        ),
+        "Each planted change was told, and no other": _planted(security),
+    }
+    console.print()
+    for what, holds in right.items():
+        console.print(f"[green]✓[/] {what}." if holds else f"[red]✗ Not true: {what}.[/]")
+    return 0 if all(right.values()) else 1
 
 
-def _answer(stack: Stack, execution_arn: str) -> list[Row]:
-    with step("Waiting for the tables of Athena, and asking it"):
-        stack.wait_for_tables(execution_arn)
-        return run_query(stack, saved_queries()[_QUESTION]["QueryString"])
+def _export(stack: Stack, day: str, total_bytes: int) -> Event | None:
+    """Export and watch; returns the event of an export that completed."""
+    request = {"correlationId": day}
+    console.print(f"\n[bold]start-execution[/] {json.dumps(request)}")
+    ended = follow(stack, stack.start_export(request), total_bytes)
+    events = stack.receive_events(wait_seconds=10)
+    if ended["status"] != "SUCCEEDED" or not events:
+        show_error(ended)
+        return None
+    stack.wait_for_tables(ended["executionArn"])
+    return events[0]
+
+
+def _told(stack: Stack) -> tuple[Event, list[Event]]:
+    """The event about all changes, and the security events, which come before it."""
+    security: list[Event] = []
+    while True:
+        for event in stack.receive_events(wait_seconds=20) or [{}]:
+            match event.get("detail-type"):
+                case None:
+                    raise TimeoutError("Nobody told what changed.")
+                case detail_type if detail_type == SECURITY_EVENT_DETECTED:
+                    security.append(event)
+                case detail_type if detail_type == CHANGES_DETECTED:
+                    return event, security
+
+
+def _whole(stack: Stack, event: Event) -> bool:
+    files = event["detail"]["files"]
+    return all(
+        file["sha256"] == hashlib.sha256(stack.read(file["key"])).hexdigest() for file in files
+    )
+
+
+def _planted(security: list[Event]) -> bool:
+    """Besides, who lost FIDO2 and got SMS on the same day has no strong factor left."""
+    planted = sorted(
+        (change.kind, change.user)
+        for change in changes()
+        if change.day == _DAYS[1] and change.kind not in ("added", "changed")
+    )
+    swapped = {user for kind, user in planted if kind == "FIDO2 removed"} & {
+        user for kind, user in planted if kind == "SMS added"
+    }
+    expected = sorted([*planted, *(("no strong factor left", user) for user in swapped)])
+    found = sorted((event["detail"]["event"], event["detail"]["userId"]) for event in security)
+    return found == expected
 
 
 def _report_bytes() -> int:
-    report = DevicesReport(_SCENARIO.rows, _FIELDS, seed=_SCENARIO.seed)
+    report = DevicesReport(_SCENARIO.rows, _FIELDS, seed=_SCENARIO.seed, day=_SCENARIO.day)
     blocks = (report.csv_blocks(_SCENARIO.csv_line_end), report.json_blocks(_SCENARIO.json_shape))
     return sum(len(block.encode()) for kind in blocks for block in kind)
 

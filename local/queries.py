@@ -24,10 +24,14 @@ from local.pingone_simulator.report_data import ALL_FIELDS, DevicesReport
 from local.stack import ENVIRONMENT_ID, Stack, deployed
 
 _ROWS = 400
-_FIRST_EXPORT = datetime(2026, 3, 1, 2, 0, 1, tzinfo=UTC)
+# The queries ask for the last days, so the week ends today.
+_FIRST_EXPORT = datetime.now(UTC).replace(hour=0, minute=0, second=1, microsecond=0) - timedelta(
+    days=DAYS - 1
+)
 _SHOWN = 8
 _MARKS = "<!-- `make queries` writes what follows -->\n", "<!-- until here -->\n"
 _COLORS = {
+    "no strong factor left": "#67001f",
     "FIDO2 removed": "#b2182b",
     "MFA disabled": "#ef8a62",
     "SMS added": "#fdb863",

@@ -16,6 +16,7 @@ from local.pingone_simulator import (
     PingOneSimulator,
     Scenario,
 )
+from local.pingone_simulator.report_data import DEFAULT_FIELDS
 from pingone_reports.aws.table import KEY
 
 # The sample environment of PingOne's documentation.
@@ -199,6 +200,7 @@ def deployed(
             "Architecture": architecture,
             "SecretArn": secret["ARN"],
             "ScheduleExpression": "",
+            "ReportFields": ",".join(DEFAULT_FIELDS),  # a small report
             "Analytics": "disabled",  # callers that need it enable it, and wait for it
             **parameters,
         },

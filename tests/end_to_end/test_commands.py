@@ -28,7 +28,7 @@ def _run(module: str, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_demo_shows_an_export_and_leaves_nothing_running() -> None:
+def test_the_demo_shows_what_changed_and_leaves_nothing_running() -> None:
     before = _processes()
 
     # At its natural pace: the one run in which nothing is shortened.
@@ -40,8 +40,10 @@ def test_the_demo_shows_an_export_and_leaves_nothing_running() -> None:
         "devices.csv",
         "userId",
         "PingOne Report Export Completed",
-        "Factors in use",
-        "FIDO2",
+        "PingOne Report Changes Detected",
+        "no strong factor left",
+        "Who has MFA",
+        "posture.html",
     ):
         assert shown in done.stdout
     assert _processes() <= before

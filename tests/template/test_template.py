@@ -9,7 +9,6 @@ import yaml
 
 from local.deployment import read_template
 from local.paths import ROOT
-from pingone_reports.model.announcements import CHANGES_DETECTED, SECURITY_EVENT_DETECTED
 from pingone_reports.aws.table import EXPIRY
 from pingone_reports.aws.table import KEY as TABLE_KEY
 from pingone_reports.config import (
@@ -19,6 +18,7 @@ from pingone_reports.config import (
     StartConfig,
     TabulateConfig,
 )
+from pingone_reports.model.announcements import CHANGES_DETECTED, SECURITY_EVENT_DETECTED
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.observability import NAMESPACE
 from tests.support.template import (
