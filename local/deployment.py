@@ -105,6 +105,12 @@ def _localized(build: Path, copy: Path, wait_scale: float, endpoint_url: str) ->
                 (copy / name).mkdir()
                 (copy / name / "see-bootstrap").touch()
                 properties["ContentUri"] = name
+            case "AWS::IAM::Role":
+                # The emulator knows no condition about events, and would deny.
+                for policy in properties["Policies"]:
+                    for statement in policy["PolicyDocument"]["Statement"]:
+                        if statement.get("Action") == "events:PutEvents":
+                            del statement["Condition"]
             case "AWS::Scheduler::Schedule":
                 # The emulator does not replace this attribute.
                 target = properties["Target"]

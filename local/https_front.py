@@ -108,7 +108,7 @@ class ForwardingHandler(BaseHTTPRequestHandler):
             decode_content=False,
         )
         kept = {k: v for k, v in answer.headers.items() if k.lower() not in _OF_ONE_CONNECTION}
-        if self.command == "HEAD":
+        if self.command == "HEAD" and "Content-Length" in answer.headers:
             # To a HEAD, this is the length of a body that does not come.
             kept["Content-Length"] = answer.headers["Content-Length"]
         return answer.status, kept, answer.data

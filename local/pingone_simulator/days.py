@@ -64,6 +64,21 @@ def changes() -> list[Change]:
     ]
 
 
+def security_events_of_day(day: int) -> list[tuple[str, str]]:
+    """What a security team looks for in the changes of a day: events with their users, sorted.
+
+    Who loses FIDO2 and gets SMS has no strong factor left.
+    """
+    of_day = [change for change in changes() if change.day == day]
+    losing, getting = ({c.user for c in of_day if c.kind == kind} for kind in _SWAPPED)
+    return sorted(
+        [
+            *((c.kind, c.user) for c in of_day if c.kind not in ("added", "changed")),
+            *(("no strong factor left", user) for user in losing & getting),
+        ]
+    )
+
+
 def rows_of_day(day: int) -> dict[int, dict[str, str] | None]:
     """The field values that replace those of rows on a day; None for rows that are not there."""
     rows: dict[int, dict[str, str] | None] = {}

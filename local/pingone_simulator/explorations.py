@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from local.pingone_simulator.clock import Clock
-from local.pingone_simulator.report_data import DEFAULT_FIELDS
+from local.pingone_simulator.report_data import ALL_FIELDS
 from local.pingone_simulator.report_files import ReportFiles
 from local.pingone_simulator.scenario import Scenario
 
@@ -22,7 +22,7 @@ _WALL_SECONDS_TO_FINISH = 1.0
 class Settings:
     """A request's settings; "exactly the same settings" means that two of these are equal."""
 
-    fields: tuple[str, ...] = DEFAULT_FIELDS
+    fields: tuple[str, ...] = ALL_FIELDS
     filter: str | None = None
     deliver_as: str = "ENTRIES"
 

@@ -18,8 +18,11 @@ from local.cloud import LocalCloud
 from local.paths import ROOT
 from local.pingone_simulator import PingOneSimulator, Scenario
 from local.stack import Stack, deployed, simulated_pingone, simulator_parameters
+from pingone_reports.model.announcements import CHANGES_DETECTED, SECURITY_EVENT_DETECTED
 
 _TIME_SCALE = 0.1
+# Of an export's files, by TabulateReport.
+_MADE_LATER = ("pingone/tables/", "pingone/series/", "pingone/posture/")
 
 
 @pytest.fixture(scope="session")
@@ -92,12 +95,11 @@ class Ended:
 
     @property
     def keys(self) -> list[str]:
-        """Of its files: what TabulateReport makes of them is elsewhere."""
+        """Of its files."""
         return [
             item["Key"]
             for item in self.stack.objects()
-            if self.environment_id in item["Key"]
-            and not item["Key"].startswith(("pingone/tables/", "pingone/series/"))
+            if self.environment_id in item["Key"] and not item["Key"].startswith(_MADE_LATER)
         ]
 
     @property
@@ -150,6 +152,8 @@ class Exporter:
     pingone: PingOneSimulator
     events: dict[str, dict[str, Any]]
     environment_id: str = field(default_factory=lambda: str(uuid4()))
+    told: list[dict[str, Any]] = field(default_factory=list)
+    """What came meanwhile about changes, of any environment."""
 
     def run(self, scenario: Scenario | None = None, **request: Any) -> Ended:
         """Export a report of the environment as the scenario makes it."""
@@ -168,10 +172,23 @@ class Exporter:
             if execution_arn in self.events:
                 break
             for event in self.stack.receive_events(wait_seconds=1):
+                if event["detail-type"] in (CHANGES_DETECTED, SECURITY_EVENT_DETECTED):
+                    self.told.append(event)
+                    continue
                 arn = event["detail"]["executionArn"]
                 assert arn not in self.events, "an execution sends one event"
                 self.events[arn] = event
         return Ended(self.stack, self.environment_id, description, self.events[execution_arn])
+
+    def told_of(self, ended: Ended, number: int) -> list[dict[str, Any]]:
+        """So many events about what an export changed."""
+        arn = ended.description["executionArn"]
+        for _ in range(20):
+            of_export = [event for event in self.told if event["detail"]["executionArn"] == arn]
+            if len(of_export) >= number:
+                return of_export
+            self.told += self.stack.receive_events(wait_seconds=1)
+        raise TimeoutError(f"{len(of_export)} events, not {number}")
 
 
 @pytest.fixture(scope="session")

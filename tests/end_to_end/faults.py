@@ -685,11 +685,16 @@ class TableCase:
     """A published export whose tabulation meets faults: in the tables, unless with an error.
 
     `failed` are the errors of tries, as they are logged. `replaced` is what stands in place of its
-    file.
+    file. One that is `changed` has lost a device since an export before it, whose rows may have
+    `expired`, and it may come `twice` at once. `told` says whether somebody gets to know.
     """
 
     aws: Sequence[AwsFault] = ()
     replaced: bytes = b""
+    changed: bool = False
+    expired: bool = False
+    twice: bool = False
+    told: bool = False
 
     error: str = ""
     failed: Sequence[str] = ()
@@ -735,6 +740,43 @@ FAULTS_OF_TABLES: dict[str, dict[str, TableCase]] = {
         ),
         "the export's write is throttled three times": _table(
             "PutObject", _SLOW_DOWN, _EXPORTS, 3, failed=_UNAVAILABLE
+        ),
+    },
+    "what changed": {
+        "the changes cannot be written": _table(
+            "PutObject", _DENIED, "tables/changes/", None, changed=True, **_DENIED_STORAGE
+        ),
+        "the page cannot be written": _table(
+            "PutObject", _DENIED, "posture/", None, changed=True, **_DENIED_STORAGE
+        ),
+        "the rows of the export before it have expired": TableCase(changed=True, expired=True),
+        "it is tabulated twice at once": TableCase(changed=True, twice=True, told=True),
+        "PutEvents is denied": _table(
+            "PutEvents",
+            Refuse(400, "AccessDeniedException"),
+            "",
+            None,
+            changed=True,
+            error="AnnouncementFailed",
+            failed=("AnnouncementFailed",),
+        ),
+        "PutEvents is throttled three times": _table(
+            "PutEvents",
+            Refuse(400, "ThrottlingException"),
+            "",
+            3,
+            changed=True,
+            told=True,
+            failed=("AnnouncementFailed",),
+        ),
+        "PutEvents's answer gets lost": _table(
+            "PutEvents", LoseAnswer(), "", changed=True, told=True
+        ),
+        "TabulateReport is killed between rows and events": _table(
+            "PutEvents", Kill(), "", changed=True, told=True
+        ),
+        "TabulateReport is killed between events and the mark that they were sent": _table(
+            "PutObject", Kill(), ",told/", changed=True, told=True
         ),
     },
 }

@@ -41,9 +41,12 @@ class MemoryBucket:
             if key.startswith(folder) and key.encode() > start
         )
 
-    def download(self, key: str, path: Path) -> None:
+    def download(self, key: str, path: Path) -> bool:
         self._pause()
+        if key not in self.objects:
+            return False
         path.write_bytes(self.objects[key])
+        return True
 
     def upload_file(self, path: Path, key: str) -> None:
         self._pause()

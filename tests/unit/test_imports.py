@@ -75,6 +75,7 @@ def loaded_by(function: str) -> tuple[frozenset[str], frozenset[str]]:
             "tabulate_report",
             BUCKET
             | TABLES
+            | PAGE
             | {"pingone_reports.steps.tabulate"}
             # It counts records as the transfer did.
             | {"pingone_reports.native", "pingone_reports.transfer"},

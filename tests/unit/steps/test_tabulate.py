@@ -47,9 +47,9 @@ class _Files(MemoryBucket):
         self.before_download: Callable[[], None] = lambda: None
         self.objects |= {file["key"]: report, _MANIFEST_KEY: json.dumps(manifest).encode()}
 
-    def download(self, key: str, path: Path) -> None:
+    def download(self, key: str, path: Path) -> bool:
         self.before_download()
-        super().download(key, path)
+        return super().download(key, path)
 
     def tabulate(self, manifest_key: str = _MANIFEST_KEY) -> dict[str, Any]:
         announcements = Announcements(bus=cast("EventBus", Bus()), digest=None, most_events=500)

@@ -180,6 +180,23 @@ def test_the_newest_export_of_each_filter_has_a_row_with_their_number(tmp_path: 
     assert found == {("", "e3", 3), ("(x eq 1)", "e4", 1)}
 
 
+def test_an_export_whose_rows_have_expired_is_compared_with_none(
+    exports: list[DayExport], tmp_path: Path
+) -> None:
+    world = World(tmp_path)
+    for export in (exports[0], exports[2]):
+        world.tabulate(export)
+    for export in (exports[0], exports[2]):
+        del world.bucket.objects[export.keys.devices_table]
+    del world.bucket.objects[exports[0].keys.manifest]
+
+    later = world.tabulate(exports[3])
+    between = world.tabulate(exports[1])
+
+    assert later.posture.not_compared == "The rows of the export before it have expired."
+    assert between.posture.not_compared == later.posture.not_compared
+
+
 def test_a_page_shows_how_it_went(tmp_path: Path) -> None:
     world = World(tmp_path)
     users = "userId,deviceId,deviceType\n"

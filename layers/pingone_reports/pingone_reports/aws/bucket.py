@@ -65,14 +65,20 @@ class Bucket:
         """Free a buffer for another part."""
         self._buffers.put(buffer)
 
-    def download(self, key: str, path: Path) -> None:
-        """Copy an object into a file."""
+    def download(self, key: str, path: Path) -> bool:
+        """Copy an object into a file; returns False if there is none."""
         with _storage_errors("GetObject"):
             try:
                 self.s3.download_file(self.name, key, str(path))
             except Boto3Error as error:
                 # It is none of botocore's.
                 raise StorageUnavailable(f"S3 broke off ({type(error).__name__}).") from None
+            except ClientError as error:
+                # The HEAD that comes first has only the status.
+                if code_of(error) in ("404", "NoSuchKey"):
+                    return False
+                raise
+        return True
 
     def upload_file(self, path: Path, key: str) -> None:
         """Copy a file of at most 5 GB into an object, which replaces the one at this key."""

@@ -60,7 +60,7 @@ class TabulateReport:
 
     def _tabulate(self, export: TabulatedExport, tell: bool | None) -> dict[str, Any]:
         keys, database = export.keys, export.workplace.database
-        export.rows = self._rows(export)
+        self._write_rows(export)
         self.bucket.upload_file(export.rows, keys.devices_table)
         columns = columns_of(database, export.rows).keys()
         repeated_ids = repeated_values(database, export.rows, _DEVICE_ID)
@@ -88,13 +88,14 @@ class TabulateReport:
             "keys": [keys.devices_table, keys.page, keys.exports_table],
         }
 
-    def _rows(self, export: TabulatedExport) -> Path:
+    def _write_rows(self, export: TabulatedExport) -> None:
         file = export.file
-        report, rows = self.folder / Path(file["key"]).name, self.folder / "rows"
-        self.bucket.download(file["key"], report)
+        report = export.folder / Path(file["key"]).name
+        if not self.bucket.download(file["key"], report):
+            raise InvalidReport("The file of the manifest is gone: export the report again.")
         _verify(report, file["sha256"])
         records = report_to_parquet(
-            export.workplace.database, report, file["format"], export.identity, rows
+            export.workplace.database, report, file["format"], export.identity, export.rows
         )
         if records != file["records"]:
             raise InvalidReport(
@@ -102,7 +103,6 @@ class TabulateReport:
                 "report again."
             )
         report.unlink()
-        return rows
 
     def _measure(self, comparisons: Comparisons, comparison: Comparison, repeated_ids: int) -> None:
         manifest, users = comparison.export.manifest, comparison.posture.users

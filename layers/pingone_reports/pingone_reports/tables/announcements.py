@@ -46,7 +46,9 @@ class Announcements:
         if comparisons.compared.after(place) or told.about(place) is not None:
             return
         for untold in self._untold(comparisons):
-            self._tell(comparison if untold == place else comparisons.compare_at(untold))
+            other = comparison if untold == place else comparisons.compare_at(untold)
+            if other:
+                self._tell(other)
             told.add(untold, {})
 
     def _untold(self, comparisons: Comparisons) -> list[Place]:

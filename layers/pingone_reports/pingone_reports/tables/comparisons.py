@@ -75,23 +75,28 @@ class Comparisons:
         """Compare the export with the one before it, and the one behind it with this one."""
         if self._why_alone:
             return self._shown(self._export, self.place, None, self._why_alone)
-        comparison = self.compare_at(self.place)
+        comparison = self._compare(self._export, self.place)
         if behind := self.compared.after(self.place):
             self.compare_at(behind)
         return comparison
 
-    def compare_at(self, place: Place) -> Comparison:
-        """Compare the export at a place with the one before it; write its changes and its page."""
-        export = self._export if place == self.place else self._at(self.compared, place)
+    def compare_at(self, place: Place) -> Comparison | None:
+        """Compare another export with the one before it; None if it has expired."""
+        export = self._at(self.compared, place)
+        return self._compare(export, place) if export else None
+
+    def _compare(self, export: TabulatedExport, place: Place) -> Comparison:
+        """Write an export's changes and its page."""
         found: list[Comparison] = []
 
         def write(before: Place | None) -> None:
             if before is None:
                 found.append(self._shown(export, place, None, _FIRST))
                 return
-            older = self._at(self.compared, before)
-            changes = self._changes(export, older)
-            found.append(self._shown(export, place, changes, ""))
+            if not (older := self._at(self.compared, before)):
+                found.append(self._shown(export, place, None, _EXPIRED))
+                return
+            found.append(self._shown(export, place, self._changes(export, older), ""))
 
         _settle(lambda: self.compared.before(place), write)
         return found[-1]
@@ -103,6 +108,7 @@ class Comparisons:
 
         def write(newest: Place) -> None:
             export = self._export if newest == self.place else self._at(self._all, newest)
+            assert export, "it is newer than this export, which has not expired"
             latest = export.folder / "latest"
             rows_with_date(self._workplace.database, export.rows, export.keys.date, latest)
             self._bucket.upload_file(latest, export.keys.latest_table)
@@ -120,6 +126,7 @@ class Comparisons:
         def write(found: tuple[Place, int]) -> None:
             newest, number = found
             export = self._export if newest == self.place else self._at(self._same_filter, newest)
+            assert export, "it is newer than this export, which has not expired"
             row = export.folder / "newest"
             about = _taken(self._same_filter, newest)
             cells = row_about(export, about) | {"exports": number}
@@ -185,12 +192,13 @@ class Comparisons:
                     users={strength: users.get(strength, 0) for strength in Strength},
                 )
 
-    def _at(self, series: Series, place: Place) -> TabulatedExport:
+    def _at(self, series: Series, place: Place) -> TabulatedExport | None:
         manifest_key = str(_taken(series, place)["manifestKey"])
         return TabulatedExport.at(self._workplace, manifest_key)
 
 
 _FIRST = "It is the first export of this report, environment and filter."
+_EXPIRED = "The rows of the export before it have expired."
 _SKIPPED = "The quality gate was skipped, so nobody checked the report against the one before it."
 
 

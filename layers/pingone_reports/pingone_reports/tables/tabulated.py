@@ -30,13 +30,22 @@ class TabulatedExport:
         self.manifest = manifest
         self.workplace = workplace
         self.folder = Path(mkdtemp(dir=workplace.folder))
+        self.rows = self.folder / "rows"
 
     @classmethod
-    def at(cls, workplace: Workplace, manifest_key: str) -> "TabulatedExport":
-        """The export with this manifest."""
+    def at(cls, workplace: Workplace, manifest_key: str) -> "TabulatedExport | None":
+        """The export with this manifest; None if its manifest or its rows have expired."""
         keys = ExportKeys.parse(manifest_key)
         assert keys
-        return cls(workplace, keys, workplace.bucket.read_json(manifest_key) or {})
+        manifest = workplace.bucket.read_json(manifest_key)
+        if not manifest:
+            return None
+        export = cls(workplace, keys, manifest)
+        rows = export.folder / "rows"
+        if not workplace.bucket.download(keys.devices_table, rows):
+            return None
+        export.rows = rows
+        return export
 
     @property
     def identity(self) -> dict[str, Cell]:
@@ -52,13 +61,6 @@ class TabulatedExport:
     def file(self) -> Mapping[str, Any]:
         """The file that the rows are of. CSV comes first: to read it takes less memory."""
         return min(self.manifest["files"], key=lambda file: str(file["format"]))
-
-    @cached_property
-    def rows(self) -> Path:
-        """Its rows in the table `devices`."""
-        path = self.folder / "rows"
-        self.workplace.bucket.download(self.keys.devices_table, path)
-        return path
 
     @property
     def users(self) -> Path:
