@@ -67,6 +67,7 @@ def secured(cloud: LocalCloud, pingone: PingOneSimulator, key_arn: str) -> Stack
         "KmsKeyArn": key_arn,
         "Analytics": "enabled",
         "DatabaseName": "secured_reports",
+        "DigestEmail": "security@example.com",
         "ScheduleExpression": "rate(1 day)",
     }
     return deployed(cloud, pingone.client_id, pingone.client_secret, parameters, "secured")

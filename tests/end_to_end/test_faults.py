@@ -418,8 +418,11 @@ def test_no_secret_is_left_anywhere(matrix: Matrix) -> None:
         "link signature",
     }
     # By text, because many exports are of one report.
-    places = dict(everything_left((matrix.stack, matrix.alone, matrix.hurried)))
+    stacks = (matrix.stack, matrix.alone, matrix.hurried, matrix.tabulated)
+    places = dict(everything_left(stacks))
     places |= {json.dumps(event): f"event of {arn}" for arn, event in matrix.events.items()}
+    places |= {json.dumps(event): "event about changes" for event in matrix.told}
+    assert any("posture/" in place for place in places.values())
     assert sum("history" in place for place in places.values()) >= len(_CASES)
     assert any("FetchReport" in place for place in places.values())
     assert any('"CloudWatchMetrics"' in text for text in places)

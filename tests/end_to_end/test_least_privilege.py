@@ -176,6 +176,17 @@ def _tabulate(bench: Bench, _role: str) -> str:
     return str(answer.get("errorType", ""))
 
 
+def _tell(bench: Bench, _role: str) -> str:
+    """A tabulation that finds changes, for an environment of its own."""
+    exporter = Exporter(bench.stack, bench.pingone, {})
+    answer: dict[str, Any] = {}
+    for rows in (20, 30):
+        published = exporter.run(Scenario(rows=rows), formats=["csv"]).event["detail"]
+        call = {"manifestKey": published["manifestKey"], "tell": True}
+        answer = _invoked(bench, "TabulateReport", call)
+    return str(answer.get("errorType", ""))
+
+
 def _discard(bench: Bench, _role: str) -> str:
     """A call of DiscardReport for an export that left a file and uploads."""
     state = sample("check-report-input")
@@ -297,6 +308,9 @@ _SHOWN_BY: dict[tuple[str, str], tuple[Callable[[Bench, str], str], str]] = {
     ("ReadTables", "s3:GetObject"): (_tabulate, "StorageDenied"),
     ("OrderExports", "s3:GetObject"): (_tabulate, "StorageDenied"),
     ("OrderExports", "s3:PutObject"): (_tabulate, "StorageDenied"),
+    ("WritePages", "s3:PutObject"): (_tabulate, "StorageDenied"),
+    ("TellChanges", "events:PutEvents"): (_tell, "AnnouncementFailed"),
+    ("SendDigest", "sns:Publish"): (_tell, "AnnouncementFailed"),
     ("KeepFailed", "sqs:SendMessage"): (_send_to("UntabulatedExportsUrl"), "AccessDenied"),
 }
 

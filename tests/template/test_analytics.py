@@ -67,6 +67,20 @@ def test_a_saved_query_reads_columns_that_are_there(name: str) -> None:
     assert _output(saved_queries()[name]["QueryString"])
 
 
+@pytest.mark.parametrize("name", saved_queries())
+def test_a_saved_query_says_which_days_it_reads(name: str) -> None:
+    """Athena lists every day that a query does not rule out by constants."""
+    of_days = {table for table, described in _TABLES.items() if "PartitionKeys" in described}
+    query = parse_one(saved_queries()[name]["QueryString"], read=_ATHENA)
+    tables = {table.alias_or_name: table.name for table in query.find_all(exp.Table)}
+    bounded = {
+        tables.get(comparison.this.table) or next(iter(tables.values()))
+        for comparison in query.find_all(exp.GT, exp.GTE)
+        if comparison.this.name == "date" and not list(comparison.expression.find_all(exp.Select))
+    }
+    assert of_days & set(tables.values()) <= bounded
+
+
 def test_ten_queries_are_saved() -> None:
     assert len(saved_queries()) == 10
     assert all(query["Description"].endswith(".") for query in saved_queries().values())
