@@ -32,7 +32,7 @@ def everything_left(stacks: Sequence[Stack]) -> Iterator[tuple[str, str]]:
     for stack in stacks:
         for item in stack.objects():
             target = {"Bucket": stack.outputs["BucketName"], "Key": item["Key"]}
-            yield stack.read(item["Key"]).decode(), f"object {item['Key']}"
+            yield stack.read(item["Key"]).decode(errors="replace"), f"object {item['Key']}"
             yield _text(s3.head_object(**target)), f"metadata of {item['Key']}"
             yield _text(s3.get_object_tagging(**target)), f"tags of {item['Key']}"
     yield cloud.log.read_text(errors="replace"), "the cloud's own log"

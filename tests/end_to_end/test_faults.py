@@ -360,16 +360,18 @@ def test_no_execution_has_sent_two_events(matrix: Matrix) -> None:
         assert stack.receive_events() == []
 
 
-def test_no_secret_is_left_anywhere(matrix: Matrix) -> None:
+def test_no_secret_is_left_anywhere(matrix: Matrix, secured_export: Ended) -> None:
     secrets = matrix.pingone.issued_secrets
     assert {secret.kind for secret in secrets} >= {
         "client secret",
+        "client assertion",
         "access token",
         "zip password",
         "link signature",
     }
     # By text, because many exports are of one report.
-    places = dict(everything_left((matrix.stack, matrix.alone, matrix.hurried)))
+    stacks = (matrix.stack, matrix.alone, matrix.hurried, secured_export.stack)
+    places = dict(everything_left(stacks))
     places |= {json.dumps(event): f"event of {arn}" for arn, event in matrix.events.items()}
     assert sum("history" in place for place in places.values()) >= len(_CASES)
     assert any("FetchReport" in place for place in places.values())
