@@ -28,11 +28,11 @@ export TOOLS := $(CURDIR)/.venv/tools
 
 # What looks like a secret and is none: hashes, intrinsic functions, the documentation's sample links,
 # and (whole values) what tests and the local cloud take for passwords.
-NO_SECRET_LINES := "(contentS|s)ha256":|!(Ref|If|Equals)\b|GetSecretValue|ATotallyFakeAWS
+NO_SECRET_LINES := "(contentS|s)ha256":|!(Ref|If|Not|And|Equals)\b|GetSecretValue|ATotallyFakeAWS
 NO_SECRETS := ^(canary.*|local|none|word|correct-horse|pezeekamil|qwertzuiop|access_token|Bearer|TokenUrl|its client secret$\
 	|https://auth\.pingone\.eu/.*|arn:[^:]*:secretsmanager:.*|report=devices/.*)$$
 
-.PHONY: help demo export load test check lint secrets scan template hooks audit unit integration oldest end-to-end faults benchmark \
+.PHONY: help demo export jwks load test check lint secrets scan template hooks audit unit integration oldest end-to-end faults benchmark \
 	queries picture browser build format lock clean
 
 help: ## Show this list
@@ -43,6 +43,11 @@ demo: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Export a simulated r
 
 export: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Export a report of a real PingOne environment into ./out
 	@$(DEV)/python -m local.export
+
+KEY ?=
+
+jwks: $(DEV_ENVIRONMENT) ## Print the public key of KEY=<SigningKeyArn>, for the worker application
+	@$(DEV)/python -m local.jwks $(KEY)
 
 load: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Request many exports at once, and compare with PingOne's limits
 	@$(DEV)/python -m local.load

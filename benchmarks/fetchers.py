@@ -24,7 +24,7 @@ from pingone_reports.model.export import Execution, Export
 from pingone_reports.model.report_file import Format
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.pingone.api import PingOne
-from pingone_reports.pingone.credentials import AccessTokens
+from pingone_reports.pingone.credentials import AccessTokens, ClientCredentials
 from pingone_reports.pingone.turns import Turn
 from pingone_reports.transfer.records import record_counter
 
@@ -34,6 +34,8 @@ _ENVIRONMENT = {
     "PINGONE_API_URL": "",
     "PINGONE_TOKEN_URL": "",
     "PINGONE_SECRET_ARN": "",
+    "PINGONE_CLIENT_ID": "",
+    "PINGONE_SIGNING_KEY_ARN": "",
     "TABLE": "",
     "MAX_RECORD_DROP_PERCENT": "50",
     "BUCKET": LANDING_BUCKET,
@@ -49,7 +51,7 @@ class _FinishedReport(PingOne):
     """A PingOne whose answer with the links is already here: an export asks for it once."""
 
     def __init__(self, session: requests.Session, links: Mapping[str, str]) -> None:
-        super().__init__(session, "", AccessTokens(session, "", str))
+        super().__init__(session, "", AccessTokens(session, "", ClientCredentials("", "").proof))
         self._links = links
 
     def read_delivery(self, export: Export) -> Delivery:

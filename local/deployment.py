@@ -122,6 +122,8 @@ def _localized(build: Path, copy: Path, wait_scale: float, endpoint_url: str) ->
                 source = build / properties["DefinitionS3Location"]
                 (copy / f"{name}.json").write_text(json.dumps(yaml.safe_load(source.read_text())))
                 properties["DefinitionS3Location"] = f"{name}.json"
+            case "AWS::IAM::Role" | "AWS::KMS::Key":
+                _forget_signing_algorithm(properties)
             case "AWS::CloudWatch::Alarm" if "Metrics" in properties:
                 # The emulator has no metric math: the alarm watches the metric behind it.
                 (source,) = (
@@ -132,6 +134,15 @@ def _localized(build: Path, copy: Path, wait_scale: float, endpoint_url: str) ->
     template["Globals"]["Function"]["Runtime"] = "provided.al2023"
     (copy / "template.yaml").write_text(json.dumps(template, default=str))
     return copy / "template.yaml"
+
+
+def _forget_signing_algorithm(value: Any) -> None:
+    """The emulator does not know this condition, and would deny what has it."""
+    for item in value.values() if isinstance(value, dict) else value:
+        if isinstance(item, dict) and "kms:SigningAlgorithm" in str(item.get("Condition")):
+            del item["Condition"]
+        if isinstance(item, dict | list):
+            _forget_signing_algorithm(item)
 
 
 def _packages_of(layers: Sequence[str], build: Path) -> list[Path]:

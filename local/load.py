@@ -6,7 +6,6 @@ check and the fetch's turn, in the state machine's order, against the simulator 
 local cloud. They read the links, but download no files.
 """
 
-import json
 import math
 import sys
 import time
@@ -32,7 +31,7 @@ from pingone_reports.model.exploration import Status
 from pingone_reports.model.export import Execution, Export
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.pingone.api import PingOne
-from pingone_reports.pingone.credentials import AccessTokens
+from pingone_reports.pingone.credentials import AccessTokens, ClientCredentials
 from pingone_reports.pingone.link_hosts import LinkHosts
 from pingone_reports.pingone.links import FreshLinks
 from pingone_reports.pingone.rhythm import MIN_SECONDS_BETWEEN_CALLS
@@ -146,8 +145,8 @@ class _Run:
         session: requests.Session,
         time_scale: float,
     ) -> None:
-        secret = {"clientId": pingone.client_id, "clientSecret": pingone.client_secret}
-        tokens = AccessTokens(session, pingone.token_url(str(uuid4())), lambda: json.dumps(secret))
+        credentials = ClientCredentials(pingone.client_id, pingone.client_secret)
+        tokens = AccessTokens(session, pingone.token_url(str(uuid4())), credentials.proof)
         tokens.renew()
         table = Table(cloud.client("dynamodb"), _TABLE)
         self._pingone = PingOne(session, pingone.api_url, tokens)

@@ -185,20 +185,24 @@ def deployed(
 ) -> Stack:
     """Deploy the application with these credentials and template parameters.
 
-    Its functions call AWS at `endpoint_url`, or at the cloud's own endpoint if that is empty.
+    Without a `client_secret`, the stack has a key. The functions call AWS at `endpoint_url`, or at
+    the cloud's own endpoint if that is empty.
     """
-    # The template could create the secret. But the emulator's Ref returns a secret's name, and the
-    # roles need the ARN, which CloudFormation returns.
-    secret = cloud.client("secretsmanager").create_secret(
-        Name=f"{name}-worker-app",
-        SecretString=json.dumps({"clientId": client_id, "clientSecret": client_secret}),
-    )
+    credentials = {"Authentication": "key", "ClientId": client_id}
+    if client_secret:
+        # The template could create the secret. But the emulator's Ref returns a secret's name, and
+        # the roles need the ARN, which CloudFormation returns.
+        secret = cloud.client("secretsmanager").create_secret(
+            Name=f"{name}-worker-app",
+            SecretString=json.dumps({"clientId": client_id, "clientSecret": client_secret}),
+        )
+        credentials = {"SecretArn": secret["ARN"]}
     architecture = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
     outputs = deploy(
         cloud,
         {
             "Architecture": architecture,
-            "SecretArn": secret["ARN"],
+            **credentials,
             "ScheduleExpression": "",
             "ReportFields": ",".join(DEFAULT_FIELDS),  # a small report
             "Analytics": "disabled",  # callers that need it enable it, and wait for it

@@ -7,7 +7,12 @@ from typing import Literal, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 SecretKind = Literal[
-    "client secret", "access token", "zip password", "link signature", "link security token"
+    "client secret",
+    "client assertion",
+    "access token",
+    "zip password",
+    "link signature",
+    "link security token",
 ]
 
 
@@ -66,6 +71,12 @@ class RequestLog:
     def issue(self, kind: SecretKind, environment_id: str | None, value: str) -> None:
         with self._lock:
             self._secrets[IssuedSecret(kind, environment_id, value)] = None
+
+    def issue_assertion(self, environment_id: str | None, assertion: str) -> None:
+        """It is the client's own, and as secret; so is what makes it one, its signature."""
+        self.issue("client assertion", environment_id, assertion)
+        if signature := assertion.rpartition(".")[2]:
+            self.issue("client assertion", environment_id, signature)
 
     def issue_link(self, environment_id: str, link: str) -> None:
         query = parse_qs(urlsplit(link).query)

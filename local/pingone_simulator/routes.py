@@ -27,6 +27,7 @@ from local.pingone_simulator.faults import (
     MalformedJson,
     Operation,
 )
+from local.pingone_simulator.keyed_app import ASSERTION_TYPE
 from local.pingone_simulator.rate_limits import RateLimits
 from local.pingone_simulator.report_bucket import ReportBucket
 from local.pingone_simulator.report_files import random_password
@@ -88,12 +89,17 @@ def create_app(parts: Parts) -> Flask:
     def token(environment_id: str | None) -> Response:
         if environment_id is not None:
             _require_uuid(environment_id)
+        if assertion := request.form.get("client_assertion", ""):
+            parts.log.issue_assertion(environment_id, assertion)
         _meet_faults(parts, environment_id or "", "token")
         if request.form.get("grant_type") != "client_credentials":
             raise oauth_error(400, "unsupported_grant_type", "Unsupported grant type")
-        if not parts.worker_apps.accepts(environment_id, *_client_credentials()):
-            raise oauth_error(401, "invalid_client", "Invalid client credentials")
-        access_token = parts.worker_apps.issue_token(environment_id)
+        client_id = (
+            _client_of_assertion(parts, assertion)
+            if assertion
+            else _client_of_secret(parts, environment_id)
+        )
+        access_token = parts.worker_apps.issue_token(environment_id, client_id)
         return _json(
             {"access_token": access_token, "token_type": "Bearer", "expires_in": TOKEN_SECONDS},
             content_type="application/json",
@@ -211,12 +217,25 @@ def _downloads(parts: Parts, exploration: Exploration) -> Downloads | None:
     return downloads
 
 
-def _client_credentials() -> tuple[str, str]:
+def _client_of_assertion(parts: Parts, assertion: str) -> str:
+    if request.form.get("client_assertion_type") != ASSERTION_TYPE:
+        raise oauth_error(400, "invalid_request", "Unknown client_assertion_type")
+    app = parts.worker_apps.keyed
+    if refusal := app.refusal_of(assertion, request.base_url):
+        raise oauth_error(401, "invalid_client", refusal)
+    return app.client_id
+
+
+def _client_of_secret(parts: Parts, environment_id: str | None) -> str:
     """From HTTP Basic or the form; PingOne calls them client_secret_basic and _post."""
     authorization = request.authorization
     if authorization is not None and authorization.type == "basic":
-        return authorization.username or "", authorization.password or ""
-    return request.form.get("client_id", ""), request.form.get("client_secret", "")
+        given = authorization.username or "", authorization.password or ""
+    else:
+        given = request.form.get("client_id", ""), request.form.get("client_secret", "")
+    if not parts.worker_apps.accepts(environment_id, *given):
+        raise oauth_error(401, "invalid_client", "Invalid client credentials")
+    return given[0]
 
 
 def _change(response: Response, effect: Effect) -> None:

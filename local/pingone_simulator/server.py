@@ -135,6 +135,15 @@ class PingOneSimulator:
         return self._worker_apps.client_secret
 
     @property
+    def keyed_client_id(self) -> str:
+        """Of another worker application, which has no secret but a JWKS."""
+        return self._worker_apps.keyed.client_id
+
+    def register_jwks(self, jwks: str) -> None:
+        """Replace the keys of that application; it has none until then."""
+        self._worker_apps.keyed.register_jwks(jwks)
+
+    @property
     def requests(self) -> list[RecordedRequest]:
         return self._log.requests
 

@@ -6,6 +6,7 @@ import secrets
 import threading
 
 from local.pingone_simulator.clock import Clock
+from local.pingone_simulator.keyed_app import KeyedApp
 from local.pingone_simulator.request_log import RequestLog
 
 TOKEN_SECONDS = 3600
@@ -13,11 +14,15 @@ TOKEN_SECONDS = 3600
 
 
 class WorkerApps:
-    """One client id; the same secret in every environment, until an environment's is rotated."""
+    """One client id; the same secret in every environment, until an environment's is rotated.
+
+    Beside it, in every environment too, another application that has a key.
+    """
 
     def __init__(self, clock: Clock, log: RequestLog, client_id: str, client_secret: str) -> None:
         self.client_id = client_id
         self.client_secret = client_secret
+        self.keyed = KeyedApp(clock)
         self._clock = clock
         self._log = log
         self._rotated_secrets: dict[str, str] = {}
@@ -41,14 +46,14 @@ class WorkerApps:
             client_secret.encode(), expected.encode()
         )
 
-    def issue_token(self, environment_id: str | None) -> str:
+    def issue_token(self, environment_id: str | None, client_id: str) -> str:
         now = self._clock.seconds()
         token = ".".join(
             (
                 _jwt_part({"alg": "RS256", "kid": "default"}),
                 _jwt_part(
                     {
-                        "client_id": self.client_id,
+                        "client_id": client_id,
                         "env": environment_id,
                         "iat": int(self._clock.instant(now).timestamp()),
                         "exp": int(self._clock.instant(now + TOKEN_SECONDS).timestamp()),

@@ -5,6 +5,8 @@ Waits take a tenth of their time, in Step Functions and in PingOne alike.
 
 import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -62,7 +64,7 @@ def key_arn(cloud: LocalCloud) -> str:
 
 @pytest.fixture(scope="session")
 def secured(cloud: LocalCloud, pingone: PingOneSimulator, key_arn: str) -> Stack:
-    """A stack that keeps everything under a key of its owner."""
+    """A stack without a secret that keeps everything under a key of its owner."""
     parameters = simulator_parameters(pingone) | {
         "KmsKeyArn": key_arn,
         "Analytics": "enabled",
@@ -70,7 +72,17 @@ def secured(cloud: LocalCloud, pingone: PingOneSimulator, key_arn: str) -> Stack
         "DigestEmail": "security@example.com",
         "ScheduleExpression": "rate(1 day)",
     }
-    return deployed(cloud, pingone.client_id, pingone.client_secret, parameters, "secured")
+    stack = deployed(cloud, pingone.keyed_client_id, "", parameters, "secured")
+    printed = subprocess.run(
+        [sys.executable, "-m", "local.jwks", stack.outputs["SigningKeyArn"]],
+        cwd=ROOT,
+        env=cloud.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    pingone.register_jwks(printed.stdout)
+    return stack
 
 
 @dataclass
@@ -190,6 +202,12 @@ class Exporter:
                 return of_export
             self.told += self.stack.receive_events(wait_seconds=1)
         raise TimeoutError(f"{len(of_export)} events, not {number}")
+
+
+@pytest.fixture(scope="session")
+def secured_export(secured: Stack, pingone: PingOneSimulator) -> Ended:
+    """An export of that stack."""
+    return Exporter(secured, pingone, events={}).run()
 
 
 @pytest.fixture(scope="session")

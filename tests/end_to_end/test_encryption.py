@@ -2,17 +2,14 @@
 
 from typing import Any
 
-from local.pingone_simulator import PingOneSimulator
 from local.stack import Stack
-from tests.end_to_end.conftest import Exporter
+from tests.end_to_end.conftest import Ended
 
 
 def test_everything_that_is_kept_is_kept_under_the_key(
-    secured: Stack, pingone: PingOneSimulator, key_arn: str
+    secured: Stack, secured_export: Ended, key_arn: str
 ) -> None:
-    ended = Exporter(secured, pingone, events={}).run()
-
-    assert ended.description["status"] == "SUCCEEDED"
+    assert secured_export.description["status"] == "SUCCEEDED"
     # The local cloud knows no default encryption of a stack's bucket, and no key of an event bus.
     states = secured.cloud.client("stepfunctions")
     machine = states.describe_state_machine(stateMachineArn=secured.outputs["StateMachineArn"])

@@ -409,16 +409,17 @@ def test_no_execution_has_sent_two_events(matrix: Matrix) -> None:
         assert stack.receive_events() == []
 
 
-def test_no_secret_is_left_anywhere(matrix: Matrix) -> None:
+def test_no_secret_is_left_anywhere(matrix: Matrix, secured_export: Ended) -> None:
     secrets = matrix.pingone.issued_secrets
     assert {secret.kind for secret in secrets} >= {
         "client secret",
+        "client assertion",
         "access token",
         "zip password",
         "link signature",
     }
     # By text, because many exports are of one report.
-    stacks = (matrix.stack, matrix.alone, matrix.hurried, matrix.tabulated)
+    stacks = (matrix.stack, matrix.alone, matrix.hurried, matrix.tabulated, secured_export.stack)
     places = dict(everything_left(stacks))
     places |= {json.dumps(event): f"event of {arn}" for arn, event in matrix.events.items()}
     places |= {json.dumps(event): "event about changes" for event in matrix.told}

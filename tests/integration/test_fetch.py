@@ -38,7 +38,7 @@ from pingone_reports.pingone.turns import Turn, Turns
 from pingone_reports.steps.discard import DiscardReport
 from pingone_reports.steps.fetch import FetchReport
 from pingone_reports.transfer.transfer import Transfer
-from tests.support.asking import export_of, secret_of
+from tests.support.asking import export_of, proof_of
 
 # Several parts for each format.
 _SCENARIO = Scenario(rows=150_000, generation_seconds=0)
@@ -318,7 +318,7 @@ def test_a_manifest_is_true_when_a_try_goes_on_while_discard_report_is_held(
 def _pingone(simulator: PingOneSimulator) -> Iterator[PingOne]:
     with new_session() as session:
         tokens = AccessTokens(
-            session, simulator.token_url(ENVIRONMENT_ID), lambda: secret_of(simulator)
+            session, simulator.token_url(ENVIRONMENT_ID), lambda: proof_of(simulator)
         )
         yield PingOne(session, simulator.api_url, tokens)
 

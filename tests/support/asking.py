@@ -1,6 +1,5 @@
 """What a test asks PingOne for, and how it looks for secrets in what comes of it."""
 
-import json
 import traceback
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,6 +9,7 @@ from local.pingone_simulator import Fault, PingOneSimulator, Scenario
 from pingone_reports.model.export import Execution, Export
 from pingone_reports.model.report_file import Format
 from pingone_reports.model.request import ExportRequest
+from pingone_reports.pingone.credentials import ClientCredentials, Proof
 
 ENVIRONMENT_ID = "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"
 REQUEST = ExportRequest(
@@ -22,9 +22,9 @@ REQUEST = ExportRequest(
 )
 
 
-def secret_of(simulator: PingOneSimulator) -> str:
-    """The worker application's secret, as Secrets Manager holds it."""
-    return json.dumps({"clientId": simulator.client_id, "clientSecret": simulator.client_secret})
+def proof_of(simulator: PingOneSimulator) -> Proof:
+    """What the worker application's secret proves."""
+    return ClientCredentials(simulator.client_id, simulator.client_secret).proof()
 
 
 def play(simulator: PingOneSimulator, *faults: Fault, **scenario: Any) -> None:

@@ -34,7 +34,8 @@ def statements(role: Resource) -> Iterator[dict[str, Any]]:
     """What a role allows, whatever is switched on."""
     for policy in role["Properties"]["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
-            yield statement["Fn::If"][1] if "Fn::If" in statement else statement
+            branches = statement["Fn::If"][1:] if "Fn::If" in statement else [statement]
+            yield from (branch for branch in branches if branch != {"Ref": "AWS::NoValue"})
 
 
 def as_list(value: Any) -> list[Any]:

@@ -4,7 +4,15 @@ _PINGONE = {
     "PINGONE_API_URL": "https://api.pingone.eu/v1",
     "PINGONE_TOKEN_URL": "https://auth.pingone.eu/abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6/as/token",
     "PINGONE_SECRET_ARN": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:worker-Ab12Cd",
+    "PINGONE_CLIENT_ID": "",
+    "PINGONE_SIGNING_KEY_ARN": "",
 }
+WITH_KEY = {
+    "PINGONE_SECRET_ARN": "",
+    "PINGONE_CLIENT_ID": "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+    "PINGONE_SIGNING_KEY_ARN": "arn:aws:kms:eu-central-1:123456789012:key/mrk-5678",
+}
+"""What they are with a key in place of the secret."""
 _TABLE = {"TABLE": "coordination"}
 _BUCKET = {"BUCKET": "reports"}
 _KEY_PREFIX = {"KEY_PREFIX": "exports/pingone"}

@@ -73,22 +73,20 @@ def as_list(value: Any) -> list[Any]:
 
 def conditions_of(template: Template, parameters: Mapping[str, str]) -> dict[str, bool]:
     """The template's conditions; parameters that are not given have their defaults."""
+    conditions, values = template.get("Conditions", {}), _values(template, parameters)
+    return {name: _holds(item, values, conditions) for name, item in conditions.items()}
+
+
+def refusals(template: Template, parameters: Mapping[str, str]) -> list[str]:
+    """What the template's rules say against these parameters, before anything is created."""
     values = _values(template, parameters)
-
-    def holds(condition: Any) -> bool:
-        match condition:
-            case {"Fn::Equals": [one, other]}:
-                return str(_text(one, values)) == str(_text(other, values))
-            case {"Fn::Not": [inner]}:
-                return not holds(inner)
-            case {"Fn::And": parts}:
-                return all(holds(part) for part in parts)
-            case {"Condition": name}:
-                return holds(template["Conditions"][name])
-            case _:
-                raise AssertionError(f"A condition that this does not know: {condition}")
-
-    return {name: holds(item) for name, item in template.get("Conditions", {}).items()}
+    return [
+        assertion["AssertDescription"]
+        for rule in template["Rules"].values()
+        if _holds(rule["RuleCondition"], values)
+        for assertion in rule["Assertions"]
+        if not _holds(assertion["Assert"], values)
+    ]
 
 
 def render(template: Template, parameters: Mapping[str, str], place: Place) -> Rendered:
@@ -139,6 +137,23 @@ def _values(template: Template, parameters: Mapping[str, str]) -> dict[str, str]
         name: str(item.get("Default", "")) for name, item in template.get("Parameters", {}).items()
     }
     return defaults | dict(parameters)
+
+
+def _holds(
+    condition: Any, values: Mapping[str, str], named: Mapping[str, Any] | None = None
+) -> bool:
+    """Rules have no `named` conditions."""
+    match condition:
+        case {"Fn::Equals": [one, other]}:
+            return str(_text(one, values)) == str(_text(other, values))
+        case {"Fn::Not": [inner]}:
+            return not _holds(inner, values, named)
+        case {"Fn::And": [*inner]}:
+            return all(_holds(item, values, named) for item in inner)
+        case {"Condition": name} if named:
+            return _holds(named[name], values, named)
+        case _:
+            raise AssertionError(f"A condition that this does not know: {condition}")
 
 
 def _text(value: Any, values: Mapping[str, str]) -> Any:

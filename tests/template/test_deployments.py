@@ -22,6 +22,7 @@ from tests.template.rendering import (
     as_list,
     conditions_of,
     references,
+    refusals,
     render,
     texts,
 )
@@ -35,7 +36,9 @@ PLACES = [
 WORKER_APP = "arn:{partition}:secretsmanager:{region}:123456789012:secret:worker-Ab12Cd"
 # Of each parameter that a condition looks at, a value that turns the condition around.
 SWITCHES = {
+    "Authentication": "key",
     "SecretArn": WORKER_APP,
+    "SigningKeyArn": "arn:{partition}:kms:{region}:123456789012:key/mrk-5678",
     "ApiUrl": "https://api.example.com/v1",
     "TokenUrl": "https://login.example.com/as/token",
     "BucketName": "existing-bucket",
@@ -50,7 +53,26 @@ SWITCHES = {
     "AlarmAfterHoursWithoutExport": "0",
     "Dashboard": "false",
     "Tracing": "Active",
+    "VpcSubnetIds": "subnet-0123456789abcdef0,subnet-01234567",
 }
+# What a switch needs beside it.
+COMPANIONS = {
+    "Authentication": {"ClientId": "6ba7b810-9dad-11d1-80b4-00c04fd430c8"},
+    "VpcSubnetIds": {"VpcSecurityGroupIds": "sg-0123456789abcdef0"},
+}
+# Source: the permissions that Lambda's documentation asks of the role of a function in a VPC.
+JOINS_VPC = [
+    f"ec2:{action}"
+    for action in (
+        "CreateNetworkInterface",
+        "DescribeNetworkInterfaces",
+        "DescribeSubnets",
+        "DeleteNetworkInterface",
+        "AssignPrivateIpAddresses",
+        "UnassignPrivateIpAddresses",
+    )
+]
+CALLS_PINGONE = {"StartReport", "CheckReport", "FetchReport"}
 TRACES = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
 # Principals that have the region and the partition's suffix in their name; others have neither.
 # Source: the service principals that AWS's documents of each service give, also for China.
@@ -59,10 +81,13 @@ REGIONAL_PRINCIPALS = {"logs"}
 
 def switched(names: tuple[str, ...], place: Place) -> dict[str, str]:
     """The parameters that switch what these names say, at a place."""
-    return {
+    parameters = {
         name: SWITCHES[name].format(partition=place.partition, region=place.region)
         for name in names
     }
+    for name in names:
+        parameters |= COMPANIONS.get(name, {})
+    return parameters
 
 
 # None, each alone, and all pairs.
@@ -161,7 +186,9 @@ def let_in(stack: Rendered, queue_arn: Any, source: str) -> bool:
 class TestTheMatrix:
     def test_every_parameter_that_switches_something_is_switched(self) -> None:
         used = set(re.findall(r'"Ref": "(\w+)"', json.dumps(TEMPLATE["Conditions"])))
-        assert used == set(SWITCHES)
+        beside = {name for more in COMPANIONS.values() for name in more}
+        assert used - beside == set(SWITCHES)
+        assert used <= set(SWITCHES) | beside
 
     @pytest.mark.parametrize("name", SWITCHES)
     def test_every_switch_turns_a_condition_around(self, name: str) -> None:
@@ -171,7 +198,30 @@ class TestTheMatrix:
     @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.partition)
     @pytest.mark.parametrize("name", SWITCHES)
     def test_every_switch_is_allowed_in_every_partition(self, name: str, place: Place) -> None:
-        assert accepts(PARAMETERS[name], switched((name,), place)[name])
+        for parameter, value in switched((name,), place).items():
+            assert accepts(PARAMETERS[parameter], value)
+
+    @pytest.mark.parametrize("names", COMBINATIONS, ids=" and ".join)
+    def test_no_rule_is_against_a_combination(self, names: tuple[str, ...]) -> None:
+        assert refusals(TEMPLATE, switched(names, PLACES[0])) == []
+
+    @pytest.mark.parametrize(
+        ("parameters", "told"),
+        [
+            ({"Authentication": "key"}, "ClientId"),
+            ({"VpcSubnetIds": "subnet-01234567"}, "need VpcSecurityGroupIds"),
+            ({"VpcSecurityGroupIds": "sg-01234567"}, "need VpcSubnetIds"),
+        ],
+    )
+    def test_a_parameter_without_the_one_that_it_needs_is_refused(
+        self, parameters: dict[str, str], told: str
+    ) -> None:
+        (refusal,) = refusals(TEMPLATE, parameters)
+        assert told in refusal
+
+    def test_the_rules_outlive_the_transform(self) -> None:
+        for place in PLACES:
+            assert translated()[place]["Rules"] == TEMPLATE["Rules"]
 
     def test_the_transform_decides_nothing_by_a_parameter(self) -> None:
         """So that one translation stands for all combinations."""
@@ -203,6 +253,8 @@ class TestEveryDeployment:
                 if function["TracingConfig"]["Mode"] == "Active":
                     traced.add(name)
                     needs |= dict.fromkeys(TRACES, "*")
+                if "VpcConfig" in function:
+                    needs |= dict.fromkeys(JOINS_VPC, "*")
                 if "DeadLetterConfig" in function:
                     needs |= to_send(stack, function["DeadLetterConfig"]["TargetArn"])
                 missing = refused(stack, name, function["Role"], needs)
@@ -276,6 +328,57 @@ class TestEveryDeployment:
                     assert let_in(stack, bus["DeadLetterConfig"]["Arn"], name), switches
                     assert "KmsMasterKeyId" not in stack.resources[queue]["Properties"]
                     assert stack.resources[queue]["Properties"]["SqsManagedSseEnabled"] is True
+
+    def test_puts_who_calls_pingone_into_the_vpc_and_nobody_else(self, place: Place) -> None:
+        for switches, stack in deployments(place):
+            functions = stack.of_type("AWS::Lambda::Function")
+            inside = {
+                name: item["VpcConfig"] for name, item in functions.items() if "VpcConfig" in item
+            }
+            joining = {
+                name.removesuffix("Role")
+                for name in stack.of_type("AWS::IAM::Role")
+                for statement in statements(stack, name, set())
+                if "ec2:" in str(statement["Action"])
+            }
+            assert (
+                set(inside) == joining == (CALLS_PINGONE if "VpcSubnetIds" in switches else set())
+            )
+            for config in inside.values():
+                assert config == {
+                    "SubnetIds": {"Fn::Split": [",", SWITCHES["VpcSubnetIds"]]},
+                    "SecurityGroupIds": {"Fn::Split": [",", "sg-0123456789abcdef0"]},
+                }
+
+    def test_proves_the_client_by_a_secret_or_by_a_key_and_never_both(self, place: Place) -> None:
+        seen = set()
+        for switches, stack in deployments(place):
+            by_key, existing = "Authentication" in switches, "SigningKeyArn" in switches
+            given = switched(("SigningKeyArn", "SecretArn"), place)
+            key = given["SigningKeyArn"] if existing else {"Fn::GetAtt": ["SigningKey", "Arn"]}
+            secret = given["SecretArn"] if "SecretArn" in switches else {"Ref": "WorkerAppSecret"}
+            seen.add((by_key, existing, "SecretArn" in switches))
+            assert ("SigningKey" in stack.resources) == (by_key and not existing)
+            assert ("WorkerAppSecret" in stack.resources) == (
+                not by_key and "SecretArn" not in switches
+            )
+            assert ("SigningKeyArn" in stack.outputs) == by_key != ("SecretArn" in stack.outputs)
+            for name in CALLS_PINGONE:
+                variables = stack.resources[name]["Properties"]["Environment"]["Variables"]
+                assert variables["PINGONE_SECRET_ARN"] == ("" if by_key else secret)
+                assert variables["PINGONE_SIGNING_KEY_ARN"] == (key if by_key else "")
+                assert bool(variables["PINGONE_CLIENT_ID"]) == by_key
+                proving = [
+                    (statement["Action"], statement["Resource"])
+                    for statement in statements(stack, f"{name}Role", set())
+                    if re.search("secretsmanager:|kms:Sign", str(statement["Action"]))
+                ]
+                assert proving == [
+                    ("kms:Sign", key) if by_key else ("secretsmanager:GetSecretValue", secret)
+                ], switches
+            if by_key:
+                assert "secretsmanager" not in json.dumps(stack.of_type("AWS::IAM::Role"))
+        assert len(seen) == 7  # the eighth needs three switches at once
 
     def test_names_no_other_partition(self, place: Place) -> None:
         for switches, stack in deployments(place):

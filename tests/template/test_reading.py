@@ -96,7 +96,9 @@ def test_sam_writes_out_what_cloudformation_does_not_know(tmp_path: Path) -> Non
     assert not [event for event in events if getattr(event, "value", "") == "<<"]
 
 
-@pytest.mark.parametrize("condition", ["CreateBucket", "CreateSecret", "HasKeyPrefix"])
+@pytest.mark.parametrize(
+    "condition", ["CreateBucket", "HasSecret", "HasSigningKey", "HasKeyPrefix"]
+)
 def test_a_name_that_depends_on_a_parameter_is_decided_once(condition: str) -> None:
     assert _SOURCE.count(f"!If [{condition},") == 1
 

@@ -280,7 +280,8 @@ class TestErrors:
         self, name: str
     ) -> None:
         """And after no other of ours: more tries do not mend it."""
-        service = {"PingOneUnavailable", "SecretUnavailable", "TableUnavailable"}
+        service = {"PingOneUnavailable", "SecretUnavailable", "SigningUnavailable"}
+        service |= {"TableUnavailable"}
         raised = {
             "StartReport": service | {"StepFunctionsUnavailable", "StartInProgress"},
             "CheckReport": service,

@@ -2,6 +2,7 @@
 
 import json
 import re
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -94,6 +95,11 @@ class TestParameters:
         [
             ("EnvironmentId", "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"),
             ("PingOneRegion", "com.au"),
+            ("Authentication", "key"),
+            ("ClientId", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"),
+            ("SigningKeyArn", f"{KMS}:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
+            ("VpcSubnetIds", "subnet-0123456789abcdef0,subnet-01234567"),
+            ("VpcSecurityGroupIds", "sg-0123456789abcdef0"),
             ("SecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:worker-Ab12Cd"),
             (
                 "SecretArn",
@@ -135,6 +141,12 @@ class TestParameters:
             ("EnvironmentId", ""),
             ("EnvironmentId", "abfba8f6"),
             ("PingOneRegion", "us"),
+            ("Authentication", "jwt"),
+            ("ClientId", "my client"),
+            ("SigningKeyArn", f"{KMS}:alias/pingone"),
+            ("VpcSubnetIds", "subnet-0123456789abcdef0, subnet-01234567"),
+            ("VpcSubnetIds", "vpc-01234567"),
+            ("VpcSecurityGroupIds", "subnet-01234567"),
             ("SecretArn", "worker-app"),
             ("SecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:worker-app"),
             ("SecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:worker-Ab12Cd*"),
@@ -230,7 +242,7 @@ class TestPermissions:
             if statement["Action"] == "cloudwatch:PutMetricData":
                 assert statement["Condition"]["StringEquals"] == {"cloudwatch:namespace": NAMESPACE}
                 continue
-            if statement["Sid"] == "WriteTraces":
+            if statement["Sid"] in ("WriteTraces", "JoinVpc"):
                 assert statement["Resource"] == "*"
                 continue
             for pattern in resource_patterns(statement["Resource"]):
@@ -390,6 +402,7 @@ class TestEncryption:
             "AWS::Athena::WorkGroup",  # its results lie in the bucket
             "AWS::Athena::NamedQuery",
             "AWS::SNS::Topic",  # alarms must be heard when the key is out of use
+            "AWS::KMS::Key",
         }
         for name, resource in RESOURCES.items():
             if resource["Type"] not in others and name != "UnprocessedEvents":
@@ -421,7 +434,7 @@ class TestEncryption:
             for role in ROLES.values()
             for policy in role["Properties"]["Policies"]
             for conditional in policy["PolicyDocument"]["Statement"]
-            if "kms:" in json.dumps(conditional)
+            if "KmsKeyArn" in json.dumps(conditional)
             for condition, statement, without in [conditional["Fn::If"]]
             if condition == "HasKmsKey" and without == {"Ref": "AWS::NoValue"}
         }
@@ -435,6 +448,47 @@ class TestEncryption:
         for use in uses.values():
             assert use["Resource"] == {"Ref": "KmsKeyArn"}
             assert re.search("kms:(ViaService|EncryptionContext)", json.dumps(use["Condition"]))
+
+    def test_whoever_signs_may_sign_as_rs256_alone(self) -> None:
+        policy = RESOURCES["SigningKey"]["Properties"]["KeyPolicy"]["Statement"]
+        by_roles = [statement for role in ROLES.values() for statement in statements(role)]
+        signing = [
+            statement
+            for statement in policy + by_roles
+            if re.search(r"kms:(Sign|\*)", str(statement["Action"]))
+        ]
+        assert len(signing) == 4  # the key's policy, and three roles
+        for statement in signing:
+            assert statement["Action"] == "kms:Sign"
+            assert statement["Condition"] == {
+                "StringEquals": {"kms:SigningAlgorithm": "RSASSA_PKCS1_V1_5_SHA_256"}
+            }
+
+    def test_the_signing_key_can_do_nothing_but_sign(self) -> None:
+        key = RESOURCES["SigningKey"]["Properties"]
+        assert (key["KeySpec"], key["KeyUsage"]) == ("RSA_2048", "SIGN_VERIFY")
+        look_after, _ = key["KeyPolicy"]["Statement"]
+
+        def may(action: str) -> bool:
+            return any(fnmatchcase(f"kms:{action}", pattern) for pattern in look_after["Action"])
+
+        for use in ("Sign", "Verify", "Encrypt", "Decrypt", "GenerateDataKey", "CreateGrant"):
+            assert not may(use)
+        # Otherwise the account could lock itself out.
+        for care in ("PutKeyPolicy", "DescribeKey", "GetPublicKey", "ScheduleKeyDeletion"):
+            assert may(care)
+
+    def test_network_interfaces_are_for_lambda_and_not_for_our_code(self) -> None:
+        """Source: `lambda:SourceFunctionArn` is in the calls of a function's code alone."""
+        joining = [
+            statement
+            for role in ROLES.values()
+            for statement in statements(role)
+            if "ec2:" in str(statement["Action"])
+        ]
+        assert len(joining) == 3
+        for statement in joining:
+            assert statement["Condition"] == {"Null": {"lambda:SourceFunctionArn": "true"}}
 
     def test_the_keys_policy_admits_the_services_that_use_it_in_their_own_name(self) -> None:
         template = read_template(ROOT / "kms-key.yaml")
@@ -575,8 +629,10 @@ class TestWiring:
         dead_letters = FUNCTIONS["TabulateReport"]["Properties"]["DeadLetterQueue"]
         assert rule_target["DeadLetterConfig"]["Arn"] == dead_letters["TargetArn"] == queue
 
-    @pytest.mark.parametrize("name", ["ReportsBucket", "ReportsBucketPolicy", "ReportsKey"])
-    def test_what_holds_exports_survives_the_stack_but_not_a_failed_creation(
+    @pytest.mark.parametrize(
+        "name", ["ReportsBucket", "ReportsBucketPolicy", "ReportsKey", "SigningKey"]
+    )
+    def test_what_must_not_be_lost_survives_the_stack_but_not_a_failed_creation(
         self, name: str
     ) -> None:
         """Source: CloudFormation's `DeletionPolicy`, which alone knows RetainExceptOnCreate."""
@@ -633,6 +689,7 @@ class TestWiring:
             "StateMachineArn",
             "BucketName",
             "SecretArn",
+            "SigningKeyArn",
             "EventBusName",
             "UndeliveredRequestsUrl",
             "AlarmTopicArn",

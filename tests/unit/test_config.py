@@ -6,6 +6,8 @@ import pytest
 
 from pingone_reports.config import (
     CheckConfig,
+    ClientKey,
+    ClientSecret,
     DiscardConfig,
     FetchConfig,
     PingOneConfig,
@@ -15,7 +17,7 @@ from pingone_reports.config import (
 from pingone_reports.errors import InvalidConfiguration
 from pingone_reports.model.report_file import Compression
 from pingone_reports.model.request import ExportRequest
-from tests.support.variables import VARIABLES
+from tests.support.variables import VARIABLES, WITH_KEY
 
 CONFIGURATIONS: dict[str, Callable[[Mapping[str, str]], object]] = {
     "start_report": StartConfig.from_environment,
@@ -28,7 +30,9 @@ START, FETCH = VARIABLES["start_report"], VARIABLES["fetch_report"]
 PINGONE = PingOneConfig(
     api_url="https://api.pingone.eu/v1",
     token_url="https://auth.pingone.eu/abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6/as/token",
-    secret_arn="arn:aws:secretsmanager:eu-central-1:123456789012:secret:worker-Ab12Cd",
+    credentials=ClientSecret(
+        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:worker-Ab12Cd"
+    ),
 )
 
 
@@ -63,6 +67,13 @@ class TestFunctions:
     def test_the_check_knows_pingone_and_the_table(self) -> None:
         check = CheckConfig.from_environment(VARIABLES["check_report"])
         assert check == CheckConfig(pingone=PINGONE, table="coordination")
+
+    def test_a_key_takes_the_place_of_the_secret(self) -> None:
+        check = CheckConfig.from_environment(VARIABLES["check_report"] | WITH_KEY)
+        assert check.pingone.credentials == ClientKey(
+            "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+            "arn:aws:kms:eu-central-1:123456789012:key/mrk-5678",
+        )
 
     def test_the_fetch_knows_pingone_the_bucket_and_its_limits(self) -> None:
         assert FetchConfig.from_environment(FETCH) == FetchConfig(

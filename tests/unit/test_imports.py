@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.variables import VARIABLES
+from tests.support.variables import VARIABLES, WITH_KEY
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,12 +26,13 @@ ZIPS = {
 TABLES = {"_duckdb", "duckdb", "pingone_reports.tables"}
 PAGE = {"jinja2", "markupsafe", "pingone_reports.tables.page"}
 STARTS = {"aws_lambda_powertools.utilities.idempotency", "pingone_reports.aws.idempotency"}
+KEYS = {"jwt", "pingone_reports.aws.signing_key", "pingone_reports.pingone.assertions"}
 STEPS = {
     f"pingone_reports.steps.{step}" for step in ("start", "check", "fetch", "discard", "tabulate")
 }
 # Slow to import, and what many libraries bring.
 UNUSED = {"asyncio"}
-EVERYTHING = BUCKET | ZIPS | TABLES | PAGE | STARTS | STEPS | UNUSED
+EVERYTHING = BUCKET | ZIPS | TABLES | PAGE | STARTS | KEYS | STEPS | UNUSED
 
 # What Lambda does when it starts a function, and what the function does at its first call.
 PROGRAM = """
@@ -44,7 +45,7 @@ print(*sys.modules) if wiring.{function}({context}) else None
 
 
 @cache
-def loaded_by(function: str) -> tuple[frozenset[str], frozenset[str]]:
+def loaded_by(function: str, with_key: bool = False) -> tuple[frozenset[str], frozenset[str]]:
     """The modules that a fresh process has when it is initialised, and when it is wired."""
     paths = [str(ROOT / "functions" / function), str(ROOT / "layers" / "pingone_reports")]
     context = "None" if function in ("start_report", "fetch_report") else ""
@@ -55,6 +56,7 @@ def loaded_by(function: str) -> tuple[frozenset[str], frozenset[str]]:
         env={
             **os.environ,
             **VARIABLES[function],
+            **(WITH_KEY if with_key else {}),
             "PYTHONPATH": os.pathsep.join(paths),
             "AWS_DEFAULT_REGION": "eu-central-1",
         },
@@ -85,6 +87,13 @@ def loaded_by(function: str) -> tuple[frozenset[str], frozenset[str]]:
 def test_a_function_loads_only_what_it_uses(function: str, used: set[str]) -> None:
     _, wired = loaded_by(function)
     assert wired & EVERYTHING == used
+
+
+@pytest.mark.parametrize("function", ["start_report", "check_report", "fetch_report"])
+def test_a_function_loads_what_signs_only_with_a_key(function: str) -> None:
+    _, without = loaded_by(function)
+    _, wired = loaded_by(function, with_key=True)
+    assert wired & EVERYTHING == without & EVERYTHING | KEYS
 
 
 @pytest.mark.parametrize("function", ["start_report", "check_report", "fetch_report"])

@@ -57,24 +57,45 @@ class _Variables:
             ) from None
 
 
+@dataclass(frozen=True)
+class ClientSecret:
+    """The worker application's credentials are in this secret."""
+
+    secret_arn: str
+
+
+@dataclass(frozen=True)
+class ClientKey:
+    """The worker application has this client id, and this KMS key signs for it."""
+
+    client_id: str
+    key_arn: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class PingOneConfig:
-    """PingOne's URLs, and the secret with the worker application's credentials.
+    """PingOne's URLs, and what proves the worker application.
 
     `api_url` ends in `/v1`; `token_url` is the full URL of the token endpoint.
     """
 
     api_url: str
     token_url: str
-    secret_arn: str
+    credentials: ClientSecret | ClientKey
 
     @classmethod
     def of(cls, variables: _Variables) -> Self:
         return cls(
             api_url=variables.text("PINGONE_API_URL").rstrip("/"),
             token_url=variables.text("PINGONE_TOKEN_URL"),
-            secret_arn=variables.text("PINGONE_SECRET_ARN"),
+            credentials=cls._credentials_of(variables),
         )
+
+    @staticmethod
+    def _credentials_of(variables: _Variables) -> ClientSecret | ClientKey:
+        names = ("PINGONE_SECRET_ARN", "PINGONE_CLIENT_ID", "PINGONE_SIGNING_KEY_ARN")
+        secret_arn, client_id, key_arn = (variables.text(name) for name in names)
+        return ClientKey(client_id, key_arn) if key_arn else ClientSecret(secret_arn)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,8 +2,8 @@
 
     ExportError
     ├── TransientError             worth another try: each is in a Retry list of the state machine
-    │   ├── SecretUnavailable, PingOneUnavailable, TableUnavailable, StorageUnavailable,
-    │   │   StepFunctionsUnavailable                            a service gave no answer
+    │   ├── SecretUnavailable, SigningUnavailable, PingOneUnavailable, TableUnavailable,
+    │   │   StorageUnavailable, StepFunctionsUnavailable        a service gave no answer
     │   ├── StartInProgress                                     another try runs, or was cut off
     │   ├── ReportWithdrawn, LinkRefused, DownloadInterrupted,
     │   │   DownloadChanged                                     fresh links may help
@@ -45,6 +45,14 @@ class InvalidSecret(ExportError):
 
 class SecretUnavailable(TransientError):
     """Raised when Secrets Manager cannot return the secret for now."""
+
+
+class SigningRefused(ExportError):
+    """Raised when KMS refuses to sign: by the role, or by the key, its policy or its state."""
+
+
+class SigningUnavailable(TransientError):
+    """Raised when KMS cannot sign for now."""
 
 
 # --- what PingOne answered ------------------------------------------------------------------------

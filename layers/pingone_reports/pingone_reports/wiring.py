@@ -4,6 +4,7 @@ Modules that only one function needs are imported in its builder: the others sta
 """
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from pingone_reports.aws.secret import Secret
 from pingone_reports.aws.table import Table
 from pingone_reports.config import (
     CheckConfig,
+    ClientKey,
     DiscardConfig,
     FetchConfig,
     PingOneConfig,
@@ -26,7 +28,7 @@ from pingone_reports.config import (
     TabulateConfig,
 )
 from pingone_reports.pingone.api import PingOne
-from pingone_reports.pingone.credentials import AccessTokens
+from pingone_reports.pingone.credentials import AccessTokens, ClientCredentials, Proof
 from pingone_reports.pingone.sessions import new_session
 from pingone_reports.pingone.turns import Turns
 
@@ -166,10 +168,19 @@ def _session() -> requests.Session:
 
 @cache
 def _pingone(config: PingOneConfig) -> PingOne:
-    secret = Secret(_client("secretsmanager"), config.secret_arn)
-    return PingOne(
-        _session(), config.api_url, AccessTokens(_session(), config.token_url, secret.read)
-    )
+    tokens = AccessTokens(_session(), config.token_url, _proofs(config))
+    return PingOne(_session(), config.api_url, tokens)
+
+
+def _proofs(config: PingOneConfig) -> Callable[[], Proof]:
+    if isinstance(config.credentials, ClientKey):
+        from pingone_reports.aws.signing_key import SigningKey
+        from pingone_reports.pingone.assertions import ClientAssertions
+
+        key = SigningKey(_client("kms"), config.credentials.key_arn)
+        return ClientAssertions(config.credentials.client_id, config.token_url, key).proof
+    secret = Secret(_client("secretsmanager"), config.credentials.secret_arn)
+    return lambda: ClientCredentials.parse(secret.read()).proof()
 
 
 @cache

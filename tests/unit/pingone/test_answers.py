@@ -28,7 +28,7 @@ from pingone_reports.model.report_file import Format
 from pingone_reports.pingone import api, credentials
 from pingone_reports.pingone.answers import ask, tellable
 from pingone_reports.pingone.api import PingOne
-from pingone_reports.pingone.credentials import AccessTokens
+from pingone_reports.pingone.credentials import AccessTokens, ClientCredentials
 from pingone_reports.pingone.link_hosts import LinkHosts
 from pingone_reports.pingone.sessions import new_session
 from pingone_reports.transfer import remote_file
@@ -57,8 +57,9 @@ def session() -> Iterator[requests.Session]:
 
 
 def tokens_of(server: RawServer, session: requests.Session) -> AccessTokens:
-    secret = json.dumps({"clientId": "me", "clientSecret": CLIENT_SECRET})
-    return AccessTokens(session, f"{server.url}/as/token", lambda: secret)
+    return AccessTokens(
+        session, f"{server.url}/as/token", ClientCredentials("me", CLIENT_SECRET).proof
+    )
 
 
 def read(server: RawServer, session: requests.Session) -> Exploration:

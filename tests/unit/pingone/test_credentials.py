@@ -1,6 +1,5 @@
 """A token is kept while it is good, and nothing that goes wrong tells the client secret."""
 
-import json
 import socket
 
 import pytest
@@ -21,8 +20,8 @@ from pingone_reports.errors import (
     PingOneUnavailable,
     Unauthorized,
 )
-from pingone_reports.pingone.credentials import AccessTokens, ClientCredentials
-from tests.support.asking import ENVIRONMENT_ID, play, secret_of, secrets_in, told
+from pingone_reports.pingone.credentials import AccessTokens, ClientCredentials, Proof
+from tests.support.asking import ENVIRONMENT_ID, play, proof_of, secrets_in, told
 from tests.support.simulator import ManualClock
 
 
@@ -31,7 +30,7 @@ def tokens(
     simulator: PingOneSimulator, session: requests.Session, clock: ManualClock
 ) -> AccessTokens:
     return AccessTokens(
-        session, simulator.token_url(ENVIRONMENT_ID), lambda: secret_of(simulator), clock.seconds
+        session, simulator.token_url(ENVIRONMENT_ID), lambda: proof_of(simulator), clock.seconds
     )
 
 
@@ -104,21 +103,21 @@ class TestTokens:
     def test_a_rotated_secret_is_read_when_the_token_is_renewed(
         self, simulator: PingOneSimulator, session: requests.Session
     ) -> None:
-        secret = secret_of(simulator)
-        tokens = AccessTokens(session, simulator.token_url(ENVIRONMENT_ID), lambda: secret)
+        proof = proof_of(simulator)
+        tokens = AccessTokens(session, simulator.token_url(ENVIRONMENT_ID), lambda: proof)
         tokens.current()
         rotated = simulator.rotate_client_secret(ENVIRONMENT_ID)
         with pytest.raises(Unauthorized):
             tokens.renew()
-        secret = json.dumps({"clientId": simulator.client_id, "clientSecret": rotated})
+        proof = ClientCredentials(simulator.client_id, rotated).proof()
         assert tokens.renew() == tokens.current()
 
     def test_an_error_of_the_secret_is_raised(self, session: requests.Session) -> None:
-        def read_secret() -> str:
+        def prove() -> Proof:
             raise InvalidSecret("It cannot be read.")
 
         with pytest.raises(InvalidSecret, match="cannot be read"):
-            AccessTokens(session, "http://127.0.0.1:1/as/token", read_secret).current()
+            AccessTokens(session, "http://127.0.0.1:1/as/token", prove).current()
 
     @pytest.mark.parametrize(
         "change",
@@ -177,10 +176,10 @@ class TestTokens:
 
 
 FAILURES: list[tuple[Fault, type[ExportError], str]] = [
-    (Fault("token", Answer(400)), Unauthorized, "answered 400"),
-    (Fault("token", Answer(401)), Unauthorized, "answered 401"),
+    (Fault("token", Answer(400)), Unauthorized, r"answered 400 \(invalid_request: .*Invalid"),
+    (Fault("token", Answer(401)), Unauthorized, r"answered 401 \(invalid_client: .*Invalid"),
     (Fault("token", Answer(403)), Unauthorized, "answered 403"),
-    (Fault("token", Answer(404, html=True)), Unauthorized, "answered 404"),
+    (Fault("token", Answer(404, html=True)), Unauthorized, r"answered 404\. Check"),
     (Fault("token", Answer(302)), Unauthorized, "answered 302"),
     (Fault("token", Answer(429, retry_after=1)), PingOneUnavailable, "answered 429"),
     (Fault("token", Answer(500)), PingOneUnavailable, "answered 500"),
@@ -214,10 +213,8 @@ class TestFailures:
     def test_wrong_credentials_are_refused(
         self, simulator: PingOneSimulator, session: requests.Session
     ) -> None:
-        def read_secret() -> str:
-            return json.dumps({"clientId": simulator.client_id, "clientSecret": "canary"})
-
-        tokens = AccessTokens(session, simulator.token_url(ENVIRONMENT_ID), read_secret)
+        wrong = ClientCredentials(simulator.client_id, "canary")
+        tokens = AccessTokens(session, simulator.token_url(ENVIRONMENT_ID), wrong.proof)
         with pytest.raises(Unauthorized, match="client id and secret") as refusal:
             tokens.current()
         assert "canary" not in told(refusal.value)
@@ -228,7 +225,7 @@ class TestFailures:
         with socket.socket() as bound:
             bound.bind(("127.0.0.1", 0))
             url = f"http://127.0.0.1:{bound.getsockname()[1]}/as/token"
-            tokens = AccessTokens(session, url, lambda: secret_of(simulator))
+            tokens = AccessTokens(session, url, lambda: proof_of(simulator))
             with pytest.raises(PingOneUnavailable) as failure:
                 tokens.current()
         assert secrets_in(told(failure.value), simulator) == []

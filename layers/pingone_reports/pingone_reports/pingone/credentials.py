@@ -5,20 +5,33 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
 import requests
 
 from pingone_reports.errors import InvalidResponse, InvalidSecret, PingOneUnavailable, Unauthorized
-from pingone_reports.pingone.answers import ask
+from pingone_reports.pingone.answers import Answer, ask, tellable
 
 # A token is renewed this early, so that it does not expire on its way to PingOne.
 _EXPIRY_MARGIN_SECONDS = 60
 _TIMEOUT_SECONDS = (5, 20)
 # Every character that a header may hold; RFC 6750 allows fewer.
 _TOKEN = re.compile(r"[!-~]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What a request for a token proves the client with: HTTP Basic, or fields of its form.
+
+    `secrets` must appear nowhere else; `advice` says what to check when PingOne refuses it.
+    """
+
+    advice: str
+    secrets: tuple[str, ...] = field(repr=False)
+    basic: tuple[str, str] | None = field(default=None, repr=False)
+    form: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -32,6 +45,15 @@ class ClientCredentials:
     def basic(self) -> str:
         """Id and secret, as HTTP Basic encodes them."""
         return base64.b64encode(f"{self.client_id}:{self.client_secret}".encode()).decode()
+
+    def proof(self) -> Proof:
+        """The client secret itself."""
+        return Proof(
+            advice="Check that the secret holds the client id and secret of an enabled worker "
+            "application of this environment, and that the token URL is right.",
+            secrets=(self.client_secret, self.basic),
+            basic=(self.client_id, self.client_secret),
+        )
 
     @classmethod
     def parse(cls, secret: str) -> Self:
@@ -63,12 +85,12 @@ class AccessTokens:
         self,
         session: requests.Session,
         token_url: str,
-        read_secret: Callable[[], str],
+        prove: Callable[[], Proof],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = session
         self._token_url = token_url
-        self._read_secret = read_secret
+        self._prove = prove
         self._clock = clock
         self._token = ""
         self._renew_at = -1.0
@@ -80,20 +102,20 @@ class AccessTokens:
         return self._token if self._clock() < self._renew_at else self.renew()
 
     def renew(self) -> str:
-        """Get a new token with the current secret, which may have been rotated.
+        """Get a new token with the current credentials, which may have been rotated.
 
         Raises Unauthorized when the credentials are refused, PingOneUnavailable when the token
         endpoint cannot answer, InvalidResponse when its answer holds no token.
         """
-        credentials = ClientCredentials.parse(self._read_secret())
+        proof = self._prove()
         now = self._clock()
         answer = ask(
             self._session,
             "PingOne's token endpoint",
             "POST",
             self._token_url,
-            data={"grant_type": "client_credentials"},
-            auth=(credentials.client_id, credentials.client_secret),
+            data={"grant_type": "client_credentials", **proof.form},
+            auth=proof.basic,
             timeout=_TIMEOUT_SECONDS,
         )
         if answer.status == 429 or answer.status >= 500:
@@ -102,9 +124,8 @@ class AccessTokens:
             )
         if answer.status != 200:
             raise Unauthorized(
-                f"PingOne's token endpoint answered {answer.status}. Check that the secret "
-                "holds the client id and secret of an enabled worker application of this "
-                "environment, and that the token URL is right."
+                f"PingOne's token endpoint answered {answer.status}{_reason(answer, proof)}. "
+                f"{proof.advice}"
             )
         body = answer.document() or {}
         token, lifetime = body.get("access_token"), _seconds(body.get("expires_in"))
@@ -114,10 +135,18 @@ class AccessTokens:
                 "check the token URL."
             )
         self._token = token
-        secrets = (token, credentials.client_secret, credentials.basic)
+        secrets = (token, *proof.secrets)
         self.secrets = (*secrets, *self.secrets[: len(secrets)])
         self._renew_at = now + lifetime - _EXPIRY_MARGIN_SECONDS
         return token
+
+
+def _reason(answer: Answer, proof: Proof) -> str:
+    """OAuth's `error` and `error_description`, in brackets; nothing if the answer has neither."""
+    body = answer.document() or {}
+    told = [body.get(name) for name in ("error", "error_description")]
+    text = ": ".join(word for word in told if isinstance(word, str) and word)
+    return f" ({tellable(text, proof.secrets)[:300]})" if text else ""
 
 
 def _seconds(value: object) -> float:

@@ -1,0 +1,91 @@
+"""The line that PingOne's application takes is the key's, by `make jwks` and by the AWS CLI."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from local.jwks import jwks_of
+from local.paths import ROOT
+from tests.support.signing import local_key
+
+ARN = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+class Kms:
+    """Answers GetPublicKey as KMS does."""
+
+    def __init__(self, der: bytes, usage: str = "SIGN_VERIFY") -> None:
+        self._der, self._usage = der, usage
+
+    def get_public_key(self, *, KeyId: str) -> dict[str, Any]:  # noqa: N803 -- boto3's
+        return {"KeyId": KeyId, "PublicKey": self._der, "KeyUsage": self._usage}
+
+
+def verified(jwks: str) -> list[str]:
+    """The ids of the keys in a JWKS, each of which is that of the local key."""
+    key = local_key()
+    signed = jwt.encode({"iss": "me"}, key.private, "RS256")
+    for item in jwt.PyJWKSet.from_json(jwks).keys:
+        assert (item.public_key_use, item.algorithm_name) == ("sig", "RS256")
+        assert jwt.decode(signed, item, algorithms=["RS256"]) == {"iss": "me"}
+    return [str(item.key_id) for item in jwt.PyJWKSet.from_json(jwks).keys]
+
+
+def test_the_jwks_is_one_line_with_the_keys_of_kms() -> None:
+    other = ARN.replace("1234abcd", "5678abcd")
+    line = jwks_of(Kms(local_key().der), [ARN, other])
+    assert "\n" not in line
+    assert verified(line) == [ARN.rpartition("/")[2], other.rpartition("/")[2]]
+
+
+def test_a_key_that_is_not_for_rs256_is_named() -> None:
+    curve = ec.generate_private_key(ec.SECP256R1()).public_key()
+    der = curve.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    for wrong in (Kms(der), Kms(local_key().der, "ENCRYPT_DECRYPT")):
+        with pytest.raises(ValueError, match=rf"{ARN} is no RSA key for signing"):
+            jwks_of(wrong, [ARN])
+
+
+@pytest.mark.parametrize("arguments", [[], ["alias/pingone"]])
+def test_without_an_arn_the_command_says_how_it_is_used(arguments: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "local.jwks", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "make jwks KEY=<SigningKeyArn>" in done.stderr
+
+
+def test_the_documented_command_of_the_aws_cli_prints_the_same_line(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "security.md").read_text()
+    blocks = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    (command,) = (block for block in blocks if "get-public-key" in block)
+    public_key = tmp_path / "public-key"
+    public_key.write_bytes(local_key().der)
+    aws = tmp_path / "aws"
+    expected = f"kms get-public-key --key-id {ARN} --query PublicKey --output text"
+    aws.write_text(
+        f"#!/bin/sh\n[ \"$*\" = '{expected}' ] || exit 1\nbase64 < {public_key} | tr -d '\\n'\n"
+    )
+    aws.chmod(0o755)
+    done = subprocess.run(
+        ["sh", "-euc", command.replace("<SigningKeyArn>", ARN)],
+        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    line = done.stdout.removesuffix("\n")
+    assert "\n" not in line
+    assert json.loads(line) == json.loads(jwks_of(Kms(local_key().der), [ARN]))
