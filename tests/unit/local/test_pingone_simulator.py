@@ -33,7 +33,7 @@ from local.pingone_simulator import (
 )
 from local.pingone_simulator.clock import ScaledClock
 from local.pingone_simulator.rate_limits import RateLimits
-from local.pingone_simulator.report_data import DEFAULT_FIELDS, DevicesReport, JsonShape
+from local.pingone_simulator.report_data import ALL_FIELDS, DEFAULT_FIELDS, DevicesReport, JsonShape
 from local.pingone_simulator.zip_damage import empty_zip, flipped_bit, html_page, truncated
 from tests.support.simulator import FakeBucket, ManualClock
 
@@ -249,7 +249,7 @@ class TestExplorations:
         body = ready_report(client, clock, {"dataExplorationTemplate": TEMPLATE})
         assert body["deliverAs"] == "ENTRIES"
         assert body["status"] == "SUCCESS"
-        assert body["fields"] == REPORT["fields"]
+        assert [field["name"] for field in body["fields"]] == list(ALL_FIELDS)
         assert "filter" not in body
         assert "csvPresignedUrl" not in body
 

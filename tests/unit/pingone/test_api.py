@@ -18,6 +18,7 @@ from local.pingone_simulator import (
     MalformedJson,
     PingOneSimulator,
 )
+from local.pingone_simulator.report_data import ALL_FIELDS
 from pingone_reports.errors import (
     AccessDenied,
     ExportError,
@@ -111,7 +112,7 @@ class TestCalls:
         self, pingone: PingOne, asked: Callable[[Exploration], dict[str, Any]]
     ) -> None:
         body = asked(pingone.create_exploration(replace(REQUEST, fields=(), filter="")))
-        assert len(body["fields"]) == 5
+        assert len(body["fields"]) == len(ALL_FIELDS)
         assert "filter" not in body
 
     def test_every_call_carries_the_correlation_id(
