@@ -43,6 +43,10 @@ class InvalidSecret(ExportError):
     """Raised when the secret does not hold the worker application's client id and client secret."""
 
 
+class InvalidPseudonymKey(ExportError):
+    """Raised when the secret with the key of the pseudonyms does not hold such a key."""
+
+
 class SecretUnavailable(TransientError):
     """Raised when Secrets Manager cannot return the secret for now."""
 
@@ -184,6 +188,10 @@ class ReportTooLarge(ExportError):
 
 class InvalidReport(ExportError):
     """Raised when the decrypted file is not the CSV or JSON text that it should be."""
+
+
+class FieldMissing(ExportError):
+    """Raised when the report lacks a field that is to be pseudonymized."""
 
 
 class QualityGateFailed(ExportError):
