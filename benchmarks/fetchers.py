@@ -71,7 +71,7 @@ class _NoHistory(History):
     def __init__(self) -> None:
         pass
 
-    def before(self, _export: Export) -> None:
+    def before(self, _export: Export, _pseudonymized: Mapping[str, Any] | None = None) -> None:
         pass
 
     def remember(self, _export: Export, _manifest: Mapping[str, Any], _manifest_key: str) -> None:

@@ -31,6 +31,8 @@ VARIABLES: dict[str, dict[str, str]] = {
         "LINK_HOSTS": "127.0.0.1:4566, reports.example.com",
         "MAX_REPORT_MEGABYTES": "20000",
         "MAX_RECORD_DROP_PERCENT": "50",
+        "PSEUDONYMIZE": "phone, email",
+        "PSEUDONYM_KEY_ARN": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:key-Ab12Cd",
     },
     "discard_report": {**_TABLE, **_BUCKET, **_KEY_PREFIX},
     "tabulate_report": _BUCKET,

@@ -41,6 +41,7 @@ SWITCHES = {
     "BucketName": "existing-bucket",
     "KeyPrefix": "",
     "ExpireExportsAfterDays": "30",
+    "Pseudonymize": "phone,email",
     "ScheduleExpression": "",
     "Analytics": "disabled",
     "KmsKeyArn": "arn:{partition}:kms:{region}:123456789012:key/mrk-1234",

@@ -8,6 +8,7 @@ from pingone_reports.config import (
     CheckConfig,
     DiscardConfig,
     FetchConfig,
+    PersonalField,
     PingOneConfig,
     StartConfig,
     TabulateConfig,
@@ -74,6 +75,8 @@ class TestFunctions:
             link_hosts=["127.0.0.1:4566", "reports.example.com"],
             max_report_bytes=20_000_000_000,
             max_record_drop_percent=50,
+            pseudonymize=[PersonalField.PHONE, PersonalField.EMAIL],
+            pseudonym_key_arn="arn:aws:secretsmanager:eu-central-1:123456789012:secret:key-Ab12Cd",
         )
 
     def test_the_discard_knows_the_table_and_the_bucket(self) -> None:
@@ -124,9 +127,10 @@ class TestValues:
         [
             ("start_report", "QUALITY_GATE", "enabled, disabled"),
             ("fetch_report", "COMPRESSION", "none, gzip"),
+            ("fetch_report", "PSEUDONYMIZE", "userId, username, givenName"),
         ],
     )
-    @pytest.mark.parametrize("value", ["", "thorough", "GZIP", "true"])
+    @pytest.mark.parametrize("value", [" x ", "thorough", "GZIP", "true", "phone,deviceType"])
     def test_a_variable_that_is_no_choice_is_named_with_the_choices(
         self, function: str, name: str, choices: str, value: str
     ) -> None:

@@ -40,7 +40,7 @@ class InvalidConfiguration(ExportError):
 
 
 class InvalidSecret(ExportError):
-    """Raised when the secret does not hold the worker application's client id and client secret."""
+    """Raised when a secret cannot be read, or holds no client id and client secret."""
 
 
 class InvalidPseudonymKey(ExportError):

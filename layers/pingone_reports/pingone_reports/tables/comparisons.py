@@ -14,6 +14,7 @@ from pingone_reports.aws.bucket import Bucket
 from pingone_reports.aws.series import Place, Series
 from pingone_reports.errors import StorageUnavailable
 from pingone_reports.model.keys import ExportKeys
+from pingone_reports.model.manifest import pseudonyms_id
 from pingone_reports.tables.changes import changes_to_parquet, rows_with_date
 from pingone_reports.tables.parquet import Cell
 
@@ -35,8 +36,7 @@ class Comparisons:
 
         Its rows must be in the table `devices`, each with its own device id.
         """
-        filtered = hashlib.sha256(manifest["filter"].encode()).hexdigest()[:16]
-        series = Series(self._bucket, f"{keys.series_folder}filter={filtered}/")
+        series = Series(self._bucket, f"{keys.series_folder}{_comparable(manifest)}/")
         place = _place_of(keys, manifest)
         series.add(place, keys.manifest)
         self._compare(series, place)
@@ -89,6 +89,17 @@ class Comparisons:
             "previous_export_id": before.execution,
             "previous_exported_at": older["createdAt"],
         }
+
+
+def _comparable(manifest: Mapping[str, Any]) -> str:
+    """The folder of the exports of this filter, with the same fields pseudonymized by one key."""
+    folder = f"filter={_hash(manifest['filter'])}"
+    pseudonyms = pseudonyms_id(manifest.get("pseudonymized"))
+    return f"{folder},pseudonyms={_hash(pseudonyms)}" if pseudonyms else folder
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _place_of(keys: ExportKeys, manifest: Mapping[str, Any]) -> Place:
