@@ -59,11 +59,12 @@ def key_arn(cloud: LocalCloud) -> str:
 
 @pytest.fixture(scope="session")
 def secured(cloud: LocalCloud, pingone: PingOneSimulator, key_arn: str) -> Stack:
-    """A stack that keeps everything under a key of its owner."""
+    """A stack that keeps everything under a key of its owner, and two fields as tokens."""
     parameters = simulator_parameters(pingone) | {
         "KmsKeyArn": key_arn,
         "Analytics": "enabled",
         "DatabaseName": "secured_reports",
+        "Pseudonymize": "phone,username",
         "ScheduleExpression": "rate(1 day)",
     }
     return deployed(cloud, pingone.client_id, pingone.client_secret, parameters, "secured")

@@ -15,6 +15,7 @@ from pingone_reports.config import (
     CheckConfig,
     DiscardConfig,
     FetchConfig,
+    PersonalField,
     StartConfig,
     TabulateConfig,
 )
@@ -107,6 +108,10 @@ class TestParameters:
             ("BucketName", "my-bucket.reports"),
             ("KeyPrefix", ""),
             ("KeyPrefix", "exports/pingone"),
+            ("Pseudonymize", ""),
+            *(("Pseudonymize", field) for field in PersonalField),
+            ("Pseudonymize", "phone,email , username"),
+            ("Pseudonymize", ",".join(PersonalField)),
             ("ScheduleExpression", ""),
             ("ScheduleExpression", "rate(1 day)"),
             ("ScheduleTimeZone", "America/Argentina/Buenos_Aires"),
@@ -152,6 +157,12 @@ class TestParameters:
             ("BucketName", "My_Bucket"),
             ("KeyPrefix", "/pingone"),
             ("KeyPrefix", "pingone/"),
+            ("Pseudonymize", "deviceType"),
+            ("Pseudonymize", "phone,deviceStatus"),
+            ("Pseudonymize", "Phone"),
+            ("Pseudonymize", "phone,"),
+            ("Pseudonymize", "phone email"),
+            ("Pseudonymize", "phones"),
             ("ScheduleExpression", "every day"),
             ("LinkHosts", "https://files.example.com"),
             ("LinkHosts", "*.example.com"),
@@ -302,6 +313,46 @@ class TestPermissions:
             if statement["Action"] == "events:PutEvents"
         )
         assert allowed == "pingone.reports"
+
+
+class TestPseudonyms:
+    def test_the_key_is_made_once_and_outlives_the_stack(self) -> None:
+        """CloudFormation makes another one when what is under GenerateSecretString changes."""
+        key = RESOURCES["PseudonymKey"]
+        assert key["Condition"] == "Pseudonymizes"
+        assert key["Properties"]["GenerateSecretString"] == {
+            "PasswordLength": 64,
+            "ExcludePunctuation": True,
+        }
+        assert "Name" not in key["Properties"]
+
+    def test_the_fetch_alone_may_read_the_key_and_only_if_it_is_there(self) -> None:
+        key = {"Fn::GetAtt": ["PseudonymKey", "Id"]}
+        readers = [
+            name
+            for name, role in ROLES.items()
+            if json.dumps(key) in json.dumps(role["Properties"]["Policies"])
+        ]
+        assert readers == ["FetchReportRole"]
+        (policy,) = ROLES["FetchReportRole"]["Properties"]["Policies"]
+        read = {
+            "Sid": "ReadPseudonymKey",
+            "Effect": "Allow",
+            "Action": "secretsmanager:GetSecretValue",
+            "Resource": key,
+        }
+        assert only_if("Pseudonymizes", read) in policy["PolicyDocument"]["Statement"]
+
+    def test_only_the_fetch_is_told_where_the_key_is(self) -> None:
+        told = {
+            name
+            for name, function in FUNCTIONS.items()
+            if "PseudonymKey" in json.dumps(function["Properties"])
+        }
+        assert told == {"FetchReport"}
+        variables = FUNCTIONS["FetchReport"]["Properties"]["Environment"]["Variables"]
+        key = {"Fn::GetAtt": ["PseudonymKey", "Id"]}
+        assert variables["PSEUDONYM_KEY_ARN"] == {"Fn::If": ["Pseudonymizes", key, ""]}
 
 
 class TestEncryption:
@@ -463,7 +514,7 @@ class TestWiring:
     def test_a_function_gets_exactly_the_variables_that_it_reads(
         self, name: str, config: Any
     ) -> None:
-        valid = {"COMPRESSION": "none", "QUALITY_GATE": "enabled"}
+        valid = {"COMPRESSION": "none", "QUALITY_GATE": "enabled", "PSEUDONYMIZE": "phone"}
 
         class Recorder(dict[str, str]):
             def __contains__(self, name: object) -> bool:
@@ -549,7 +600,9 @@ class TestWiring:
         dead_letters = FUNCTIONS["TabulateReport"]["Properties"]["DeadLetterQueue"]
         assert rule_target["DeadLetterConfig"]["Arn"] == dead_letters["TargetArn"] == queue
 
-    @pytest.mark.parametrize("name", ["ReportsBucket", "ReportsBucketPolicy", "ReportsKey"])
+    @pytest.mark.parametrize(
+        "name", ["ReportsBucket", "ReportsBucketPolicy", "ReportsKey", "PseudonymKey"]
+    )
     def test_what_holds_exports_survives_the_stack_but_not_a_failed_creation(
         self, name: str
     ) -> None:
@@ -614,12 +667,13 @@ class TestWiring:
             "WorkGroupName",
             "UntabulatedExportsUrl",
             "UnprocessedEventsUrl",
+            "PseudonymKeyArn",
         }
         assert all(output["Description"].endswith(".") for output in TEMPLATE["Outputs"].values())
 
     @pytest.mark.parametrize("output", TEMPLATE["Outputs"].values())
     def test_every_output_is_of_a_resource_that_is_there(self, output: dict[str, Any]) -> None:
-        names = re.findall(r'"Ref": "(\w+)"', json.dumps(output["Value"]))
+        names = re.findall(r'(?:"Ref": |"Fn::GetAtt": \[)"(\w+)"', json.dumps(output["Value"]))
         assert names
         assert set(names) <= set(RESOURCES) | set(PARAMETERS)
 

@@ -75,9 +75,15 @@ class TestFunctions:
             link_hosts=["127.0.0.1:4566", "reports.example.com"],
             max_report_bytes=20_000_000_000,
             max_record_drop_percent=50,
-            pseudonymize=[PersonalField.PHONE, PersonalField.EMAIL],
-            pseudonym_key_arn="arn:aws:secretsmanager:eu-central-1:123456789012:secret:key-Ab12Cd",
+            pseudonymize=[],
+            pseudonym_key_arn="",
         )
+
+    def test_the_fetch_knows_what_to_pseudonymize_and_where_the_key_is(self) -> None:
+        on = {"PSEUDONYMIZE": "phone , email", "PSEUDONYM_KEY_ARN": "arn:key"}
+        fetch = FetchConfig.from_environment(FETCH | on)
+        assert fetch.pseudonymize == [PersonalField.PHONE, PersonalField.EMAIL]
+        assert fetch.pseudonym_key_arn == "arn:key"
 
     def test_the_discard_knows_the_table_and_the_bucket(self) -> None:
         discard = DiscardConfig.from_environment(VARIABLES["discard_report"])

@@ -3,9 +3,12 @@
 import csv
 import io
 import json
+import os
 import re
+import subprocess
 import tracemalloc
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +23,7 @@ from pingone_reports.zips.encrypted_zip import Piece
 from tests.support.chunks import CUTS, cut
 from tests.support.tokens import KEY, token
 
+ROOT = Path(__file__).parents[3]
 BOM = b"\xef\xbb\xbf"
 FIELDS = ("phone", "userId")
 
@@ -41,9 +45,11 @@ def written_by(stream: TokenStream, chunks: Iterable[bytes]) -> bytes:
         for text in texts:
             written += text
     except (InvalidReport, FieldMissing) as error:
-        assert "+49" not in str(error)
-        return written
-    pytest.fail("The file was read to its end.")
+        told = str(error)
+    else:
+        pytest.fail("The file was read to its end.")
+    assert "+49" not in told
+    return written
 
 
 def before_and_after(marked: str) -> tuple[bytes, bytes]:
@@ -464,3 +470,25 @@ def test_a_secret_that_holds_no_key_is_refused_without_its_text(key: str) -> Non
     with pytest.raises(InvalidPseudonymKey) as raised:
         Pseudonyms(["phone"], key)
     assert "kk" not in str(raised.value)
+
+
+@pytest.mark.parametrize("value", ["+49 151 23456789", "Zoë O'Brien", 'a"b'])
+def test_the_documented_command_computes_the_token_of_one_value(value: str, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "security.md").read_text()
+    (command,) = re.findall(r"```sh\n(aws secretsmanager get-secret-value .*?)```", page, re.DOTALL)
+    # What the AWS CLI prints for the secret that was asked for.
+    program = tmp_path / "aws"
+    program.write_text(
+        '#!/bin/sh\ntest "$*" = "secretsmanager get-secret-value --secret-id arn:key '
+        f'--query SecretString --output text" && echo {KEY}\n'
+    )
+    program.chmod(0o755)
+    command = command.replace("<PseudonymKeyArn>", "arn:key")
+    done = subprocess.run(
+        ["sh", "-c", command.replace("'+49 151 23456789'", '"$0"'), value],
+        env={**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{token(value)}\n"
