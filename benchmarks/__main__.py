@@ -16,7 +16,15 @@ from benchmarks.measure import ROUNDS
 from benchmarks.report import table
 from local.paths import WORK, python_of
 
-_CHAPTERS = ("unzipping", "pipeline", "memory", "lambda_memory", "cold_start", "polling")
+_CHAPTERS = (
+    "unzipping",
+    "pipeline",
+    "pseudonyms",
+    "memory",
+    "lambda_memory",
+    "cold_start",
+    "polling",
+)
 _RESULTS = Path(__file__).parent / "results"
 _LIBRARIES = (
     "isal",
