@@ -191,6 +191,7 @@ struct json {
     uint32_t seen; /* a bit for each name */
     uint32_t depth;
     uint8_t expected, named;
+    uint8_t bare_items; /* a list has items that are neither objects nor lists */
     uint8_t is_object[MOST_OPEN];
     uint8_t names[MOST_NAMES][NAME]; /* a length, and letters and digits in lower case */
 };
@@ -355,7 +356,14 @@ static int is_of_word(uint8_t byte) {
            byte == '-' || byte == '.';
 }
 
-static inline void behind_value(struct json *json) {
+static inline void behind_scalar(struct json *json) {
+    json->bare_items |= !json->is_object[json->depth - 1];
+    json->expected = BEHIND_VALUE;
+    json->named = 0;
+}
+
+static inline void behind_bracket(struct json *json) {
+    json->depth--;
     json->expected = json->depth ? BEHIND_VALUE : TOP;
     json->named = 0;
 }
@@ -401,7 +409,7 @@ size_t json_find(struct json *json, const uint8_t *text, size_t size, int last, 
             } else {
                 if (json->named)
                     take_string(json, text, start + 1, end, spans, values);
-                behind_value(json);
+                behind_scalar(json);
             }
             at = end + 1;
         } else if (byte == ':' && expected == COLON) {
@@ -415,13 +423,11 @@ size_t json_find(struct json *json, const uint8_t *text, size_t size, int last, 
             at++;
         } else if (byte == '}' && json->depth && json->is_object[json->depth - 1] &&
                    (expected == BEHIND_VALUE || expected == FIRST_NAME)) {
-            json->depth--;
-            behind_value(json);
+            behind_bracket(json);
             at++;
         } else if (byte == ']' && json->depth && !json->is_object[json->depth - 1] &&
                    (expected == BEHIND_VALUE || expected == FIRST_VALUE)) {
-            json->depth--;
-            behind_value(json);
+            behind_bracket(json);
             at++;
         } else if (is_value && is_of_word(byte)) {
             for (end = start; end < size && is_of_word(text[end]); end++)
@@ -434,7 +440,7 @@ size_t json_find(struct json *json, const uint8_t *text, size_t size, int last, 
                 found->bytes += copy(text, start, end, values + found->bytes);
                 take(found, spans, start, end, 1, values);
             }
-            behind_value(json);
+            behind_scalar(json);
             at = end;
         } else {
             found->fault = NOT_THE_FORMAT;

@@ -198,6 +198,7 @@ class _Json(ctypes.Structure):
         ("depth", ctypes.c_uint32),
         ("expected", ctypes.c_uint8),
         ("named", ctypes.c_uint8),
+        ("bare_items", ctypes.c_uint8),
         ("is_object", ctypes.c_uint8 * _MOST_OPEN),
         ("names", ctypes.c_uint8 * _NAME_BYTES * _MOST_NAMES),
     )
@@ -259,11 +260,13 @@ class _JsonTokens(TokenStream):
         )
 
     def require_fields(self, records: int) -> None:
-        """Raises FieldMissing for a field that none of the records has."""
-        fields = enumerate(self._pseudonyms.fields)
-        if records and (
-            missing := [name for bit, name in fields if not self._state.seen >> bit & 1]
-        ):
+        """Raises FieldMissing for a field that none of the records has.
+
+        Values in lists, without names, may be records of another kind.
+        """
+        seen, fields = self._state.seen, enumerate(self._pseudonyms.fields)
+        missing = [name for bit, name in fields if not seen >> bit & 1]
+        if missing and (records or self._state.bare_items):
             raise _missing(missing)
 
 
