@@ -462,7 +462,7 @@ size_t json_find(struct json *json, const uint8_t *text, size_t size, int last, 
 
 /* Base32 of RFC 4648, in lower case and without padding. */
 static void put_token(const uint8_t digest[DIGEST], uint8_t token[TOKEN]) {
-    static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
+    static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz" "234567";
     uint32_t bits = 0, count = 0, at = 0;
     for (uint32_t from = 0; from < DIGEST; from++) {
         bits = (bits << 8 | digest[from]) & 0xFFFF;
