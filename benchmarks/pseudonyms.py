@@ -161,7 +161,7 @@ def _hash(file: Path, fields: tuple[str, ...]) -> str:
 
 
 def _cell(value: str, named: bool) -> str:
-    quote = '"' if set(value) & set('",\r\n') else ""
+    quote = '"' if not value or set(value) & set('",\r\n') else ""  # as the report is written
     text = _token(value) if named else value.replace('"', '""')
     return f"{quote}{text}{quote}"
 
