@@ -8,5 +8,7 @@ from typing import Literal
 Cipher = Literal["AES-256", "ZipCrypto"]
 
 PASSWORD = "correct-horse"
+KEY = "k" * 64
+"""Of the tokens."""
 LANDING_BUCKET = "reports"
 CHUNK_BYTES = 128 * 1024

@@ -19,6 +19,7 @@ from local.paths import WORK, python_of
 _CHAPTERS = (
     "unzipping",
     "pipeline",
+    "pseudonyms",
     "memory",
     "lambda_memory",
     "cold_start",

@@ -7,7 +7,7 @@ import hashlib
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from benchmarks import CHUNK_BYTES, LANDING_BUCKET, PASSWORD
+from benchmarks import CHUNK_BYTES, KEY, LANDING_BUCKET, PASSWORD
 from pingone_reports import wiring
 from pingone_reports.aws.discarded import DiscardedExports
 from pingone_reports.aws.history import History
@@ -26,6 +26,7 @@ from pingone_reports.model.request import ExportRequest
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens, ClientCredentials
 from pingone_reports.pingone.turns import Turn
+from pingone_reports.transfer.pseudonyms import Pseudonyms
 from pingone_reports.transfer.records import record_counter
 
 Landed = list[dict[str, Any]]
@@ -41,6 +42,8 @@ _ENVIRONMENT = {
     "BUCKET": LANDING_BUCKET,
     "KEY_PREFIX": "ours",
     "MAX_REPORT_MEGABYTES": "20000",
+    "PSEUDONYMIZE": "",
+    "PSEUDONYM_KEY_ARN": "",
     # Standard output is for the worker's answer.
     "POWERTOOLS_METRICS_DISABLED": "true",
 }
@@ -73,7 +76,7 @@ class _NoHistory(History):
     def __init__(self) -> None:
         pass
 
-    def before(self, _export: Export) -> None:
+    def before(self, _export: Export, _pseudonymized: Mapping[str, Any] | None = None) -> None:
         pass
 
     def remember(self, _export: Export, _manifest: Mapping[str, Any], _manifest_key: str) -> None:
@@ -97,8 +100,10 @@ class _Context:
         return 930_000
 
 
-def fetch_ours(links: dict[str, str], folder: str, compression: str) -> Callable[[], Landed]:
-    """FetchReport's own function."""
+def fetch_ours(
+    links: dict[str, str], folder: str, compression: str, pseudonymize: Sequence[str] = ()
+) -> Callable[[], Landed]:
+    """FetchReport's own function; `pseudonymize` are the fields that become tokens."""
     now = datetime.now(UTC)
     export = Export(
         request=ExportRequest(
@@ -117,8 +122,10 @@ def fetch_ours(links: dict[str, str], folder: str, compression: str) -> Callable
     hosts = {urlsplit(link).netloc for link in links.values()}
     os.environ |= _ENVIRONMENT | {"COMPRESSION": compression, "LINK_HOSTS": ",".join(hosts)}
     wired = wiring.fetch_report(_Context())
+    pseudonyms = Pseudonyms(pseudonymize, KEY) if pseudonymize else None
     fetch = replace(
         wired,
+        transfer=replace(wired.transfer, pseudonyms=pseudonyms),
         pingone=_FinishedReport(wired.transfer.session, links),
         history=_NoHistory(),
         discarded=_NothingDiscarded(),

@@ -64,12 +64,13 @@ def key_arn(cloud: LocalCloud) -> str:
 
 @pytest.fixture(scope="session")
 def secured(cloud: LocalCloud, pingone: PingOneSimulator, key_arn: str) -> Stack:
-    """A stack without a secret that keeps everything under a key of its owner."""
+    """A stack without a client secret, with two fields as tokens, and all under its owner's key."""
     parameters = simulator_parameters(pingone) | {
         "KmsKeyArn": key_arn,
         "Analytics": "enabled",
         "DatabaseName": "secured_reports",
         "DigestEmail": "security@example.com",
+        "Pseudonymize": "phone,username",
         "ScheduleExpression": "rate(1 day)",
     }
     stack = deployed(cloud, pingone.keyed_client_id, "", parameters, "secured")

@@ -1,8 +1,11 @@
 """Where the application leaves text, for tests that look for secrets in it."""
 
 import json
+import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
+
+import duckdb
 
 from local.stack import Stack
 
@@ -32,11 +35,20 @@ def everything_left(stacks: Sequence[Stack]) -> Iterator[tuple[str, str]]:
     for stack in stacks:
         for item in stack.objects():
             target = {"Bucket": stack.outputs["BucketName"], "Key": item["Key"]}
-            text = stack.read(item["Key"]).decode(errors="replace")
-            yield text, f"object {item['Key']}"
+            yield _content(stack.read(item["Key"]), item["Key"]), f"object {item['Key']}"
             yield _text(s3.head_object(**target)), f"metadata of {item['Key']}"
             yield _text(s3.get_object_tagging(**target)), f"tags of {item['Key']}"
     yield cloud.log.read_text(errors="replace"), "the cloud's own log"
+
+
+def _content(body: bytes, key: str) -> str:
+    if not key.endswith(".parquet"):
+        return body.decode()
+    with tempfile.NamedTemporaryFile() as file, duckdb.connect() as database:
+        file.write(body)
+        file.flush()
+        database.execute("SELECT * FROM read_parquet(?)", [file.name])
+        return repr(database.fetchall())
 
 
 def _text(answer: Any) -> str:

@@ -264,6 +264,7 @@ def _start_execution(states: Any, bench: Bench, _role: str) -> None:
 _SHOWN_BY: dict[tuple[str, str], tuple[Callable[[Bench, str], str], str]] = {
     ("ReadCredentials", "secretsmanager:GetSecretValue"): (_export, "InvalidSecret"),
     ("SignAssertions", "kms:Sign"): (_export, "SigningRefused"),
+    ("ReadPseudonymKey", "secretsmanager:GetSecretValue"): (_export, "InvalidSecret"),
     ("WriteExports", "s3:PutObject"): (_export, "StorageDenied"),
     ("WriteExports", "s3:AbortMultipartUpload"): (_unfinished_export, "StorageDenied"),
     ("QuarantineExports", "s3:PutObject"): (_quarantined_export, "StorageDenied"),

@@ -18,17 +18,19 @@ from botocore.config import Config as BotoConfig
 
 from local.cloud import ACCOUNT_ID, REGION, LocalCloud
 from local.pingone_simulator import PingOneSimulator, Scenario
+from local.pingone_simulator.report_data import DEFAULT_FIELDS, DevicesReport
+from local.pingone_simulator.zip_damage import Damage, flipped_bit
 from local.stack import ENVIRONMENT_ID, create_table, simulated_pingone
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.aws.calendar import TurnCalendar
 from pingone_reports.aws.discarded import DiscardedExports
 from pingone_reports.aws.history import History
 from pingone_reports.aws.table import Table
-from pingone_reports.errors import DownloadInterrupted, ExportError
+from pingone_reports.errors import CorruptZip, DownloadInterrupted, ExportError
 from pingone_reports.model.exploration import Status
 from pingone_reports.model.export import Export
 from pingone_reports.model.keys import ExportKeys
-from pingone_reports.model.report_file import Compression
+from pingone_reports.model.report_file import Compression, Format
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens
@@ -37,11 +39,15 @@ from pingone_reports.pingone.sessions import new_session
 from pingone_reports.pingone.turns import Turn, Turns
 from pingone_reports.steps.discard import DiscardReport
 from pingone_reports.steps.fetch import FetchReport
+from pingone_reports.transfer.pseudonyms import Pseudonyms
 from pingone_reports.transfer.transfer import Transfer
+from pingone_reports.zips.encrypted_zip import Piece
 from tests.support.asking import export_of, proof_of
+from tests.support.tokens import KEY
 
 # Several parts for each format.
 _SCENARIO = Scenario(rows=150_000, generation_seconds=0)
+_PSEUDONYMS = Pseudonyms(["phone", "username"], KEY)
 _REQUEST = {
     "environmentId": ENVIRONMENT_ID,
     "reportName": "devices",
@@ -115,6 +121,58 @@ def test_a_second_try_is_told_what_the_first_one_published(
 
     assert again == first
     assert first["unchanged"] is False
+
+
+class _Recorder:
+    """Keeps what a try sends to S3 and DynamoDB."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+
+    def pass_through(self, params: dict[str, Any], **_call: Any) -> None:
+        """What botocore calls before each call."""
+        body = params["body"]
+        self.bodies.append(body.encode() if isinstance(body, str) else bytes(body))
+
+
+@pytest.mark.parametrize(
+    ("compression", "damage"), [("none", None), ("none", flipped_bit), ("gzip", None)]
+)
+def test_no_value_that_becomes_a_token_is_ever_sent(
+    cloud: LocalCloud, simulator: PingOneSimulator, compression: str, damage: Damage | None
+) -> None:
+    raw = [block.encode() for block in DevicesReport(_SCENARIO.rows, DEFAULT_FIELDS).csv_blocks()]
+    stream = _PSEUDONYMS.in_file(Format.CSV)
+    wanted = b"".join(stream.replaced(Piece(b"", block) for block in raw))
+    recorder = _Recorder()
+    scenario = replace(_SCENARIO, damage=damage, columns=DEFAULT_FIELDS)
+    simulator.set_scenario(ENVIRONMENT_ID, scenario)
+
+    try:
+        landed = _fetch(
+            cloud, simulator, compression, lambda: 900, gate=recorder, pseudonyms=_PSEUDONYMS
+        )
+    except CorruptZip:
+        assert damage
+        landed = {"files": []}
+    finally:
+        simulator.set_scenario(ENVIRONMENT_ID, _SCENARIO)
+
+    # Several parts of 8 MiB, also before the damage.
+    assert sum(len(body) > 5_000_000 for body in recorder.bodies) >= (2 if not damage else 1)
+    for body in recorder.bodies:
+        assert b"+1.555" not in body
+        assert "山田太郎".encode() not in body
+    for file in landed["files"]:
+        body = cloud.client("s3").get_object(Bucket="reports", Key=file["key"])["Body"].read()
+        assert hashlib.sha256(body).hexdigest() == file["sha256"]
+        content = gzip.decompress(body) if compression == "gzip" else body
+        assert hashlib.sha256(content).hexdigest() == file["contentSha256"]
+        assert len(content) == file["contentBytes"]
+        assert file["records"] == _SCENARIO.rows
+        if file["format"] == "csv":
+            assert content == wanted
+        assert (len(body) < len(content)) == (compression == "gzip")
 
 
 class _Gate:
@@ -342,7 +400,8 @@ def _fetch(
     compression: str,
     seconds_left: Callable[[], float],
     export: Export | None = None,
-    gate: _Gate | None = None,
+    gate: "_Gate | _Recorder | None" = None,
+    pseudonyms: Pseudonyms | None = None,
 ) -> dict[str, Any]:
     """Fetch a report of the simulator into the bucket, through a gate."""
     s3, dynamodb = (_client(cloud, service, gate) for service in ("s3", "dynamodb"))
@@ -357,6 +416,7 @@ def _fetch(
                 compression=Compression(compression),
                 max_bytes=10**9,
                 seconds_left=seconds_left,
+                pseudonyms=pseudonyms,
             ),
             bucket=Bucket(s3, "reports"),
             key_prefix="pingone",
@@ -368,7 +428,7 @@ def _fetch(
         return fetch.run(export or _accepted(pingone), Turn(0, 2**50))
 
 
-def _client(cloud: LocalCloud, service: str, gate: _Gate | None = None) -> Any:
+def _client(cloud: LocalCloud, service: str, gate: "_Gate | _Recorder | None" = None) -> Any:
     """The cloud's, or one whose calls go through a gate."""
     if not gate:
         return cloud.client(service)

@@ -128,7 +128,7 @@ class TestHistory:
         history.remember(export, self.manifest("2026-03-01T02:00:00.000Z", 1), "manifest.json")
         table.client.update_item(
             TableName=table.name,
-            Key={KEY: {"S": _key(export)}},
+            Key={KEY: {"S": _key(export, None)}},
             UpdateExpression="SET createdAt = :future",
             ExpressionAttributeValues={":future": {"S": "2999-01-01T00:00:00.000Z"}},
         )
@@ -153,6 +153,24 @@ class TestHistory:
         history.remember(export, self.manifest("2026-03-01T02:00:00.000Z"), "manifest.json")
         assert history.before(self.export(**{"report_name": name} | other)) is None
         assert history.before(self.export(report_name=name, correlation_id="other"))
+
+    def test_exports_with_other_pseudonyms_have_another_history(self, table: Table) -> None:
+        history, export = History(table), self.export(report_name=str(uuid4()))
+        every = [
+            None,
+            *(
+                {"fields": fields, "keyId": key_id}
+                for fields in (["phone"], ["email", "phone"])
+                for key_id in ("0" * 16, "1" * 16)
+            ),
+        ]
+        for records, pseudonymized in enumerate(every, 1):
+            assert history.before(export, pseudonymized) is None
+            manifest = self.manifest("2026-03-01T02:00:00.000Z", records)
+            history.remember(export, manifest | {"pseudonymized": pseudonymized}, "manifest.json")
+        for records, pseudonymized in enumerate(every, 1):
+            assert (before := history.before(export, pseudonymized))
+            assert before.records == records
 
     def test_a_missing_table_is_a_typed_error(self, missing_table: Table) -> None:
         with pytest.raises(TableUnavailable, match="ResourceNotFound"):

@@ -39,6 +39,8 @@ VARIABLES: dict[str, dict[str, str]] = {
         "LINK_HOSTS": "127.0.0.1:4566, reports.example.com",
         "MAX_REPORT_MEGABYTES": "20000",
         "MAX_RECORD_DROP_PERCENT": "50",
+        "PSEUDONYMIZE": "",
+        "PSEUDONYM_KEY_ARN": "",
     },
     "discard_report": {**_TABLE, **_BUCKET, **_KEY_PREFIX},
     "tabulate_report": {

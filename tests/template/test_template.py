@@ -16,6 +16,7 @@ from pingone_reports.config import (
     CheckConfig,
     DiscardConfig,
     FetchConfig,
+    PersonalField,
     StartConfig,
     TabulateConfig,
 )
@@ -114,6 +115,10 @@ class TestParameters:
             ("BucketName", "my-bucket.reports"),
             ("KeyPrefix", ""),
             ("KeyPrefix", "exports/pingone"),
+            ("Pseudonymize", ""),
+            *(("Pseudonymize", field) for field in PersonalField),
+            ("Pseudonymize", "phone,email , username"),
+            ("Pseudonymize", ",".join(PersonalField)),
             ("ScheduleExpression", ""),
             ("ScheduleExpression", "rate(1 day)"),
             ("ScheduleTimeZone", "America/Argentina/Buenos_Aires"),
@@ -165,6 +170,12 @@ class TestParameters:
             ("BucketName", "My_Bucket"),
             ("KeyPrefix", "/pingone"),
             ("KeyPrefix", "pingone/"),
+            ("Pseudonymize", "deviceType"),
+            ("Pseudonymize", "phone,deviceStatus"),
+            ("Pseudonymize", "Phone"),
+            ("Pseudonymize", "phone,"),
+            ("Pseudonymize", "phone email"),
+            ("Pseudonymize", "phones"),
             ("ScheduleExpression", "every day"),
             ("LinkHosts", "https://files.example.com"),
             ("LinkHosts", "*.example.com"),
@@ -341,6 +352,46 @@ class TestPermissions:
             for statement in statements(ROLES[role])
             if statement["Action"] == "events:PutEvents"
         ]
+
+
+class TestPseudonyms:
+    def test_the_key_is_made_once_and_outlives_the_stack(self) -> None:
+        """CloudFormation makes another one when what is under GenerateSecretString changes."""
+        key = RESOURCES["PseudonymKey"]
+        assert key["Condition"] == "Pseudonymizes"
+        assert key["Properties"]["GenerateSecretString"] == {
+            "PasswordLength": 64,
+            "ExcludePunctuation": True,
+        }
+        assert "Name" not in key["Properties"]
+
+    def test_the_fetch_alone_may_read_the_key_and_only_if_it_is_there(self) -> None:
+        key = {"Fn::GetAtt": ["PseudonymKey", "Id"]}
+        readers = [
+            name
+            for name, role in ROLES.items()
+            if json.dumps(key) in json.dumps(role["Properties"]["Policies"])
+        ]
+        assert readers == ["FetchReportRole"]
+        (policy,) = ROLES["FetchReportRole"]["Properties"]["Policies"]
+        read = {
+            "Sid": "ReadPseudonymKey",
+            "Effect": "Allow",
+            "Action": "secretsmanager:GetSecretValue",
+            "Resource": key,
+        }
+        assert only_if("Pseudonymizes", read) in policy["PolicyDocument"]["Statement"]
+
+    def test_only_the_fetch_is_told_where_the_key_is(self) -> None:
+        told = {
+            name
+            for name, function in FUNCTIONS.items()
+            if "PseudonymKey" in json.dumps(function["Properties"])
+        }
+        assert told == {"FetchReport"}
+        variables = FUNCTIONS["FetchReport"]["Properties"]["Environment"]["Variables"]
+        key = {"Fn::GetAtt": ["PseudonymKey", "Id"]}
+        assert variables["PSEUDONYM_KEY_ARN"] == {"Fn::If": ["Pseudonymizes", key, ""]}
 
 
 class TestEncryption:
@@ -543,7 +594,7 @@ class TestWiring:
     def test_a_function_gets_exactly_the_variables_that_it_reads(
         self, name: str, config: Any
     ) -> None:
-        valid = {"COMPRESSION": "none", "QUALITY_GATE": "enabled"}
+        valid = {"COMPRESSION": "none", "QUALITY_GATE": "enabled", "PSEUDONYMIZE": "phone"}
 
         class Recorder(dict[str, str]):
             def __contains__(self, name: object) -> bool:
@@ -630,7 +681,7 @@ class TestWiring:
         assert rule_target["DeadLetterConfig"]["Arn"] == dead_letters["TargetArn"] == queue
 
     @pytest.mark.parametrize(
-        "name", ["ReportsBucket", "ReportsBucketPolicy", "ReportsKey", "SigningKey"]
+        "name", ["ReportsBucket", "ReportsBucketPolicy", "ReportsKey", "SigningKey", "PseudonymKey"]
     )
     def test_what_must_not_be_lost_survives_the_stack_but_not_a_failed_creation(
         self, name: str
@@ -697,12 +748,13 @@ class TestWiring:
             "WorkGroupName",
             "UntabulatedExportsUrl",
             "UnprocessedEventsUrl",
+            "PseudonymKeyArn",
         }
         assert all(output["Description"].endswith(".") for output in TEMPLATE["Outputs"].values())
 
     @pytest.mark.parametrize("output", TEMPLATE["Outputs"].values())
     def test_every_output_is_of_a_resource_that_is_there(self, output: dict[str, Any]) -> None:
-        names = re.findall(r'"Ref": "(\w+)"', json.dumps(output["Value"]))
+        names = re.findall(r'(?:"Ref": |"Fn::GetAtt": \[)"(\w+)"', json.dumps(output["Value"]))
         assert names
         assert set(names) <= set(RESOURCES) | set(PARAMETERS)
 

@@ -10,6 +10,7 @@ from pingone_reports.config import (
     ClientSecret,
     DiscardConfig,
     FetchConfig,
+    PersonalField,
     PingOneConfig,
     StartConfig,
     TabulateConfig,
@@ -85,7 +86,15 @@ class TestFunctions:
             link_hosts=["127.0.0.1:4566", "reports.example.com"],
             max_report_bytes=20_000_000_000,
             max_record_drop_percent=50,
+            pseudonymize=[],
+            pseudonym_key_arn="",
         )
+
+    def test_the_fetch_knows_what_to_pseudonymize_and_where_the_key_is(self) -> None:
+        on = {"PSEUDONYMIZE": "phone , email", "PSEUDONYM_KEY_ARN": "arn:key"}
+        fetch = FetchConfig.from_environment(FETCH | on)
+        assert fetch.pseudonymize == [PersonalField.PHONE, PersonalField.EMAIL]
+        assert fetch.pseudonym_key_arn == "arn:key"
 
     def test_the_discard_knows_the_table_and_the_bucket(self) -> None:
         discard = DiscardConfig.from_environment(VARIABLES["discard_report"])
@@ -140,9 +149,10 @@ class TestValues:
         [
             ("start_report", "QUALITY_GATE", "enabled, disabled"),
             ("fetch_report", "COMPRESSION", "none, gzip"),
+            ("fetch_report", "PSEUDONYMIZE", "userId, username, givenName"),
         ],
     )
-    @pytest.mark.parametrize("value", ["", "thorough", "GZIP", "true"])
+    @pytest.mark.parametrize("value", [" x ", "thorough", "GZIP", "true", "phone,deviceType"])
     def test_a_variable_that_is_no_choice_is_named_with_the_choices(
         self, function: str, name: str, choices: str, value: str
     ) -> None:

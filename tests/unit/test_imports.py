@@ -87,6 +87,7 @@ def loaded_by(function: str, with_key: bool = False) -> tuple[frozenset[str], fr
 def test_a_function_loads_only_what_it_uses(function: str, used: set[str]) -> None:
     _, wired = loaded_by(function)
     assert wired & EVERYTHING == used
+    assert "pingone_reports.transfer.pseudonyms" not in wired
 
 
 @pytest.mark.parametrize("function", ["start_report", "check_report", "fetch_report"])

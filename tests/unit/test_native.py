@@ -1,10 +1,12 @@
 """The library in C does in blocks what a few lines of Python do byte by byte."""
 
+import ast
 import ctypes
 import re
 import shutil
 import struct
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,6 +63,28 @@ def structure_of(data: bytes) -> tuple[bytes, bool, bool]:
         elif byte in b"{}[]":
             structure += bytes([byte])
     return structure, in_string, escaped
+
+
+def test_damaged_reports_make_the_search_for_values_neither_overrun_nor_overflow(
+    tmp_path: Path,
+) -> None:
+    python, source = ROOT / ".venv/tools/bin/python", LAYER / "native" / "pseudonyms.c"
+    compiler = [str(python), "-m", "ziglang", "cc"]
+    checks = ["-fsanitize=undefined", "-fsanitize-trap=undefined", "-O1", "-g"]
+    checked = str(tmp_path / "checked.so")
+    subprocess.run(
+        [*compiler, *checks, "-shared", "-fPIC", "-nostdlib", "-o", checked, str(source)],
+        check=True,
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.fuzz_pseudonyms", checked, "3000"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    ends = ast.literal_eval(done.stdout)
+    assert min(ends["read"], ends["refused"]) > 300
 
 
 # By `sys.platform` and `platform.machine()`: how a file begins, and where it names which processor.

@@ -22,6 +22,19 @@ class QualityGate(StrEnum):
     DISABLED = "disabled"
 
 
+class PersonalField(StrEnum):
+    """The fields that may be pseudonymized: the questions to a report are about the others."""
+
+    USER_ID = "userId"
+    USERNAME = "username"
+    GIVEN_NAME = "givenName"
+    FAMILY_NAME = "familyName"
+    EMAIL = "email"
+    PHONE = "phone"
+    DEVICE_ID = "deviceId"
+    DEVICE_NICKNAME = "deviceNickname"
+
+
 class _Variables:
     """Environment variables. Raises InvalidConfiguration, which names the variable at fault."""
 
@@ -48,8 +61,14 @@ class _Variables:
         return [word.strip() for word in self.text(name).split(",") if word.strip()]
 
     def choice(self, name: str, choices: type[_Choice]) -> _Choice:
+        return self._choice(name, self.text(name), choices)
+
+    def choices(self, name: str, choices: type[_Choice]) -> list[_Choice]:
+        return [self._choice(name, word, choices) for word in self.words(name)]
+
+    def _choice(self, name: str, value: str, choices: type[_Choice]) -> _Choice:
         try:
-            return choices(self.text(name))
+            return choices(value)
         except ValueError:
             raise InvalidConfiguration(
                 f"The environment variable {name} must be one of {', '.join(choices)}: correct the "
@@ -144,7 +163,8 @@ class CheckConfig:
 class FetchConfig:
     """FetchReport's configuration.
 
-    `key_prefix` neither begins nor ends with `/`; `max_report_bytes` limits one unpacked file.
+    `key_prefix` neither begins nor ends with `/`; `max_report_bytes` limits one unpacked file. The
+    secret `pseudonym_key_arn` holds the key with which the fields of `pseudonymize` become tokens.
     """
 
     pingone: PingOneConfig
@@ -155,6 +175,8 @@ class FetchConfig:
     link_hosts: list[str]
     max_report_bytes: int
     max_record_drop_percent: int
+    pseudonymize: list[PersonalField]
+    pseudonym_key_arn: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -169,6 +191,8 @@ class FetchConfig:
             link_hosts=read.words("LINK_HOSTS"),
             max_report_bytes=read.number("MAX_REPORT_MEGABYTES") * 1_000_000,
             max_record_drop_percent=read.number("MAX_RECORD_DROP_PERCENT"),
+            pseudonymize=read.choices("PSEUDONYMIZE", PersonalField),
+            pseudonym_key_arn=read.text("PSEUDONYM_KEY_ARN"),
         )
 
 

@@ -40,7 +40,11 @@ class InvalidConfiguration(ExportError):
 
 
 class InvalidSecret(ExportError):
-    """Raised when the secret does not hold the worker application's client id and client secret."""
+    """Raised when a secret cannot be read, or holds no client id and client secret."""
+
+
+class InvalidPseudonymKey(ExportError):
+    """Raised when the secret with the key of the pseudonyms does not hold such a key."""
 
 
 class SecretUnavailable(TransientError):
@@ -196,6 +200,10 @@ class ReportTooLarge(ExportError):
 
 class InvalidReport(ExportError):
     """Raised when the decrypted file is not the CSV or JSON text that it should be."""
+
+
+class FieldMissing(ExportError):
+    """Raised when the report lacks a field that is to be pseudonymized."""
 
 
 class QualityGateFailed(ExportError):

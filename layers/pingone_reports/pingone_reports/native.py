@@ -20,9 +20,19 @@ def library() -> ctypes.CDLL:
     native.zipcrypto_decrypt.argtypes = [state, text, ctypes.c_void_p, size]
     native.csv_line_feeds.argtypes = [state, text, size]
     native.json_structure.argtypes = [state, text, size, ctypes.c_void_p]
+    buffer, flag = ctypes.c_void_p, ctypes.c_int
+    native.csv_find.argtypes = [state, text, size, flag, buffer, buffer]
+    native.json_find.argtypes = [state, text, size, flag, buffer, buffer]
+    native.put_tokens.argtypes = [text, size, buffer, size, text, buffer]
     for procedure in native.zipcrypto_prepare, native.zipcrypto_advance, native.zipcrypto_decrypt:
         procedure.restype = None
-    for function in native.csv_line_feeds, native.json_structure:
+    for function in (
+        native.csv_line_feeds,
+        native.json_structure,
+        native.csv_find,
+        native.json_find,
+        native.put_tokens,
+    ):
         function.restype = size
     native.zipcrypto_prepare()
     return native

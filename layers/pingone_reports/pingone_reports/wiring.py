@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pingone_reports.steps.fetch import FetchReport
     from pingone_reports.steps.start import StartReport
     from pingone_reports.steps.tabulate import TabulateReport
+    from pingone_reports.transfer.pseudonyms import Pseudonyms
 
 # The fetch stops this early, to abort its uploads and report an error. This is longer than the 20
 # seconds after which a stalled download is noticed.
@@ -102,6 +103,7 @@ def fetch_report(context: Any) -> "FetchReport":
             compression=config.compression,
             max_bytes=config.max_report_bytes,
             seconds_left=seconds_left,
+            pseudonyms=_pseudonyms(config),
         ),
         bucket=_bucket(config.bucket),
         key_prefix=config.key_prefix,
@@ -154,6 +156,16 @@ def turns(table: str) -> Turns:
 @cache
 def _fetch_config() -> FetchConfig:
     return FetchConfig.from_environment()
+
+
+def _pseudonyms(config: FetchConfig) -> "Pseudonyms | None":
+    """Read anew for each export: the key may be another one."""
+    if not config.pseudonymize:
+        return None
+    from pingone_reports.transfer.pseudonyms import Pseudonyms
+
+    key = Secret(_client("secretsmanager"), config.pseudonym_key_arn)
+    return Pseudonyms(config.pseudonymize, key.read())
 
 
 @cache

@@ -12,13 +12,15 @@ from typing import Any
 
 import pytest
 
+from pingone_reports.config import PersonalField
 from pingone_reports.model.exploration import Exploration
 from pingone_reports.model.export import Execution, Export
-from pingone_reports.model.manifest import completed_event, manifest_of, quarantine_of
+from pingone_reports.model.manifest import Landed, completed_event, manifest_of, quarantine_of
 from pingone_reports.model.quality import doubts
 from pingone_reports.model.report_file import Format, ReportFile
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.transfer.csv_columns import CsvColumns
+from pingone_reports.transfer.pseudonyms import Pseudonyms
 from tests.support.documents import polling_answer
 
 _MOST_STATE_BYTES = 256 * 1024
@@ -96,10 +98,12 @@ def manifest(columns: tuple[str, ...], reasons: list[str] | None = None) -> Mapp
         for file_format in Format
     ]
     exploration = Exploration.parse(polling_answer() | {"id": "e" * 128})
+    pseudonymized = Pseudonyms(list(PersonalField), "k" * 64).to_document()
+    landed = Landed(bucket="b" * 63, files=files, pseudonymized=pseudonymized)
     if reasons is not None:
         reasons += doubts(export.request, files, None, 20)
-        return quarantine_of(export, exploration, "b" * 63, files, reasons)
-    return manifest_of(export, exploration, "b" * 63, files, unchanged=False)
+        return quarantine_of(export, exploration, landed, reasons)
+    return manifest_of(export, exploration, landed, unchanged=False)
 
 
 def test_the_state_of_the_largest_request_fits() -> None:

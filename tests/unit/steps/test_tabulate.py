@@ -89,7 +89,7 @@ def test_the_devices_are_written_first_and_the_row_about_their_export_last(tmp_p
         "rows": 1,
         "repeatedIds": 0,
         "changes": None,
-        "notCompared": "It is the first export of this report, environment and filter.",
+        "notCompared": "It is the first export of this report, environment, filter and pseudonyms.",
         "keys": [_DEVICES, _PAGE, _EXPORTS],
     }
     written = [key for key in files.objects if "/tables/" in key]

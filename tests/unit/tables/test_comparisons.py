@@ -137,6 +137,30 @@ def test_exports_of_another_filter_are_not_compared(tmp_path: Path) -> None:
     assert not [key for key in world.shown() if "/changes/" in key]
 
 
+def test_only_exports_with_the_same_pseudonyms_are_compared(tmp_path: Path) -> None:
+    phone, both = ({"fields": fields, "keyId": "0"} for fields in (["phone"], ["email", "phone"]))
+    world = World(tmp_path)
+    exports = [
+        _export(number, devices, tmp_path, pseudonymized=pseudonymized)
+        for number, (devices, pseudonymized) in enumerate(
+            [("a", None), ("b", phone), ("c", phone | {"keyId": "1"}), ("d", both), ("be", phone)],
+            1,
+        )
+    ]
+    last = _export(6, "af", tmp_path)  # switched off again
+    for export in (*exports, last):
+        world.tabulate(export)
+
+    changed = {key for key in world.shown() if "/changes/" in key}
+    assert changed == {exports[4].keys.changes_table, last.keys.changes_table}
+    rows = [row for key in sorted(changed) for row in world.rows(key)]
+    assert [(row["previous_export_id"], row["deviceid"]) for row in rows] == [
+        ("e2", "e"),
+        ("e1", "f"),
+    ]
+    assert {row["export_id"] for row in world.rows(last.keys.latest_table)} == {"e6"}
+
+
 def test_a_clock_that_is_ahead_makes_no_later_export_old(tmp_path: Path) -> None:
     world, future = World(tmp_path), "2999-01-01T00:00:00.000Z"
     first = _export(1, "a", tmp_path, createdAt=future)

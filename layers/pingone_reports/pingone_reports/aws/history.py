@@ -9,7 +9,7 @@ from typing import Any
 
 from pingone_reports.aws.table import EXPIRY, ConditionFailed, Table
 from pingone_reports.model.export import Export
-from pingone_reports.model.manifest import utc
+from pingone_reports.model.manifest import pseudonyms_id, utc
 from pingone_reports.model.previous import Previous
 from pingone_reports.model.report_file import Format
 
@@ -18,14 +18,19 @@ _KEPT = timedelta(days=400)
 
 
 class History:
-    """The newest published export of each report, environment, filter and list of fields."""
+    """The newest published export of each report, environment, filter and list of fields.
+
+    What was pseudonymized, and with which key, tells histories apart too.
+    """
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def before(self, export: Export) -> Previous | None:
+    def before(
+        self, export: Export, pseudonymized: Mapping[str, Any] | None = None
+    ) -> Previous | None:
         """The export before this one, if there is one. Raises TableUnavailable."""
-        item = self._table.get(_key(export))
+        item = self._table.get(_key(export, pseudonymized))
         if not item:
             return None
         landed = json.loads(str(item["landed"]))
@@ -51,7 +56,7 @@ class History:
         }
         with suppress(ConditionFailed):
             self._table.update(
-                _key(export),
+                _key(export, manifest.get("pseudonymized")),
                 "SET createdAt = :createdAt, manifestKey = :manifestKey, landed = :landed, "
                 f"{EXPIRY} = :expiry",
                 "attribute_not_exists(createdAt) OR createdAt <= :createdAt OR createdAt > :now",
@@ -65,8 +70,10 @@ class History:
             )
 
 
-def _key(export: Export) -> str:
+def _key(export: Export, pseudonymized: Mapping[str, Any] | None) -> str:
     request = export.request
     asked = [request.report_name, request.environment_id, request.filter, request.fields]
+    if pseudonymized:
+        asked.append(pseudonyms_id(pseudonymized))
     # Hashed, because a filter may be longer than a key can be.
     return f"export#{hashlib.sha256(json.dumps(asked).encode()).hexdigest()}"

@@ -1,4 +1,4 @@
-"""The secret with the worker application's credentials."""
+"""A secret: the worker application's credentials, or the key of the pseudonyms."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ class Secret:
         try:
             return str(self._client.get_secret_value(SecretId=self._arn)["SecretString"])
         except KeyError:
-            raise InvalidSecret("The secret holds bytes: store the credentials as JSON.") from None
+            raise InvalidSecret("The secret holds bytes: store text in it.") from None
         except AWS_ERRORS as error:
             code = code_of(error)
             if code in _LASTING:

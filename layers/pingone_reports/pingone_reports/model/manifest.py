@@ -1,6 +1,8 @@
 """The manifest: what an export asked for and what landed. It is written after the files."""
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,17 +12,21 @@ from pingone_reports.model.freshness import changes_included, data_not_before
 from pingone_reports.model.report_file import ReportFile
 
 
+@dataclass(frozen=True, kw_only=True)
+class Landed:
+    """Files in the bucket, and what was pseudonymized in them: see `Pseudonyms.to_document`."""
+
+    bucket: str
+    files: Sequence[ReportFile]
+    pseudonymized: Mapping[str, Any] | None
+
+
 def manifest_of(
-    export: Export,
-    exploration: Exploration,
-    bucket: str,
-    files: Sequence[ReportFile],
-    *,
-    unchanged: bool,
+    export: Export, exploration: Exploration, landed: Landed, *, unchanged: bool
 ) -> dict[str, Any]:
     """The manifest document; see events/manifest.schema.json."""
     return {
-        **_description(export, exploration, bucket, files),
+        **_description(export, exploration, landed),
         "unchanged": unchanged,
         "qualityGate": "skipped" if export.request.skip_quality_gate else "passed",
         "publishedAt": utc(datetime.now(UTC)),
@@ -28,23 +34,17 @@ def manifest_of(
 
 
 def quarantine_of(
-    export: Export,
-    exploration: Exploration,
-    bucket: str,
-    files: Sequence[ReportFile],
-    reasons: Sequence[str],
+    export: Export, exploration: Exploration, landed: Landed, reasons: Sequence[str]
 ) -> dict[str, Any]:
     """The document beside the files in quarantine; see events/quarantine.schema.json."""
     return {
-        **_description(export, exploration, bucket, files),
+        **_description(export, exploration, landed),
         "reasons": list(reasons),
         "quarantinedAt": utc(datetime.now(UTC)),
     }
 
 
-def _description(
-    export: Export, exploration: Exploration, bucket: str, files: Sequence[ReportFile]
-) -> dict[str, Any]:
+def _description(export: Export, exploration: Exploration, landed: Landed) -> dict[str, Any]:
     changes_until = export.request.changes_until
     return {
         "reportName": export.request.report_name,
@@ -60,12 +60,21 @@ def _description(
         "dataNotAfter": utc(exploration.updated_at),
         "changesUntil": changes_until and utc(changes_until),
         "changesIncluded": changes_included(changes_until, exploration.created_at),
-        "bucket": bucket,
-        "files": [file.to_document() for file in files],
-        "columns": next((list(file.columns) for file in files if file.columns), []),
+        "bucket": landed.bucket,
+        "files": [file.to_document() for file in landed.files],
+        "columns": next((list(file.columns) for file in landed.files if file.columns), []),
+        "pseudonymized": landed.pseudonymized,
         "correlationId": export.request.correlation_id,
         "executionArn": export.execution.arn,
     }
+
+
+def pseudonyms_id(pseudonymized: Mapping[str, Any] | None) -> str:
+    """The same text for the same fields and key; empty for none.
+
+    Exports are compared only if it is equal: a token is no value, and no token of another key.
+    """
+    return json.dumps(pseudonymized, sort_keys=True) if pseudonymized else ""
 
 
 def completed_event(manifest: Mapping[str, Any], manifest_key: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pingone_reports.aws.history import History
 from pingone_reports.errors import DownloadChanged, QualityGateFailed, TableUnavailable
 from pingone_reports.model.export import Export
 from pingone_reports.model.keys import MANIFEST, QUARANTINE, ExportKeys
-from pingone_reports.model.manifest import completed_event, manifest_of, quarantine_of
+from pingone_reports.model.manifest import Landed, completed_event, manifest_of, quarantine_of
 from pingone_reports.model.quality import doubts
 from pingone_reports.model.report_file import ReportFile, content_type, file_name
 from pingone_reports.observability import logger, measure
@@ -67,7 +67,7 @@ class FetchReport:
         """Download, judge and publish; returns the manifest."""
         began = time.monotonic()
         self.discarded.refuse(export.execution.arn)
-        previous = self.history.before(export)
+        previous = self.history.before(export, self._pseudonymized)
         links = FreshLinks(self.pingone, export, self.link_hosts, self.seconds_left)
         files = self.transfer.run(links, publication.files)
         if not export.request.skip_quality_gate:
@@ -76,9 +76,7 @@ class FetchReport:
                 doubtful = _Doubtful(files, reasons)
                 raise self._quarantined(export, keys.quarantine_folder, links, doubtful)
         unchanged = previous is not None and previous.has_content_of(files)
-        manifest = manifest_of(
-            export, links.exploration, self.bucket.name, files, unchanged=unchanged
-        )
+        manifest = manifest_of(export, links.exploration, self._landed(files), unchanged=unchanged)
         if not publication.publish(manifest):
             return publication.published() or manifest
         measure(
@@ -112,13 +110,21 @@ class FetchReport:
                 if not doubtful.has_content_of(files):
                     raise DownloadChanged("PingOne replaced the report while it was kept back.")
                 publication.publish(
-                    quarantine_of(export, links.exploration, self.bucket.name, files, reasons)
+                    quarantine_of(export, links.exploration, self._landed(files), reasons)
                 )
         return QualityGateFailed(
             f"The report was kept back: {'; '.join(reasons)}. It is in "
             f"s3://{self.bucket.name}/{folder} and nowhere else. If it is right, export again with "
             '"skipQualityGate": true.'
         )
+
+    @property
+    def _pseudonymized(self) -> dict[str, Any] | None:
+        pseudonyms = self.transfer.pseudonyms
+        return pseudonyms.to_document() if pseudonyms else None
+
+    def _landed(self, files: list[ReportFile]) -> Landed:
+        return Landed(bucket=self.bucket.name, files=files, pseudonymized=self._pseudonymized)
 
     def _publication(self, export: Export, folder: str, document: str) -> Publication:
         compression = self.transfer.compression

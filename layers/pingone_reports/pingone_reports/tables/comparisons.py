@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from pingone_reports.aws.series import Place, Series
 from pingone_reports.errors import StorageUnavailable
+from pingone_reports.model.manifest import pseudonyms_id
 from pingone_reports.model.posture import Changes, Day, Posture, Strength
 from pingone_reports.tables.changes import changes_to_parquet, rows_with_date
 from pingone_reports.tables.database import Cell
@@ -46,13 +47,15 @@ class Comparisons:
         self._export = export
         self._why_alone = why_alone
         self.place = _place_of(export.manifest, export.keys.execution)
-        filtered = hashlib.sha256(export.manifest["filter"].encode()).hexdigest()[:16]
-        self._name = f"filter={filtered}"
+        self._name = f"filter={_hash(export.manifest['filter'])}"
+        # Tokens of another key are other values: they begin a new history.
+        pseudonyms = pseudonyms_id(export.manifest.get("pseudonymized"))
+        comparable = self._name + (f",pseudonyms={_hash(pseudonyms)}" if pseudonyms else "")
         of_report = export.keys.series_folder
         self._all = Series(bucket, f"{of_report}all/")
         self._same_filter = Series(bucket, f"{of_report}{self._name},all/")
-        self.compared = Series(bucket, f"{of_report}{self._name}/")
-        self.told = Series(bucket, f"{of_report}{self._name},told/")
+        self.compared = Series(bucket, f"{of_report}{comparable}/")
+        self.told = Series(bucket, f"{of_report}{comparable},told/")
 
     @property
     def comparable(self) -> bool:
@@ -197,7 +200,7 @@ class Comparisons:
         return TabulatedExport.at(self._workplace, manifest_key)
 
 
-_FIRST = "It is the first export of this report, environment and filter."
+_FIRST = "It is the first export of this report, environment, filter and pseudonyms."
 _EXPIRED = "The rows of the export before it have expired."
 _SKIPPED = "The quality gate was skipped, so nobody checked the report against the one before it."
 
@@ -223,6 +226,10 @@ def row_about(export: TabulatedExport, about: Mapping[str, Any]) -> dict[str, Ce
         },
         "not_asked": about["notAsked"],
     }
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _place_of(manifest: Mapping[str, Any], execution: str) -> Place:

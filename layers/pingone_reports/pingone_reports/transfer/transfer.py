@@ -2,9 +2,10 @@
 
 import hashlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import requests
 
@@ -15,8 +16,11 @@ from pingone_reports.pingone.links import FreshLinks
 from pingone_reports.transfer.csv_columns import CsvColumns
 from pingone_reports.transfer.records import record_counter
 from pingone_reports.transfer.remote_file import RemoteFile
-from pingone_reports.zips.encrypted_zip import EncryptedZip
-from pingone_reports.zips.gzip_framing import gzipped
+from pingone_reports.zips.encrypted_zip import EncryptedZip, Piece
+from pingone_reports.zips.gzip_framing import compressed, gzipped
+
+if TYPE_CHECKING:
+    from pingone_reports.transfer.pseudonyms import Pseudonyms, TokenStream
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +31,12 @@ class Transfer:
     compression: Compression
     max_bytes: int
     seconds_left: Callable[[], float]
+    pseudonyms: "Pseudonyms | None" = None
 
     def run(self, links: FreshLinks, uploads: Mapping[Format, Upload]) -> list[ReportFile]:
         """Download the report's files into their uploads, and verify them; commits none.
 
-        Raises the errors of PingOne, the download, the zip and the bucket.
+        Raises the errors of PingOne, the download, the zip and the bucket, and FieldMissing.
         """
         stop = threading.Event()
         with ThreadPoolExecutor(len(uploads)) as pool:
@@ -50,9 +55,10 @@ class Transfer:
         content, records = _Measure(), record_counter(link.format)
         landed = _Measure() if gzip else content
         columns = CsvColumns() if link.format is Format.CSV else None
+        tokens = self.pseudonyms.in_file(link.format) if self.pseudonyms else None
         with RemoteFile(self.session, link, self.seconds_left) as remote:
             zipped = EncryptedZip(remote, link.zip_password, f".{link.format}", self.max_bytes)
-            for piece in gzipped(zipped.pieces()) if gzip else zipped.pieces():
+            for piece in self._landing(zipped.pieces(), tokens):
                 if stop.is_set():
                     raise DownloadInterrupted("The export's other file failed.")
                 content.update(piece.plain)
@@ -63,6 +69,9 @@ class Transfer:
                     landed.update(piece.deflated)
                 upload.write(piece.deflated if gzip else piece.plain)
         upload.flush()
+        counted = records.finish()
+        if tokens:
+            tokens.require_fields(counted)
         return ReportFile(
             format=link.format,
             key=upload.key,
@@ -70,9 +79,17 @@ class Transfer:
             sha256=landed.sha256.hexdigest(),
             content_bytes=content.bytes,
             content_sha256=content.sha256.hexdigest(),
-            records=records.finish(),
+            records=counted,
             columns=columns.finish() if columns else (),
         )
+
+    def _landing(self, pieces: Iterator[Piece], tokens: "TokenStream | None") -> Iterator[Piece]:
+        """What lands, in the form that lands and as plain text."""
+        gzip = self.compression is Compression.GZIP
+        if not tokens:
+            return gzipped(pieces) if gzip else pieces
+        texts = tokens.replaced(pieces)
+        return compressed(texts) if gzip else (Piece(b"", text) for text in texts)
 
 
 @dataclass(frozen=True)
