@@ -44,8 +44,8 @@ demo: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Export a simulated r
 export: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Export a report of a real PingOne environment into ./out
 	@$(DEV)/python -m local.export
 
-load: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Request many exports at once, and compare with PingOne's limits
-	@$(DEV)/python -m local.load
+load: .venv/benchmark .venv/runtime .venv/cloud build ## Request many exports at once, and compare with PingOne's limits
+	@.venv/benchmark/bin/python -m local.load
 
 test: check unit integration oldest end-to-end ## Everything that must pass
 

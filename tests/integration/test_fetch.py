@@ -34,7 +34,7 @@ from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens
 from pingone_reports.pingone.link_hosts import LinkHosts
 from pingone_reports.pingone.sessions import new_session
-from pingone_reports.pingone.turns import Turn, Turns
+from pingone_reports.pingone.turns import Turns
 from pingone_reports.steps.discard import DiscardReport
 from pingone_reports.steps.fetch import FetchReport
 from pingone_reports.transfer.transfer import Transfer
@@ -350,7 +350,7 @@ def _fetch(
     with new_session() as session, _pingone(simulator) as pingone:
         fetch = FetchReport(
             pingone=pingone,
-            turns=Turns(TurnCalendar(table), time.time),
+            turns=Turns(TurnCalendar(table)),
             link_hosts=LinkHosts([simulator.link_host]),
             transfer=Transfer(
                 session=session,
@@ -365,7 +365,7 @@ def _fetch(
             max_record_drop_percent=50,
             seconds_left=seconds_left,
         )
-        return fetch.run(export or _accepted(pingone), Turn(0, 2**50))
+        return dict(fetch.run(export or _accepted(pingone), None)["completed"])
 
 
 def _client(cloud: LocalCloud, service: str, gate: _Gate | None = None) -> Any:

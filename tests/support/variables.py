@@ -4,6 +4,7 @@ _PINGONE = {
     "PINGONE_API_URL": "https://api.pingone.eu/v1",
     "PINGONE_TOKEN_URL": "https://auth.pingone.eu/abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6/as/token",
     "PINGONE_SECRET_ARN": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:worker-Ab12Cd",
+    "CALLS_PER_MINUTE": "600",
 }
 _TABLE = {"TABLE": "coordination"}
 _BUCKET = {"BUCKET": "reports"}

@@ -29,6 +29,7 @@ PINGONE = PingOneConfig(
     api_url="https://api.pingone.eu/v1",
     token_url="https://auth.pingone.eu/abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6/as/token",
     secret_arn="arn:aws:secretsmanager:eu-central-1:123456789012:secret:worker-Ab12Cd",
+    calls_per_minute=600,
 )
 
 

@@ -59,7 +59,7 @@ class _Variables:
 
 @dataclass(frozen=True, kw_only=True)
 class PingOneConfig:
-    """PingOne's URLs, and the secret with the worker application's credentials.
+    """PingOne's URLs, the secret with the worker application's credentials, and the pace of calls.
 
     `api_url` ends in `/v1`; `token_url` is the full URL of the token endpoint.
     """
@@ -67,6 +67,7 @@ class PingOneConfig:
     api_url: str
     token_url: str
     secret_arn: str
+    calls_per_minute: int
 
     @classmethod
     def of(cls, variables: _Variables) -> Self:
@@ -74,6 +75,7 @@ class PingOneConfig:
             api_url=variables.text("PINGONE_API_URL").rstrip("/"),
             token_url=variables.text("PINGONE_TOKEN_URL"),
             secret_arn=variables.text("PINGONE_SECRET_ARN"),
+            calls_per_minute=variables.number("CALLS_PER_MINUTE"),
         )
 
 
