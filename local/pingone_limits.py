@@ -32,8 +32,8 @@ def _fit(numbers: Counter[int], last: int, per_minute: int, steps_a_minute: int)
 
     An environment calls once in a step. By the theorem of Gale and Ryser, that is possible if any
     `k` of the steps have no more calls than the environments can send in `k` steps. So the calls
-    should be as even as the licence allows. Of all ways to spread them, the best repeats itself each
-    minute, because the mean of all its minutes is one, too. Then the first steps of a minute, which
+    should be as even as the licence allows. The best way to spread them is the same in each minute,
+    because the mean of all minutes of a way is one, too. Then the first steps of a minute, which
     come once more than the others, share the calls that whole minutes have no room for.
     """
     total = sum(calls * environments for calls, environments in numbers.items())

@@ -17,10 +17,10 @@ import pytest
 from botocore.config import Config as BotoConfig
 
 from local.cloud import ACCOUNT_ID, REGION, LocalCloud
+from local.memory_calendar import MemoryCalendar
 from local.pingone_simulator import PingOneSimulator, Scenario
 from local.stack import ENVIRONMENT_ID, create_table, simulated_pingone
 from pingone_reports.aws.bucket import Bucket
-from pingone_reports.aws.calendar import TurnCalendar
 from pingone_reports.aws.discarded import DiscardedExports
 from pingone_reports.aws.history import History
 from pingone_reports.aws.table import Table
@@ -350,7 +350,7 @@ def _fetch(
     with new_session() as session, _pingone(simulator) as pingone:
         fetch = FetchReport(
             pingone=pingone,
-            turns=Turns(TurnCalendar(table)),
+            turns=Turns(MemoryCalendar()),
             link_hosts=LinkHosts([simulator.link_host]),
             transfer=Transfer(
                 session=session,

@@ -1,5 +1,6 @@
 """Starts and checks without AWS: what they share is in memory."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -51,6 +52,8 @@ class World:
     keys: FakeKeys = field(default_factory=FakeKeys)
     starts: FakeStarts = field(default_factory=FakeStarts)
     calendar: MemoryCalendar = field(default_factory=MemoryCalendar)
+    ahead: float = 0
+    """How far its turns are ahead of the clock: nothing sleeps."""
 
     def start(
         self,
@@ -64,7 +67,7 @@ class World:
         """Start a report for an execution that stands in line since then, or since now."""
         step = StartReport(
             pingone=self.pingone,
-            turns=Turns(self.calendar),
+            turns=self._turns(),
             keys=cast("IdempotencyKeys", self.keys),
             starts=cast("Starts", self.starts),
             polling_limit=timedelta(seconds=polling_limit),
@@ -72,7 +75,13 @@ class World:
         queued = {"since": (since or datetime.now(UTC)).isoformat(), "turn": turn}
         return step.run(request, by or execution(), Queued.from_state(queued))
 
+    def pass_time(self, seconds: float) -> None:
+        self.ahead += seconds
+
+    def _turns(self) -> Turns:
+        return Turns(self.calendar, clock=lambda: time.time() + self.ahead, sleep=self.pass_time)
+
     def check(self, export: Export) -> dict[str, Any]:
         """Check a report, for an export that holds no turn."""
-        step = CheckReport(pingone=self.pingone, turns=Turns(self.calendar))
+        step = CheckReport(pingone=self.pingone, turns=self._turns())
         return step.run(export, None)

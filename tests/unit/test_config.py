@@ -166,6 +166,7 @@ class TestDefaults:
             "correlationId": "mine",
             "idempotencyKey": None,
             "changesUntil": None,
+            "licenseId": None,
         }
 
     def test_a_request_skips_a_gate_that_is_disabled(self) -> None:

@@ -1,4 +1,4 @@
-"""Each call has a turn, of its environment and in its licence's minute; who is alone never waits."""
+"""Each call has its turn: an environment's time, and a place in the licence's minute."""
 
 import math
 from dataclasses import replace
