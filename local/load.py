@@ -21,7 +21,7 @@ from local.virtual_load import CALLS_OF_AN_EXPORT, Run, VirtualLoad
 
 # How many of each function run at once on this machine.
 _CONCURRENCY = 8
-_PLOT = ROOT / "benchmarks" / "results" / "load.png"
+_PLOT = ROOT / "docs" / "load.png"
 _PAGE = ROOT / "docs" / "performance.md"
 _MARKS = "<!-- load -->", "<!-- end of load -->"
 
