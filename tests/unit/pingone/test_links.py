@@ -71,7 +71,7 @@ class TestAsking:
         assert links.current(Format.CSV) != links.current(Format.JSON)
         assert links.zip_password
         assert links.exploration.id == situation.export.exploration_id
-        assert situation.pauses == []
+        assert sum(situation.pauses) < 1
 
     def test_only_the_wanted_links_are_needed(self, situation: Situation) -> None:
         situation.play(Fault("read", ChangeBody(omit=("csvPresignedUrl",))))
@@ -98,7 +98,7 @@ class TestRenewing:
         dead = links.current(Format.CSV)
         fresh = links.renew(Format.CSV, dead)
         assert fresh == links.current(Format.CSV) != dead
-        assert sum(situation.pauses) == 5.5
+        assert 5.5 <= sum(situation.pauses) < 6.5
         assert situation.reads == 2
 
     def test_a_link_that_one_download_renewed_is_taken_by_the_other(
@@ -124,7 +124,7 @@ class TestRenewing:
         links = situation.links()
         situation.play(Fault("read", Answer(429, retry_after=17)))
         links.renew(Format.CSV, links.current(Format.CSV))
-        assert sum(situation.pauses) == 5.5 + 17
+        assert 5.5 + 17 <= sum(situation.pauses) < 5.5 + 19
 
     def test_no_pause_before_a_renewal_is_shorter_than_five_seconds(
         self, situation: Situation
@@ -152,7 +152,7 @@ class TestGivingUp:
         situation.play(Fault("read", Answer(429, retry_after=1000)))
         with pytest.raises(DownloadInterrupted, match="No time is left"):
             situation.links()
-        assert situation.pauses == []
+        assert sum(situation.pauses) < 1
 
     def test_a_report_that_is_gone_has_expired(self, situation: Situation) -> None:
         links = situation.links()

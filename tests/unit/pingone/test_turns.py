@@ -61,13 +61,13 @@ class TestAlone:
         for pause in pauses:
             line.now += pause
             began = line.now
-            assert line.call() == pytest.approx(began, abs=0.001)
+            # Some of the time is for the booking itself.
+            assert line.call() == pytest.approx(began + 0.3, abs=0.001)
 
     def test_a_read_after_five_seconds_is_half_a_second_late_at_most(self, line: Line) -> None:
         began = line.call()
         line.now += 5
-        assert line.read()[1] == 0
-        assert began + 5 < line.call() <= began + 11.1
+        assert line.call() == pytest.approx(began + 5.5, abs=0.001)
 
 
 class TestAmongOthers:
@@ -89,7 +89,7 @@ class TestAmongOthers:
         line.create()
         missed, _ = line.read()
         line.read()
-        line.now = missed.begins / 1000 + 0.3
+        line.now = missed.begins / 1000 + 0.1
         turn, _ = line.read(missed)
         assert turn.begins == missed.begins + 11_000
 
@@ -104,6 +104,20 @@ class TestAmongOthers:
         line.now += 1
         assert line.read(turn, unused=True)[0].begins == turn.begins + 1000
 
+    def test_a_turn_that_passes_while_it_is_booked_moves(self, line: Line) -> None:
+        """The table was slow."""
+        ticket = line.calendar.ticket
+
+        def slow(licence: str, now: int) -> int:
+            line.now += 1
+            line.calendar.ticket = ticket  # type: ignore[method-assign]
+            return ticket(licence, now)
+
+        line.calendar.ticket = slow  # type: ignore[method-assign]
+        began = line.now
+        turn, wait = line.read()
+        assert (turn.begins, wait) == (round((began + 1.3) * 1000), 0)
+
     def test_environments_have_turns_of_their_own(self, line: Line) -> None:
         assert line.create(of=1)[1] == line.create(of=2)[1] == 0
 
@@ -113,7 +127,7 @@ class TestLicence:
         line = Line(calls_per_minute=3)
         began = line.now
         turns = [line.read(of=number)[0] for number in range(7)]
-        assert [round(turn.begins / 1000 - began) for turn in turns] == [0, 0, 0, 61, 61, 61, 122]
+        assert [int(turn.begins / 1000 - began) for turn in turns] == [0, 0, 0, 61, 61, 61, 122]
 
     def test_a_minute_begins_anywhere(self) -> None:
         line = Line(calls_per_minute=3)
@@ -180,6 +194,7 @@ class TestLongQueue:
         turn, wait = line.create(of=6)
         assert turn is None
         assert 150 <= wait <= 305
+        line.now += 0.3
         assert line.calendar.book(f"pace#{UUID(int=6)}", 0, 1, 0, 10**15)[0] <= line.now * 1000
 
 

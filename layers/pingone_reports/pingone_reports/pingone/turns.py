@@ -26,6 +26,8 @@ _TURN = MIN_SECONDS_BETWEEN_CALLS * 1000 + 500
 _MINUTE = 60_000 + 1000
 # A call that is decided later than this after its turn's beginning comes too near the next one.
 _LATEST = 250
+# To book a turn and to note a start takes some time. So a turn begins this much later at least.
+_TO_BOOK = 300
 
 # A state machine waits for whole seconds, and a function may need some to start. So the wait ends
 # this many seconds early, and the function sleeps for the rest.
@@ -122,7 +124,7 @@ class Turns:
     ) -> tuple[Turn, int]:
         """A turn, and the whole seconds to wait before it is `begin`'s.
 
-        It is the one that the export holds, or a new one if that has passed: then a try before this
+        It is the one that the export holds, or a new one if that has begun: then a try before this
         one may have used it, unless the caller knows that it is unused.
         """
         turn, wait = self._take(request, held, _NO_LIMIT, unused=unused)
@@ -137,10 +139,10 @@ class Turns:
         self, request: ExportRequest, held: Turn | None, ahead: int, *, unused: bool = False
     ) -> tuple[Turn | None, int]:
         now, turn = self._now(), held
-        if not turn or turn.begins + _LATEST < now:
+        if not turn or turn.begins + (_LATEST if unused else 0) < now:
             begins, made, licence = self.calendar.book(
                 _pace(request),
-                now,
+                now + _TO_BOOK,
                 _TURN,
                 turn.ends if turn and unused else 0,
                 now + ahead,
@@ -154,6 +156,8 @@ class Turns:
             if place is None:
                 return None, (begins - now) // 1000
             turn = Turn(begins, turn.licence, place)
+        if turn.begins + _LATEST < self._now():
+            return self._take(request, turn, ahead, unused=True)  # the table was slow
         return turn, max(0, (turn.begins - now) // 1000 - _EARLY)
 
     def _placed(self, request: ExportRequest, turn: Turn, latest: int) -> tuple[int, int | None]:
