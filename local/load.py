@@ -56,7 +56,7 @@ def main() -> int:
             for name, load, run in rows
         ],
     )
-    console.print(table)
+    console.print(table, soft_wrap=True, markup=False)
     _draw(_PLOT)
     before, _, rest = _PAGE.read_text(encoding="utf-8").partition(_MARKS[0])
     after = rest.partition(_MARKS[1])[2]

@@ -1,7 +1,7 @@
 """Many exports in virtual time: the application's own turns and pauses, and nothing that sleeps.
 
-Step Functions and Lambda are only the time that they take. PingOne is its limits, which are looked
-at afterwards: if no call broke one, PingOne has refused none.
+Step Functions, Lambda and DynamoDB are only the time that they take, and functions' clocks differ.
+PingOne is its limits, which are looked at afterwards: if no call broke one, it has refused none.
 """
 
 import heapq
@@ -47,15 +47,49 @@ class _Clock:
     """Of whoever is awake. Who sleeps in a function moves on alone."""
 
     now: float = _NOON
+    wrong_by: float = 0
 
     def seconds(self) -> float:
         return self.now
+
+    def shown(self) -> float:
+        """What the function that is awake takes for the time."""
+        return self.now + self.wrong_by
 
     def instant(self, seconds: float) -> datetime:
         return datetime.fromtimestamp(seconds, UTC)
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
+
+
+class _Table(MemoryCalendar):
+    """Takes the time of a write."""
+
+    def __init__(self, clock: _Clock, dice: random.Random) -> None:
+        super().__init__()
+        self._clock = clock
+        self._dice = dice
+
+    def book(
+        self,
+        key: str,
+        earliest: int,
+        length: int,
+        own_end: int,
+        latest: int,
+        licence: str | None = None,
+    ) -> tuple[int, bool, str | None]:
+        self._write()
+        return super().book(key, earliest, length, own_end, latest, licence)
+
+    def ticket(self, licence: str, now: int) -> int:
+        self._write()
+        return super().ticket(licence, now)
+
+    def _write(self) -> None:
+        slow = self._dice.random() < 0.01
+        self._clock.sleep(self._dice.uniform(0.2, 0.5) if slow else self._dice.uniform(0.003, 0.03))
 
 
 @dataclass
@@ -78,7 +112,10 @@ class VirtualLoad:
         self._clock, self._dice = _Clock(), random.Random(self.seed)  # noqa: S311 -- no secret
         self.calls, self.expired = [], 0
         self._turns = Turns(
-            MemoryCalendar(), self.calls_per_minute, self._clock.seconds, self._clock.sleep
+            _Table(self._clock, self._dice),
+            self.calls_per_minute,
+            self._clock.shown,
+            self._clock.sleep,
         )
         waiting = [
             self._export(str(UUID(int=number)))
@@ -98,12 +135,14 @@ class VirtualLoad:
                 )
             self._clock.now, key, export = heapq.heappop(events)
             woken = self._clock.now
+            self._clock.wrong_by = self._dice.uniform(-0.05, 0.05)
             try:
                 wait = next(export)
             except StopIteration:
-                self._clock.now = woken
-                continue
-            heapq.heappush(events, (self._clock.now + wait + self._invocation(), key, export))
+                pass
+            else:
+                at = self._clock.now + wait + self._invocation()
+                heapq.heappush(events, (at, key, export))
             self._clock.now = woken
         self.calls.sort()
         times = [at for at, _ in self.calls]

@@ -138,7 +138,7 @@ class Turns:
     def _take(
         self, request: ExportRequest, held: Turn | None, ahead: int, *, unused: bool = False
     ) -> tuple[Turn | None, int]:
-        now, turn = self._now(), held
+        now, turn, own = self._now(), held, None
         if not turn or turn.begins + (_LATEST if unused else 0) < now:
             begins, made, licence = self.calendar.book(
                 _pace(request),
@@ -150,26 +150,35 @@ class Turns:
             )
             if not made:
                 return None, (begins - now) // 1000
+            own = turn if turn and unused else None
             turn = Turn(begins, licence or _UNKNOWN)
         if turn.place is None and turn.begins - now <= _SOON:
-            begins, place = self._placed(request, turn, now + ahead)
+            begins, place = self._placed(request, turn, own, now + ahead)
             if place is None:
                 return None, (begins - now) // 1000
             turn = Turn(begins, turn.licence, place)
-        if turn.begins + _LATEST < self._now():
+        left = turn.begins - self._now()
+        if left < -_LATEST:
             return self._take(request, turn, ahead, unused=True)  # the table was slow
-        return turn, max(0, (turn.begins - now) // 1000 - _EARLY)
+        return turn, max(0, left // 1000 - _EARLY)
 
-    def _placed(self, request: ExportRequest, turn: Turn, latest: int) -> tuple[int, int | None]:
+    def _placed(
+        self, request: ExportRequest, turn: Turn, own: Turn | None, latest: int
+    ) -> tuple[int, int | None]:
         """When the turn begins if it has a place in the licence's minute, and that place.
 
-        If a place is free after `latest` only, gives the turn back, and returns that time and None.
+        It is the place of the `own` turn that this one replaces, if that has one. If it is free after
+        `latest` only, gives the turn back, and returns that time and None.
 
         A minute has as many places as calls, and each place takes one call in a minute. So no
         minute, wherever it begins, has more calls than that. Places are given out in rotation.
         """
-        place = self.calendar.ticket(turn.licence, turn.begins) % self.calls_per_minute
-        begins, place_end = turn.begins, 0
+        begins = turn.begins
+        if own and own.place is not None and own.licence == turn.licence:
+            place, place_end = own.place, own.begins + _MINUTE
+        else:
+            place, place_end = self.calendar.ticket(turn.licence, begins), 0
+            place %= self.calls_per_minute
         while True:
             free, made, _ = self.calendar.book(
                 f"place#{turn.licence}#{place}", begins, _MINUTE, place_end, latest
