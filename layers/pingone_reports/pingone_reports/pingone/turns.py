@@ -167,8 +167,8 @@ class Turns:
     ) -> tuple[int, int | None]:
         """When the turn begins if it has a place in the licence's minute, and that place.
 
-        It is the place of the `own` turn that this one replaces, if that has one. If it is free after
-        `latest` only, gives the turn back, and returns that time and None.
+        It is the place of the `own` turn that this one replaces, if that has one. If it is free
+        after `latest` only, gives the turn back, and returns that time and None.
 
         A minute has as many places as calls, and each place takes one call in a minute. So no
         minute, wherever it begins, has more calls than that. Places are given out in rotation.
