@@ -136,13 +136,19 @@ class Turns:
         self.sleep(max(0, turn.begins - self._now()) / 1000)
 
     def _take(
-        self, request: ExportRequest, held: Turn | None, ahead: int, *, unused: bool = False
+        self,
+        request: ExportRequest,
+        held: Turn | None,
+        ahead: int,
+        *,
+        unused: bool = False,
+        to_book: int = _TO_BOOK,
     ) -> tuple[Turn | None, int]:
         now, turn, own = self._now(), held, None
         if not turn or turn.begins + (_LATEST if unused else 0) < now:
             begins, made, licence = self.calendar.book(
                 _pace(request),
-                now + _TO_BOOK,
+                now + to_book,
                 _TURN,
                 turn.ends if turn and unused else 0,
                 now + ahead,
@@ -159,7 +165,8 @@ class Turns:
             turn = Turn(begins, turn.licence, place)
         left = turn.begins - self._now()
         if left < -_LATEST:
-            return self._take(request, turn, ahead, unused=True)  # the table was slow
+            # The table was slow, so this time it gets more.
+            return self._take(request, turn, ahead, unused=True, to_book=2 * to_book)
         return turn, max(0, left // 1000 - _EARLY)
 
     def _placed(
