@@ -49,8 +49,8 @@ KEY ?=
 jwks: $(DEV_ENVIRONMENT) ## Print the public key of KEY=<SigningKeyArn>, for the worker application
 	@$(DEV)/python -m local.jwks $(KEY)
 
-load: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Request many exports at once, and compare with PingOne's limits
-	@$(DEV)/python -m local.load
+load: .venv/benchmark .venv/runtime .venv/cloud build ## Request many exports at once, and compare with PingOne's limits
+	@.venv/benchmark/bin/python -m local.load
 
 test: check unit integration oldest end-to-end ## Everything that must pass
 

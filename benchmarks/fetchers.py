@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import requests
 
 from benchmarks import CHUNK_BYTES, KEY, LANDING_BUCKET, PASSWORD
+from local.memory_calendar import MemoryCalendar
 from pingone_reports import wiring
 from pingone_reports.aws.discarded import DiscardedExports
 from pingone_reports.aws.history import History
@@ -25,7 +26,7 @@ from pingone_reports.model.report_file import Format
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens, ClientCredentials
-from pingone_reports.pingone.turns import Turn
+from pingone_reports.pingone.turns import Turns
 from pingone_reports.transfer.pseudonyms import Pseudonyms
 from pingone_reports.transfer.records import record_counter
 
@@ -130,10 +131,10 @@ def fetch_ours(
         history=_NoHistory(),
         discarded=_NothingDiscarded(),
     )
-    always = Turn(0, 2**50)
 
     def run() -> Landed:
-        detail = fetch.run(export, always)
+        # As if there were no call before this one.
+        detail = replace(fetch, turns=Turns(MemoryCalendar())).run(export, None)["completed"]
         fetch.bucket.s3.delete_object(Bucket=LANDING_BUCKET, Key=detail["manifestKey"])
         return [dict(file) | {"sha256": file["contentSha256"]} for file in detail["files"]]
 

@@ -15,9 +15,17 @@ def _hurry(wait_scale: float) -> None:
     from pingone_reports.pingone.turns import Turns
 
     turns = wiring.turns
-    wiring.turns = cache(
-        lambda table: Turns(turns(table).calendar, lambda: time.time() / wait_scale)
-    )
+
+    @cache
+    def hurried(table: str, calls_per_minute: int) -> Turns:
+        return Turns(
+            turns(table, calls_per_minute).calendar,
+            calls_per_minute,
+            lambda: time.time() / wait_scale,
+            lambda seconds: time.sleep(seconds * wait_scale),
+        )
+
+    wiring.turns = hurried
 
 
 if __name__ == "__main__":

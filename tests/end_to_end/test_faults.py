@@ -40,9 +40,8 @@ from tests.end_to_end.leaks import everything_left
 _AT_A_TIME = 8
 # Of Lambda, where the waits of the state machine are a tenth: these are not scaled.
 _SECONDS_IN_A_HURRY = 12
-# No fault of it: a turn at PingOne that passed while the machine was busy, and a start that waits
-# for the place of one that was cut off.
-_WAITING = {"TurnPassed", "StartInProgress"}
+# No fault of it: a start that waits for the place of one that was cut off.
+_WAITING = {"StartInProgress"}
 
 _INTRODUCTION = """\
 # What happens when something goes wrong

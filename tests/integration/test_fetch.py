@@ -17,12 +17,12 @@ import pytest
 from botocore.config import Config as BotoConfig
 
 from local.cloud import ACCOUNT_ID, REGION, LocalCloud
+from local.memory_calendar import MemoryCalendar
 from local.pingone_simulator import PingOneSimulator, Scenario
 from local.pingone_simulator.report_data import DEFAULT_FIELDS, DevicesReport
 from local.pingone_simulator.zip_damage import Damage, flipped_bit
 from local.stack import ENVIRONMENT_ID, create_table, simulated_pingone
 from pingone_reports.aws.bucket import Bucket
-from pingone_reports.aws.calendar import TurnCalendar
 from pingone_reports.aws.discarded import DiscardedExports
 from pingone_reports.aws.history import History
 from pingone_reports.aws.table import Table
@@ -36,7 +36,7 @@ from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens
 from pingone_reports.pingone.link_hosts import LinkHosts
 from pingone_reports.pingone.sessions import new_session
-from pingone_reports.pingone.turns import Turn, Turns
+from pingone_reports.pingone.turns import Turns
 from pingone_reports.steps.discard import DiscardReport
 from pingone_reports.steps.fetch import FetchReport
 from pingone_reports.transfer.pseudonyms import Pseudonyms
@@ -409,7 +409,7 @@ def _fetch(
     with new_session() as session, _pingone(simulator) as pingone:
         fetch = FetchReport(
             pingone=pingone,
-            turns=Turns(TurnCalendar(table), time.time),
+            turns=Turns(MemoryCalendar()),
             link_hosts=LinkHosts([simulator.link_host]),
             transfer=Transfer(
                 session=session,
@@ -425,7 +425,7 @@ def _fetch(
             max_record_drop_percent=50,
             seconds_left=seconds_left,
         )
-        return fetch.run(export or _accepted(pingone), Turn(0, 2**50))
+        return dict(fetch.run(export or _accepted(pingone), None)["completed"])
 
 
 def _client(cloud: LocalCloud, service: str, gate: "_Gate | _Recorder | None" = None) -> Any:

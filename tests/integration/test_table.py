@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from local.cloud import LocalCloud
+from local.memory_calendar import MemoryCalendar
 from local.stack import create_table
 from pingone_reports.aws.calendar import TurnCalendar
 from pingone_reports.aws.history import History, _key
@@ -21,8 +22,8 @@ from pingone_reports.model.export import Export
 from pingone_reports.model.manifest import utc
 from pingone_reports.model.previous import Previous
 from pingone_reports.model.report_file import Format
+from pingone_reports.pingone.turns import Turns
 from tests.support.asking import export_of
-from tests.support.turns import FakeCalendar
 
 _NOW = 1_772_330_400_000
 EXPORT = export_of("made")
@@ -54,10 +55,12 @@ class TestTurns:
                     lambda _: bookings.book(environment, _NOW, 19_000, 0, _NOW + 10**7), range(48)
                 )
             )
-        assert sorted(booked) == [(_NOW + number * 19_000, True) for number in range(48)]
+        assert sorted(begins for begins, _, _ in booked) == [
+            _NOW + number * 19_000 for number in range(48)
+        ]
 
     def test_turns_are_booked_as_in_memory(self, table: Table) -> None:
-        environment, real, fake = str(uuid4()), TurnCalendar(table), FakeCalendar()
+        environment, real, fake = str(uuid4()), TurnCalendar(table), MemoryCalendar()
         for earliest, own_end, ahead in (
             (0, 0, 300),
             (3, 0, 300),  # behind the first
@@ -70,6 +73,39 @@ class TestTurns:
             asked = (environment, _NOW + earliest * 1000, 19_000, _NOW + own_end * 1000)
             latest = _NOW + (earliest + ahead) * 1000
             assert real.book(*asked, latest) == fake.book(*asked, latest)
+
+    def test_a_time_that_is_given_back_is_free_again(self, table: Table) -> None:
+        for calendar in (TurnCalendar(table), MemoryCalendar()):
+            environment = str(uuid4())
+            for begins, length, own_end in ((0, 5, 0), (0, 5, 0), (5, 0, 10), (0, 5, 0)):
+                booked = calendar.book(environment, begins, length, own_end, 100)
+            assert booked == (5, True, None)
+
+    def test_an_environment_keeps_the_licence_that_was_told(self, table: Table) -> None:
+        for calendar in (TurnCalendar(table), MemoryCalendar()):
+            environment = str(uuid4())
+            told = [
+                calendar.book(environment, _NOW, 5, 0, _NOW + 12, licence)[2]
+                for licence in (None, "first", None, "other", None)
+            ]
+            assert told == [None, "first", "first", "first", "first"]
+
+    def test_all_who_call_at_once_get_tickets_of_their_own(self, table: Table) -> None:
+        licence, bookings = str(uuid4()), TurnCalendar(table)
+        with ThreadPoolExecutor(16) as pool:
+            tickets = list(pool.map(lambda _: bookings.ticket(licence, _NOW), range(48)))
+        assert sorted(tickets) == list(range(1, 49))
+
+    def test_exports_of_a_licence_that_ask_at_once_keep_to_its_minute(self, table: Table) -> None:
+        turns, licence = Turns(TurnCalendar(table), 10, lambda: _NOW / 1000), str(uuid4())
+
+        def ask(_: int) -> int:
+            request = replace(EXPORT.request, environment_id=str(uuid4()), license_id=licence)
+            return turns.to_read(request, None)[0].begins
+
+        with ThreadPoolExecutor(16) as pool:
+            begin = sorted(pool.map(ask, range(32)))
+        assert begin == [begin[0] + minute * 61_000 for minute in range(4) for _ in range(10)][:32]
 
     def test_a_missing_table_is_a_typed_error(self, missing_table: Table) -> None:
         with pytest.raises(TableUnavailable, match="ResourceNotFound"):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+from local.memory_calendar import MemoryCalendar
 from pingone_reports.model.export import Execution, Export
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.pingone.api import PingOne
@@ -13,7 +14,6 @@ from pingone_reports.pingone.turns import Turns
 from pingone_reports.steps.check import CheckReport
 from pingone_reports.steps.start import Queued, StartReport
 from tests.support.asking import REQUEST, execution
-from tests.support.turns import FakeCalendar
 
 if TYPE_CHECKING:
     from pingone_reports.aws.idempotency import IdempotencyKeys, Starts
@@ -51,7 +51,9 @@ class World:
     pingone: PingOne
     keys: FakeKeys = field(default_factory=FakeKeys)
     starts: FakeStarts = field(default_factory=FakeStarts)
-    calendar: FakeCalendar = field(default_factory=FakeCalendar)
+    calendar: MemoryCalendar = field(default_factory=MemoryCalendar)
+    ahead: float = 0
+    """How far its turns are ahead of the clock: nothing sleeps."""
 
     def start(
         self,
@@ -65,7 +67,7 @@ class World:
         """Start a report for an execution that stands in line since then, or since now."""
         step = StartReport(
             pingone=self.pingone,
-            turns=Turns(self.calendar, time.time),
+            turns=self._turns(),
             keys=cast("IdempotencyKeys", self.keys),
             starts=cast("Starts", self.starts),
             polling_limit=timedelta(seconds=polling_limit),
@@ -73,7 +75,13 @@ class World:
         queued = {"since": (since or datetime.now(UTC)).isoformat(), "turn": turn}
         return step.run(request, by or execution(), Queued.from_state(queued))
 
+    def pass_time(self, seconds: float) -> None:
+        self.ahead += seconds
+
+    def _turns(self) -> Turns:
+        return Turns(self.calendar, clock=lambda: time.time() + self.ahead, sleep=self.pass_time)
+
     def check(self, export: Export) -> dict[str, Any]:
         """Check a report, for an export that holds no turn."""
-        step = CheckReport(pingone=self.pingone, turns=Turns(self.calendar, time.time))
+        step = CheckReport(pingone=self.pingone, turns=self._turns())
         return step.run(export, None)

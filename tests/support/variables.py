@@ -6,6 +6,7 @@ _PINGONE = {
     "PINGONE_SECRET_ARN": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:worker-Ab12Cd",
     "PINGONE_CLIENT_ID": "",
     "PINGONE_SIGNING_KEY_ARN": "",
+    "CALLS_PER_MINUTE": "600",
 }
 WITH_KEY = {
     "PINGONE_SECRET_ARN": "",

@@ -29,11 +29,14 @@ CONTEXT: dict[str, Any] = {
     },
 }
 STARTED = sample("start-report-output")
-LATER = STARTED | {"status": "NOT_STARTED", "export": None, "waitSeconds": 300}
+TURN = {"begins": 1_772_330_401_000, "licence": "stack", "place": None}
+LATER = STARTED | {"status": "NOT_STARTED", "export": None, "waitSeconds": 300, "turn": TURN}
 DUPLICATE = LATER | {"status": "DUPLICATE", "turn": None, "duplicateOf": "arn:of:the:first"}
 CHECKED = sample("check-report-output")
 READY = CHECKED | {"status": "SUCCESS"}
-COMPLETED = sample("export-completed")
+FETCHED = sample("fetch-report-output")
+TOO_EARLY = FETCHED | {"status": "SUCCESS", "waitSeconds": 7, "turn": TURN, "completed": None}
+COMPLETED = FETCHED["completed"]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +67,7 @@ def walk(
         {
             "StartReport": answered(*start),
             "CheckReport": answered(*(check or [READY])),
-            "FetchReport": answered(*(fetch or [COMPLETED])),
+            "FetchReport": answered(*(fetch or [FETCHED])),
             "PublishCompleted": [more.get("publish", {"FailedEntryCount": 0})],
             "DiscardReport": answered(more.get("discard", sample("discard-report-output"))),
             "PublishFailed": [more.get("tell", {"FailedEntryCount": 0})],
@@ -101,14 +104,18 @@ class TestWay:
     """What one state says is what the next one is asked."""
 
     def test_an_export_that_waits_for_everything_completes(self, jsonata: Jsonata) -> None:
-        export = walk(jsonata, [LATER, STARTED], [CHECKED, READY, READY],
-                      [Failure("TurnPassed"), COMPLETED])  # fmt: skip
+        export = walk(jsonata, [LATER, STARTED], [CHECKED | {"turn": TURN}, CHECKED, READY],
+                      [TOO_EARLY, FETCHED])  # fmt: skip
         assert export.run({}) == COMPLETED
         first, second = (asked["Payload"] for asked in export.arguments["StartReport"])
         assert first == sample("start-report-input")
         assert second == first | {"queued": first["queued"] | {"turn": LATER["turn"]}}
-        for asked in (*export.arguments["CheckReport"], *export.arguments["FetchReport"]):
-            assert asked["Payload"] == sample("check-report-input")
+        asked = [
+            [payload["Payload"] for payload in export.arguments[name]]
+            for name in ("CheckReport", "FetchReport")
+        ]
+        free = sample("check-report-input")
+        assert asked == [[free, free | {"turn": TURN}, free], [free, free | {"turn": TURN}]]
         [published] = export.arguments["PublishCompleted"]
         assert published["Entries"][0]["Detail"] == COMPLETED
 

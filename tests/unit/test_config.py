@@ -34,6 +34,7 @@ PINGONE = PingOneConfig(
     credentials=ClientSecret(
         "arn:aws:secretsmanager:eu-central-1:123456789012:secret:worker-Ab12Cd"
     ),
+    calls_per_minute=600,
 )
 
 
@@ -191,6 +192,7 @@ class TestDefaults:
             "correlationId": "mine",
             "idempotencyKey": None,
             "changesUntil": None,
+            "licenseId": None,
         }
 
     def test_a_request_skips_a_gate_that_is_disabled(self) -> None:

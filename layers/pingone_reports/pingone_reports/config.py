@@ -93,7 +93,7 @@ class ClientKey:
 
 @dataclass(frozen=True, kw_only=True)
 class PingOneConfig:
-    """PingOne's URLs, and what proves the worker application.
+    """PingOne's URLs, what proves the worker application, and the pace of calls.
 
     `api_url` ends in `/v1`; `token_url` is the full URL of the token endpoint.
     """
@@ -101,6 +101,7 @@ class PingOneConfig:
     api_url: str
     token_url: str
     credentials: ClientSecret | ClientKey
+    calls_per_minute: int
 
     @classmethod
     def of(cls, variables: _Variables) -> Self:
@@ -108,6 +109,7 @@ class PingOneConfig:
             api_url=variables.text("PINGONE_API_URL").rstrip("/"),
             token_url=variables.text("PINGONE_TOKEN_URL"),
             credentials=cls._credentials_of(variables),
+            calls_per_minute=variables.number("CALLS_PER_MINUTE"),
         )
 
     @staticmethod

@@ -8,7 +8,6 @@
     │   ├── ReportWithdrawn, LinkRefused, DownloadInterrupted,
     │   │   DownloadChanged                                     fresh links may help
     │   └── WrongPassword, TruncatedZip, CorruptZip             a second download may help
-    ├── TurnPassed                 caught: CheckReport waits for the next turn
     └── all others                 lasting: a person has to act
 
 A message says what happened and what to do. It never holds a link, a password, a token or a client
@@ -100,10 +99,6 @@ class RateLimited(ExportError):
 
 class PingOneUnavailable(TransientError):
     """Raised when PingOne cannot be reached in time or answers 5xx."""
-
-
-class TurnPassed(ExportError):
-    """Raised when a fetch is too late for its turn at PingOne; CheckReport waits for the next."""
 
 
 class ReportWithdrawn(TransientError):

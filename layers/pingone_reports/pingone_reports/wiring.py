@@ -3,7 +3,6 @@
 Modules that only one function needs are imported in its builder: the others start faster.
 """
 
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
@@ -65,7 +64,7 @@ def start_report(context: Any) -> "StartReport":
     table = _table(config.table)
     return StartReport(
         pingone=_pingone(config.pingone),
-        turns=turns(config.table),
+        turns=turns(config.table, config.pingone.calls_per_minute),
         keys=IdempotencyKeys(table, _client("stepfunctions")),
         starts=Starts(table, _SECONDS_OF_A_START).within(context),
         polling_limit=timedelta(seconds=config.polling_limit_seconds),
@@ -78,7 +77,9 @@ def check_report() -> "CheckReport":
     from pingone_reports.steps.check import CheckReport
 
     config = CheckConfig.from_environment()
-    return CheckReport(pingone=_pingone(config.pingone), turns=turns(config.table))
+    return CheckReport(
+        pingone=_pingone(config.pingone), turns=turns(config.table, config.pingone.calls_per_minute)
+    )
 
 
 def fetch_report(context: Any) -> "FetchReport":
@@ -96,7 +97,7 @@ def fetch_report(context: Any) -> "FetchReport":
     table = _table(config.table)
     return FetchReport(
         pingone=_pingone(config.pingone),
-        turns=turns(config.table),
+        turns=turns(config.table, config.pingone.calls_per_minute),
         link_hosts=LinkHosts(config.link_hosts),
         transfer=Transfer(
             session=_session(),
@@ -148,9 +149,9 @@ def tabulate_report() -> "TabulateReport":
 
 
 @cache
-def turns(table: str) -> Turns:
+def turns(table: str, calls_per_minute: int) -> Turns:
     """The turns at PingOne."""
-    return Turns(TurnCalendar(_table(table)), time.time)
+    return Turns(TurnCalendar(_table(table)), calls_per_minute)
 
 
 @cache

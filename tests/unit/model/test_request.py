@@ -24,6 +24,7 @@ DEFAULTS: dict[str, Any] = {
     "idempotencyKey": None,
     "changesUntil": None,
     "skipQualityGate": False,
+    "licenseId": None,
 }
 OVERRIDES: dict[str, Any] = {
     "environmentId": "11111111-2222-3333-4444-555555555555",
@@ -35,6 +36,7 @@ OVERRIDES: dict[str, Any] = {
     "idempotencyKey": "event/42",
     "changesUntil": "2026-03-01T01:30:00+00:00",
     "skipQualityGate": True,
+    "licenseId": "57f4eb70-4ba7-4a2a-9c0c-27a8c2b2bd33",
 }
 
 
@@ -146,6 +148,7 @@ class TestRefusals:
             ("changesUntil", 1772330400, "ISO 8601"),
             ("skipQualityGate", "true", "true or false"),
             ("skipQualityGate", 1, "true or false"),
+            ("licenseId", "mine", "the UUID of a PingOne licence"),
         ],
     )
     def test_a_wrong_value_is_told_its_field_and_what_is_allowed(
@@ -193,6 +196,7 @@ _RIGHT: dict[str, st.SearchStrategy[Any]] = {
         lambda time: time.replace(microsecond=0).isoformat()
     ),
     "skipQualityGate": st.booleans(),
+    "licenseId": st.none() | st.uuids().map(str),
 }
 _NEARLY_RIGHT: dict[str, st.SearchStrategy[Any]] = {
     "environmentId": st.uuids().map(lambda uuid: f"{uuid}\n".upper()),
@@ -208,6 +212,7 @@ _NEARLY_RIGHT: dict[str, st.SearchStrategy[Any]] = {
         r"(:[0-6][0-9])?[.1]?(Z|[+-]00:00)?\n?\Z"
     ),
     "skipQualityGate": st.sampled_from(["true", 0, 1, None]),
+    "licenseId": st.uuids().map(lambda uuid: f"{uuid}\n".upper()),
 }
 _FIELDS = {name: _RIGHT[name] | _NEARLY_RIGHT[name] | _JSON for name in DEFAULTS}
 _REQUESTS = st.fixed_dictionaries(

@@ -1,37 +1,52 @@
-"""Exports of one environment call PingOne in turns; one that is alone never waits for one."""
+"""Each call has its turn: an environment's time, and a place in the licence's minute."""
 
-import heapq
-from itertools import pairwise
+import math
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingone_reports.errors import TurnPassed
-from pingone_reports.pingone.turns import (
-    Turn,
-    Turns,
-)
-from tests.support.asking import ENVIRONMENT_ID
-from tests.support.turns import FakeCalendar
+from local.memory_calendar import MemoryCalendar
+from local.virtual_load import VirtualLoad
+from pingone_reports.model.request import ExportRequest
+from pingone_reports.pingone.turns import Turn, Turns
+from tests.support.asking import REQUEST
+
+LICENCE, OTHER_LICENCE = str(UUID(int=1)), str(UUID(int=2))
 
 
 class Line:
-    """The turns of one environment, on a clock that the test moves."""
+    """Turns on a clock that the test moves."""
 
-    def __init__(self) -> None:
+    def __init__(self, calls_per_minute: int = 600) -> None:
         self.now = 1_772_330_400.0
-        self.calendar = FakeCalendar()
-        self.turns = Turns(self.calendar, lambda: self.now)
+        self.calendar = MemoryCalendar()
+        self.turns = Turns(self.calendar, calls_per_minute, lambda: self.now, self.sleep)
 
-    def create(self, held: Turn | None = None) -> tuple[Turn | None, int]:
-        return self.turns.to_create(ENVIRONMENT_ID, held)
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
-    def check(self, held: Turn | None) -> tuple[Turn, int]:
-        return self.turns.to_check(ENVIRONMENT_ID, held)
+    def create(self, held: Turn | None = None, of: int = 0) -> tuple[Turn | None, int]:
+        return self.turns.to_create(request_of(of), held)
 
-    def fetch(self, held: Turn | None) -> tuple[Turn, int]:
-        return self.turns.to_fetch(ENVIRONMENT_ID, held)
+    def read(self, held: Turn | None = None, of: int = 0, **more: bool) -> tuple[Turn, int]:
+        return self.turns.to_read(request_of(of), held, **more)
+
+    def call(self, of: int = 0) -> float:
+        """When a read is made that begins now, and waits as often as it is told."""
+        turn, wait = self.read(of=of)
+        while wait:
+            self.now += wait
+            turn, wait = self.read(turn, of)
+        self.turns.begin(turn)
+        return self.now
+
+
+def request_of(number: int, licence: str | None = None) -> ExportRequest:
+    return replace(REQUEST, environment_id=str(UUID(int=number)), license_id=licence)
 
 
 @pytest.fixture
@@ -40,95 +55,126 @@ def line() -> Line:
 
 
 class TestAlone:
-    def test_an_export_books_once_for_all_its_calls(self, line: Line) -> None:
-        turn, wait = line.create()
-        assert (wait, line.calendar.bookings) == (0, 1)
-        line.now += 6.5
-        assert line.check(turn) == (turn, 0)
-        assert line.fetch(turn) == (turn, 5)
-        line.now += 6.5
-        line.turns.require_to_fetch(ENVIRONMENT_ID, turn)
-        assert line.calendar.bookings == 1
-
-    @given(st.lists(st.floats(5, 400), max_size=20))
+    @given(st.lists(st.floats(5.5, 400), max_size=20))
     def test_an_export_that_is_alone_never_waits_for_a_turn(self, pauses: list[float]) -> None:
         line = Line()
-        turn, wait = line.create()
-        assert wait == 0
+        assert line.create()[1] == 0
         for pause in pauses:
             line.now += pause
-            turn, wait = line.check(turn)
-            assert wait == 0
+            began = line.now
+            # Some of the time is for the booking itself.
+            assert line.call() == pytest.approx(began + 0.3, abs=0.001)
 
-    def test_the_fetch_comes_five_seconds_after_the_check(self, line: Line) -> None:
-        turn, _ = line.create()
-        line.now += 100
-        turn, wait = line.check(turn)
-        assert wait == 0
-        turn, wait = line.fetch(turn)
-        assert wait == 5
+    def test_a_read_after_five_seconds_is_half_a_second_late_at_most(self, line: Line) -> None:
+        began = line.call()
         line.now += 5
-        line.turns.require_to_fetch(ENVIRONMENT_ID, turn)
+        assert line.call() == pytest.approx(began + 5.5, abs=0.001)
 
 
 class TestAmongOthers:
-    def test_the_second_export_waits_for_the_end_of_the_first_ones_turn(self, line: Line) -> None:
+    def test_a_call_waits_for_the_end_of_the_one_before(self, line: Line) -> None:
         first, _ = line.create()
-        second, wait = line.create()
-        assert first
-        assert second
-        assert second.begins == first.ends
-        assert wait == (first.ends - first.begins) / 1000
-        line.now += wait
-        assert line.create(second) == (second, 0)
-        assert line.calendar.bookings == 2
-
-    def test_an_export_that_comes_back_too_early_keeps_its_turn(self, line: Line) -> None:
         line.create()
-        turn, wait = line.create()
-        line.now += wait - 2.5
-        assert line.create(turn) == (turn, 3)
+        third, wait = line.create()
+        assert first
+        assert third
+        assert third.begins == first.begins + 11_000
+        # A state machine knows whole seconds alone: it waits for fewer, and the function for more.
+        assert wait == 9
+        line.now += wait + 0.3
+        assert line.create(third) == (replace(third, place=3), 0)
+        line.turns.begin(third)
+        assert line.now == pytest.approx(third.begins / 1000)
 
     def test_an_export_that_comes_back_too_late_gets_another_turn(self, line: Line) -> None:
         line.create()
-        missed, wait = line.create()
-        line.create()
-        assert missed
-        line.now += wait + (missed.ends - missed.begins) / 1000 - 5
-        turn, wait = line.create(missed)
-        assert turn
-        assert turn.begins > missed.ends
-        assert wait > 0
+        missed, _ = line.read()
+        line.read()
+        line.now = missed.begins / 1000 + 0.1
+        turn, _ = line.read(missed)
+        assert turn.begins == missed.begins + 11_000
 
-    def test_a_fetch_whose_turn_has_passed_is_not_to_call(self, line: Line) -> None:
-        turn, _ = line.create()
-        line.create()
-        line.now += 30
-        with pytest.raises(TurnPassed):
-            line.turns.require_to_fetch(ENVIRONMENT_ID, turn)
-        assert line.calendar.bookings == 2
+    def test_a_turn_that_may_have_been_used_is_not_moved(self, line: Line) -> None:
+        """A try before this one has called, and its answer got lost."""
+        turn, _ = line.read()
+        line.now += 1
+        assert line.read(turn)[0].begins == turn.begins + 5500
 
-    def test_a_fetch_before_its_turn_is_not_to_call(self, line: Line) -> None:
-        line.create()
-        turn, _ = line.create()
-        with pytest.raises(TurnPassed):
-            line.turns.require_to_fetch(ENVIRONMENT_ID, turn)
+    def test_a_turn_that_was_not_used_moves(self, line: Line) -> None:
+        turn, _ = line.read()
+        line.now += 1
+        assert line.read(turn, unused=True)[0].begins == turn.begins + 1000
+
+    def test_a_turn_that_passes_while_it_is_booked_moves(self, line: Line) -> None:
+        """The table is slow, and stays so."""
+        book = line.calendar.book
+
+        def slow(*asked: Any) -> tuple[int, bool, str | None]:
+            line.now += 2
+            return book(*asked)
+
+        line.calendar.book = slow  # type: ignore[assignment,method-assign]
+        turn, wait = line.read()
+        assert wait <= 3
+        assert line.now <= turn.begins / 1000 + 0.25
 
     def test_environments_have_turns_of_their_own(self, line: Line) -> None:
-        line.create()
-        _, wait = line.turns.to_create("11111111-2222-3333-4444-555555555555", None)
-        assert wait == 0
+        assert line.create(of=1)[1] == line.create(of=2)[1] == 0
+
+
+class TestLicence:
+    def test_no_minute_has_more_calls_than_the_licence(self) -> None:
+        line = Line(calls_per_minute=3)
+        began = line.now
+        turns = [line.read(of=number)[0] for number in range(7)]
+        assert [int(turn.begins / 1000 - began) for turn in turns] == [0, 0, 0, 61, 61, 61, 122]
+
+    def test_a_minute_begins_anywhere(self) -> None:
+        line = Line(calls_per_minute=3)
+        made = []
+        for number, pause in enumerate((0, 50, 5, 10, 30, 5, 1)):
+            line.now += pause
+            made.append(line.call(of=number))
+        assert all(later - earlier >= 60 for earlier, later in zip(made, made[3:], strict=False))
+
+    def test_a_turn_waits_for_the_licence_and_its_environment_with_it(self) -> None:
+        line = Line(calls_per_minute=1)
+        line.read(of=1)
+        waiting, wait = line.read(of=2)
+        assert wait == 59
+        line.now += wait
+        assert line.read(waiting, of=2) == (waiting, 0)
+        assert line.read(of=2)[0].begins >= waiting.begins + 5500
+
+    def test_a_turn_far_ahead_takes_no_place_from_others(self, line: Line) -> None:
+        for _ in range(20):
+            turn, _ = line.read()
+        assert turn.place is None
+        line.now = turn.begins / 1000 - 2.5
+        assert line.read(turn)[0].place is not None
+
+    def test_licences_have_minutes_of_their_own(self) -> None:
+        line = Line(calls_per_minute=1)
+        for number, licence in enumerate((LICENCE, OTHER_LICENCE, None)):
+            assert line.turns.to_read(request_of(number, licence), None)[1] == 0
+
+    def test_an_environment_keeps_the_licence_that_was_told(self) -> None:
+        """So a single export shares its licence with the fleet's."""
+        line = Line(calls_per_minute=1)
+        line.turns.to_read(request_of(1, LICENCE), None)
+        line.now += 100
+        assert line.read(of=1)[0].licence == LICENCE
+        assert line.turns.to_read(request_of(2, LICENCE), None)[1] > 0
 
 
 class TestLongQueue:
     def test_a_running_report_does_not_wait_for_all_that_are_asked_for(self, line: Line) -> None:
         """However many creates there are, a running report's turn comes soon."""
-        running, _ = line.create()
+        line.create()
         refused = [line.create() for _ in range(200)][-1]
         assert refused[0] is None
         line.now += 60
-        _, wait = line.check(running)
-        assert wait < 330
+        assert line.read()[1] < 330
 
     def test_a_refused_create_comes_back_before_the_queue_is_empty(self, line: Line) -> None:
         while (asked := line.create())[0]:
@@ -141,48 +187,64 @@ class TestLongQueue:
         assert turn.begins == last.ends
         assert wait > 0
 
+    def test_a_create_that_waits_too_long_for_the_licence_gives_its_turn_back(self) -> None:
+        line = Line(calls_per_minute=1)
+        for number in range(1, 6):
+            assert line.create(of=number)[0]
+        turn, wait = line.create(of=6)
+        assert turn is None
+        assert 150 <= wait <= 305
+        line.now += 0.3
+        assert line.calendar.book(f"pace#{UUID(int=6)}", 0, 1, 0, 10**15)[0] <= line.now * 1000
+
+
+class TestLoads:
+    """Whole loads in virtual time. Each says by itself how long PingOne's limits are for it."""
+
+    @pytest.mark.parametrize(
+        "environments", [[50], [5] * 100, [1] * 1000], ids=["50 of one", "500 of 100", "1000"]
+    )
+    @pytest.mark.parametrize("seed", [1, 2, 3])
+    def test_the_limits_are_kept_and_used(self, environments: list[int], seed: int) -> None:
+        run = VirtualLoad(environments, seed=seed).run()
+        assert (run.refused, run.expired) == (0, 0)
+        assert run.calls == 3 * sum(environments)
+        assert run.ratio <= 1.2
+
+    @pytest.mark.parametrize(
+        "load",
+        [
+            VirtualLoad([1] * 2000, at_once=200),
+            VirtualLoad([20] * 5 + [1] * 300, generating=lambda dice: dice.choice([5, 20, 300])),
+            VirtualLoad([50] * 30, calls_per_minute=210),
+        ],
+        ids=["a fleet", "single exports beside a fleet, some slow", "a third of the rate"],
+    )
+    def test_no_load_is_refused_and_no_report_is_forgotten(self, load: VirtualLoad) -> None:
+        run = load.run()
+        assert (run.refused, run.expired) == (0, 0)
+
+    def test_a_load_without_turns_would_be_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Turns, "to_read", lambda *_: (Turn(0, "", 0), 0))
+        assert VirtualLoad([3] * 10).run().refused > 0
+
 
 @given(
-    exports=st.lists(
-        st.tuples(
-            st.floats(0, 60),  # when it is requested
-            st.integers(0, 6),  # checks that find it unfinished
-            st.lists(st.floats(0, 8), min_size=1, max_size=8),  # how late its functions are
-            st.floats(0, 0.99),  # from the look at the clock to PingOne
-        ),
-        min_size=1,
-        max_size=12,
-    )
+    exports=st.lists(st.integers(1, 4), min_size=1, max_size=6),
+    calls_per_minute=st.integers(3, 20),
+    seed=st.integers(0, 1000),
 )
-def test_no_two_calls_of_one_environment_come_within_five_seconds(
-    exports: list[tuple[float, int, list[float], float]],
+def test_whatever_the_load_no_call_is_refused(
+    exports: list[int], calls_per_minute: int, seed: int
 ) -> None:
-    line = Line()
-    zero, made = line.now, list[float]()
-    held: list[Turn | None] = [None] * len(exports)
-    left = [["create", *["check"] * (n + 1)] for _, n, _, _ in exports]
-    events = [(zero + export[0], 0, number) for number, export in enumerate(exports)]
-    heapq.heapify(events)
-    while events:
-        line.now, step, number = heapq.heappop(events)
-        _, _, lateness, delay = exports[number]
-        late = lateness[step % len(lateness)]
-        calls = left[number]
-        if calls[0] == "create":
-            held[number], wait = line.create(held[number])
-        else:
-            held[number], wait = line.check(held[number])
-        if not wait:
-            made.append(line.now + delay)
-            calls.pop(0)
-            wait = 5
-            line.now += delay
-        if calls and step < 200:
-            heapq.heappush(events, (line.now + wait + late, step + 1, number))
-    assert all(later - earlier >= 5 for earlier, later in pairwise(sorted(made)))
+    run = VirtualLoad(exports, calls_per_minute=calls_per_minute, seed=seed).run()
+    assert run.refused == 0
+    assert run.calls >= 3 * sum(exports)
+    assert math.isfinite(run.elapsed)
 
 
 def test_a_turn_comes_back_from_its_state() -> None:
-    turn = Turn(1_772_330_400_000, 1_772_330_419_000)
-    assert Turn.from_state(turn.to_state()) == turn
+    for place in (None, 0, 17):
+        turn = Turn(1_772_330_400_000, LICENCE, place)
+        assert Turn.from_state(turn.to_state()) == turn
     assert Turn.from_state(None) is None

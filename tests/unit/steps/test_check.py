@@ -1,7 +1,7 @@
 """A report is checked until it is ready, and no secret is carried on."""
 
 import json
-from unittest.mock import ANY
+import time
 
 import pytest
 
@@ -31,8 +31,8 @@ def exploration_id(pingone: PingOne, clock: ManualClock) -> str:
 
 
 def test_an_unfinished_report_is_in_progress(pingone: PingOne, exploration_id: str) -> None:
-    checked = World(pingone).check(export_of(exploration_id))
-    assert checked == {"status": "IN_PROGRESS", "waitSeconds": 5, "turn": ANY}
+    checked = World(pingone).check(export_of(exploration_id, age=5))
+    assert checked == {"status": "IN_PROGRESS", "waitSeconds": 5, "turn": None}
     assert faults("check-report-output", checked) == []
 
 
@@ -48,7 +48,20 @@ def test_the_pause_that_pingone_asks_for_wins_over_the_rhythm(
 ) -> None:
     play(simulator, Fault("read", Answer(429, retry_after=42)))
     checked = World(pingone).check(export_of(exploration_id))
-    assert checked == {"status": "IN_PROGRESS", "waitSeconds": 42, "turn": ANY}
+    assert checked == {"status": "IN_PROGRESS", "waitSeconds": 42, "turn": None}
+
+
+def test_a_check_before_its_turn_does_not_call(
+    pingone: PingOne, simulator: PingOneSimulator, exploration_id: str
+) -> None:
+    world = World(pingone)
+    world.calendar.book(f"pace#{REQUEST.environment_id}", 0, int(time.time() + 60) * 1000, 0, 0)
+    asked = len(simulator.requests)
+    checked = world.check(export_of(exploration_id))
+    assert checked["waitSeconds"] > 0
+    assert checked["turn"]["place"] is None
+    assert faults("check-report-output", checked) == []
+    assert len(simulator.requests) == asked
 
 
 def test_a_finished_report_is_a_success_and_nothing_more(
@@ -56,7 +69,7 @@ def test_a_finished_report_is_a_success_and_nothing_more(
 ) -> None:
     clock.now += 1
     checked = World(pingone).check(export_of(exploration_id))
-    assert checked == {"status": "SUCCESS", "waitSeconds": 5, "turn": ANY}
+    assert checked == {"status": "SUCCESS", "waitSeconds": 5, "turn": None}
     assert faults("check-report-output", checked) == []
 
 

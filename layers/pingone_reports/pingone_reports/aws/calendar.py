@@ -1,26 +1,39 @@
-"""The calendar of turns at PingOne: one item for each environment, in the stack's table."""
+"""The calendar of turns at PingOne: items of the stack's table.
 
-from pingone_reports.aws.table import EXPIRY, ConditionFailed, Table
+Each has `bookedUntil`, in epoch milliseconds, and an environment's has its licence, if that is
+known. `tickets#<licence>` counts the licence's calls. That item is written once for each call and
+without a condition, so any number of exports at once write it without a second try.
+"""
 
-_KEPT_SECONDS = 86_400
+from pingone_reports.aws.table import EXPIRY, ConditionFailed, Item, Table, Value
+
+# Long enough that one export a week finds its environment's licence.
+_KEPT_SECONDS = 30 * 86_400
 
 
 class TurnCalendar:
-    """Each environment's `bookedUntil`, in epoch milliseconds. A second write if others wait."""
+    """Times are booked with one write, or with two if others wait."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
     def book(
-        self, environment_id: str, earliest: int, length: int, own_end: int, latest: int
-    ) -> tuple[int, bool]:
+        self,
+        key: str,
+        earliest: int,
+        length: int,
+        own_end: int,
+        latest: int,
+        licence: str | None = None,
+    ) -> tuple[int, bool, str | None]:
         """See turns.Calendar. Raises TableUnavailable."""
-        key = f"pace#{environment_id}"
+        keep: dict[str, Value] = {"licence": licence} if licence else {}
+        also = f", {EXPIRY} = :expiry" + (", licence = :licence" if licence else "")
         while True:
             try:
-                self._table.update(
+                item = self._table.update(
                     key,
-                    f"SET bookedUntil = :end, {EXPIRY} = :expiry",
+                    f"SET bookedUntil = :end{also}",
                     "attribute_not_exists(bookedUntil) OR bookedUntil <= :earliest "
                     "OR bookedUntil = :own",
                     {
@@ -28,28 +41,45 @@ class TurnCalendar:
                         "earliest": earliest,
                         "own": own_end,
                         "expiry": (earliest + length) // 1000 + _KEPT_SECONDS,
+                        **keep,
                     },
                 )
             except ConditionFailed:
                 pass
             else:
-                return earliest, True
+                return earliest, True, _licence(item)
             try:
                 item = self._table.update(
                     key,
-                    f"SET bookedUntil = bookedUntil + :length, {EXPIRY} = :expiry",
+                    f"SET bookedUntil = bookedUntil + :length{also}",
                     "bookedUntil > :earliest AND bookedUntil <= :latest",
                     {
                         "length": length,
                         "earliest": earliest,
                         "latest": latest,
                         "expiry": (latest + length) // 1000 + _KEPT_SECONDS,
+                        **keep,
                     },
                 )
             except ConditionFailed as failed:
                 booked_until = int(failed.item.get("bookedUntil", 0))
                 if booked_until > latest:
-                    return booked_until, False
-                # The booked turns ended between the two writes.
+                    return booked_until, False, _licence(failed.item)
+                # The booked times ended between the two writes.
             else:
-                return int(item["bookedUntil"]) - length, True
+                return int(item["bookedUntil"]) - length, True, _licence(item)
+
+    def ticket(self, licence: str, now: int) -> int:
+        """See turns.Calendar. Raises TableUnavailable."""
+        item = self._table.update(
+            f"tickets#{licence}",
+            f"SET {EXPIRY} = :expiry ADD tickets :one",
+            None,
+            {"one": 1, "expiry": now // 1000 + _KEPT_SECONDS},
+        )
+        return int(item["tickets"])
+
+
+def _licence(item: Item) -> str | None:
+    licence = item.get("licence")
+    return licence if isinstance(licence, str) else None

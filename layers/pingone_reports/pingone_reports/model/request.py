@@ -26,6 +26,7 @@ _FIELDS = (
     "idempotencyKey",
     "changesUntil",
     "skipQualityGate",
+    "licenseId",
 )
 # Python's `fromisoformat` accepts more than this.
 _TIME = (
@@ -88,7 +89,8 @@ class ExportRequest:
     """One report to export. Empty `fields` ask for all fields; an empty `filter` asks for none.
 
     Requests with the same `idempotency_key` get one export. The report can include all changes up
-    to `changes_until` (aware). `skip_quality_gate` publishes even a doubtful report.
+    to `changes_until` (aware). `skip_quality_gate` publishes even a doubtful report. Exports of one
+    `license_id` share PingOne's limit for a licence.
     """
 
     environment_id: str
@@ -100,6 +102,7 @@ class ExportRequest:
     idempotency_key: str | None = None
     changes_until: datetime | None = None
     skip_quality_gate: bool = False
+    license_id: str | None = None
 
     @classmethod
     def delivered(cls, document: object, defaults: Mapping[str, Any], correlation_id: str) -> Self:
@@ -176,6 +179,11 @@ class ExportRequest:
             ),
             changes_until=asked.time("changesUntil") if asked.has("changesUntil") else None,
             skip_quality_gate=asked.flag("skipQualityGate"),
+            license_id=(
+                asked.text("licenseId", _UUID, "the UUID of a PingOne licence").lower()
+                if asked.has("licenseId")
+                else None
+            ),
         )
 
     def to_state(self) -> dict[str, Any]:
@@ -190,6 +198,7 @@ class ExportRequest:
             "idempotencyKey": self.idempotency_key,
             "changesUntil": self.changes_until and self.changes_until.isoformat(),
             "skipQualityGate": self.skip_quality_gate,
+            "licenseId": self.license_id,
         }
 
     @classmethod
@@ -206,4 +215,5 @@ class ExportRequest:
             idempotency_key=state["idempotencyKey"],
             changes_until=changes_until and datetime.fromisoformat(changes_until),
             skip_quality_gate=state["skipQualityGate"],
+            license_id=state.get("licenseId"),
         )

@@ -38,6 +38,13 @@ class PingOne:
         # The secrets of the last answer, so that no error shows them.
         self._given_out: list[str] = []
 
+    def prepare(self) -> None:
+        """Get an access token, so that the next call does not wait for one.
+
+        Raises Unauthorized, PingOneUnavailable and what reading the secret raises.
+        """
+        self._tokens.current()
+
     def create_exploration(self, request: ExportRequest) -> Exploration:
         """Ask for the report as files.
 
@@ -129,7 +136,12 @@ def _error(response: Answer, described: str, not_found: type[ExportError]) -> Ex
     answer = f"PingOne answered {described}"
     match response.status:
         case 429:
-            return RateLimited(f"{answer}.", _retry_after(response))
+            return RateLimited(
+                f"{answer}: another application uses the same limit of the environment or the "
+                "licence, or PingOne limits this IP address to 35% of it (allow the address in "
+                "PingOne, or lower CallsPerMinute).",
+                _retry_after(response),
+            )
         case 401:
             return Unauthorized(f"{answer} to a new token: check the API URL and the region.")
         case 403:

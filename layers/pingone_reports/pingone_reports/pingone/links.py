@@ -1,8 +1,8 @@
 """The links to a finished report's files, renewed when they expire."""
 
 import threading
-import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from pingone_reports.errors import DownloadInterrupted, RateLimited
 from pingone_reports.model.exploration import Delivery, Exploration
@@ -10,31 +10,60 @@ from pingone_reports.model.export import Export
 from pingone_reports.model.report_file import Format
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.link_hosts import LinkHosts
-from pingone_reports.pingone.rhythm import MIN_SECONDS_BETWEEN_CALLS, pause_after
+from pingone_reports.pingone.rhythm import pause_after
+from pingone_reports.pingone.turns import Turn, Turns
+
+
+@dataclass(frozen=True)
+class LinkRequests:
+    """One export's requests for links, each in its turn, while there is time for it."""
+
+    pingone: PingOne
+    export: Export
+    turns: Turns
+    seconds_left: Callable[[], float]
+
+    def ask(self, turn: Turn | None = None) -> Delivery:
+        """Ask PingOne in this turn, or in the next one, and after each 429 again.
+
+        Raises DownloadInterrupted when no time is left to wait for a turn and to use its answer.
+        """
+        pause = 0.0
+        while True:
+            self._wait(pause)
+            # Nobody has called in this turn, so it may move.
+            turn, pause = self.turns.to_read(self.export.request, turn, unused=True)
+            if pause:
+                continue
+            self.turns.begin(turn)
+            turn = None
+            try:
+                return self.pingone.read_delivery(self.export)
+            except RateLimited as answer:
+                pause = pause_after(answer)
+
+    def _wait(self, seconds: float) -> None:
+        if seconds >= self.seconds_left():
+            raise DownloadInterrupted(
+                "No time is left to ask PingOne for fresh links: run the export again."
+            )
+        if seconds:
+            self.turns.sleep(seconds)
 
 
 class FreshLinks:
     """One export's presigned URLs by format, and its zip password, for all of its downloads.
 
     A link is valid for five minutes, or less if the credentials that signed it expire first. The
-    first download that finds a link dead renews the links for all, no faster than PingOne allows.
+    first download that finds a link dead renews the links for all.
     """
 
-    def __init__(
-        self,
-        pingone: PingOne,
-        export: Export,
-        hosts: LinkHosts,
-        seconds_left: Callable[[], float],
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._pingone = pingone
-        self._export = export
+    def __init__(self, requests: LinkRequests, hosts: LinkHosts, turn: Turn | None = None) -> None:
+        """`turn` is the one for the first request."""
+        self._requests = requests
         self._hosts = hosts
-        self._seconds_left = seconds_left
-        self._sleep = sleep
         self._lock = threading.Lock()
-        self._delivery = self._ask(0)
+        self._delivery = self._ask(turn)
 
     @property
     def exploration(self) -> Exploration:
@@ -54,22 +83,11 @@ class FreshLinks:
         """A newer link than `dead`. Raises DownloadInterrupted when no time is left to use it."""
         with self._lock:
             if self.current(file_format) == dead:
-                self._delivery = self._ask(MIN_SECONDS_BETWEEN_CALLS)
+                self._delivery = self._ask()
             return self.current(file_format)
 
-    def _ask(self, pause: float) -> Delivery:
-        """Ask PingOne after `pause` seconds, and after each 429 again."""
-        while True:
-            if pause >= self._seconds_left():
-                raise DownloadInterrupted(
-                    "No time is left to ask PingOne for fresh links: run the export again."
-                )
-            self._sleep(pause)
-            try:
-                delivery = self._pingone.read_delivery(self._export)
-            except RateLimited as answer:
-                pause = pause_after(answer)
-            else:
-                for link in delivery.links.values():
-                    self._hosts.check(link)
-                return delivery
+    def _ask(self, turn: Turn | None = None) -> Delivery:
+        delivery = self._requests.ask(turn)
+        for link in delivery.links.values():
+            self._hosts.check(link)
+        return delivery

@@ -9,6 +9,9 @@ from pingone_reports.errors import DeadlineExceeded, RateLimited
 # five seconds for one environment.
 MIN_SECONDS_BETWEEN_CALLS = 5
 
+# The documentation's sample was ready after 5.6 seconds. A poll before that would be one more.
+SECONDS_BEFORE_FIRST_POLL = 6
+
 # Each wait is this share of the report's age, but at least five seconds. So a report that took d
 # seconds is seen at most 0.2 * d (or five seconds) late. No schedule does that with fewer polls.
 OVERSHOOT = 0.2
@@ -27,8 +30,9 @@ def seconds_until_next_poll(
 ) -> int:
     """Whole seconds to wait before PingOne may be asked about a report again.
 
-    After a 429, the wait is at least its pause. The last wait ends at the deadline. Raises
-    DeadlineExceeded when no call is possible before the deadline.
+    No poll comes in a report's first six seconds. After a 429, the wait is at least its pause. The
+    last wait ends at the deadline. Raises DeadlineExceeded when no call is possible before the
+    deadline.
     """
     least = pause_after(limit) if limit else MIN_SECONDS_BETWEEN_CALLS
     left = (deadline - now).total_seconds()
@@ -37,5 +41,6 @@ def seconds_until_next_poll(
             f"The report was not ready by {deadline.isoformat(timespec='seconds')}. Narrow its "
             "filter, or raise the polling limit if that is below PingOne's 30 minutes."
         )
-    rhythm = int((now - started_at).total_seconds() * OVERSHOOT)
+    age = (now - started_at).total_seconds()
+    rhythm = max(int(age * OVERSHOOT), math.ceil(SECONDS_BEFORE_FIRST_POLL - age))
     return max(least, min(rhythm, int(left)))

@@ -7,9 +7,9 @@ from typing import Any
 from pingone_reports.errors import RateLimited
 from pingone_reports.model.exploration import Status
 from pingone_reports.model.export import Export
-from pingone_reports.observability import measure
+from pingone_reports.observability import logger, measure
 from pingone_reports.pingone.api import PingOne
-from pingone_reports.pingone.rhythm import seconds_until_next_poll
+from pingone_reports.pingone.rhythm import MIN_SECONDS_BETWEEN_CALLS, seconds_until_next_poll
 from pingone_reports.pingone.turns import Turn, Turns
 
 
@@ -21,32 +21,33 @@ class CheckReport:
     turns: Turns
 
     def run(self, export: Export, turn: Turn | None) -> dict[str, Any]:
-        """The report's status, the seconds until the next call of PingOne, and the turn.
+        """The report's status, the seconds to wait, and the turn that the export waits for.
 
         Raises DeadlineExceeded, TableUnavailable, and what PingOne.read_exploration raises.
         """
-        environment_id = export.request.environment_id
-        turn, wait = self.turns.to_check(environment_id, turn)
+        self.pingone.prepare()
+        turn, wait = self.turns.to_read(export.request, turn)
         if wait:
             return _answer(Status.IN_PROGRESS, wait, turn)
 
+        self.turns.begin(turn)
         measure(export, {"Polls": 1})
         limit = None
         try:
             exploration = self.pingone.read_exploration(export)
         except RateLimited as refusal:
+            logger.warning("PingOne refused a call.", error=str(refusal))
             limit = refusal
         else:
             if exploration.status is Status.SUCCESS:
                 generating = datetime.now(UTC) - export.requested_at
                 measure(export, {"SecondsGenerating": generating.total_seconds()})
-                turn, wait = self.turns.to_fetch(environment_id, turn)
-                return _answer(Status.SUCCESS, wait, turn)
+                return _answer(Status.SUCCESS, MIN_SECONDS_BETWEEN_CALLS)
         wait = seconds_until_next_poll(
             datetime.now(UTC), export.requested_at, export.deadline, limit
         )
-        return _answer(Status.IN_PROGRESS, wait, turn)
+        return _answer(Status.IN_PROGRESS, wait)
 
 
-def _answer(status: Status, wait: int, turn: Turn) -> dict[str, Any]:
-    return {"status": str(status), "waitSeconds": wait, "turn": turn.to_state()}
+def _answer(status: Status, wait: int, turn: Turn | None = None) -> dict[str, Any]:
+    return {"status": str(status), "waitSeconds": wait, "turn": turn and turn.to_state()}

@@ -9,6 +9,7 @@ from pingone_reports.aws.bucket import Bucket
 from pingone_reports.aws.discarded import DiscardedExports
 from pingone_reports.aws.history import History
 from pingone_reports.errors import DownloadChanged, QualityGateFailed, TableUnavailable
+from pingone_reports.model.exploration import Status
 from pingone_reports.model.export import Export
 from pingone_reports.model.keys import MANIFEST, QUARANTINE, ExportKeys
 from pingone_reports.model.manifest import Landed, completed_event, manifest_of, quarantine_of
@@ -17,10 +18,13 @@ from pingone_reports.model.report_file import ReportFile, content_type, file_nam
 from pingone_reports.observability import logger, measure
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.link_hosts import LinkHosts
-from pingone_reports.pingone.links import FreshLinks
+from pingone_reports.pingone.links import FreshLinks, LinkRequests
 from pingone_reports.pingone.turns import Turn, Turns
 from pingone_reports.transfer.publication import Publication
 from pingone_reports.transfer.transfer import Transfer
+
+# The report and its manifest are in the bucket.
+PUBLISHED = "PUBLISHED"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +45,10 @@ class FetchReport:
     def run(self, export: Export, turn: Turn | None) -> dict[str, Any]:
         """Publish the report's files and then its manifest; returns the completed event's detail.
 
-        If an earlier try of the execution has published, this one publishes nothing. Raises
-        TurnPassed; the errors of PingOne, the download, the zip, the bucket and the table;
-        ExportDiscarded; and QualityGateFailed when the report is doubtful and is in quarantine.
+        Before the export's turn, publishes nothing, and returns the turn and the seconds to wait.
+        If an earlier try of the execution has published, this one publishes nothing. Raises the
+        errors of PingOne, the download, the zip, the bucket and the table; ExportDiscarded; and
+        QualityGateFailed when the report is doubtful and is in quarantine.
         After an error, no file without a manifest is visible, unless a try was cut off between the
         commits of files and manifest: DiscardReport deletes such files.
         """
@@ -51,24 +56,29 @@ class FetchReport:
         # A try before this one may have published: then PingOne is not called, and needs no turn.
         manifest = self.bucket.read_json(keys.manifest)
         if not manifest:
-            self.turns.require_to_fetch(export.request.environment_id, turn)
+            self.pingone.prepare()
+            turn, wait = self.turns.to_read(export.request, turn)
+            if wait:
+                return _answer(Status.SUCCESS, wait, turn)
             with self._publication(export, keys.folder, MANIFEST) as publication:
-                manifest = publication.published() or self._publish(export, keys, publication)
+                manifest = publication.published() or self._publish(export, keys, publication, turn)
         try:
             self.history.remember(export, manifest, keys.manifest)
         except TableUnavailable as error:
             # The export is published, so it has succeeded. The next one uses an older comparison.
             logger.warning("The next export cannot be compared with this one.", error=str(error))
-        return completed_event(manifest, keys.manifest)
+        return _answer(PUBLISHED, completed=completed_event(manifest, keys.manifest))
 
     def _publish(
-        self, export: Export, keys: ExportKeys, publication: Publication
+        self, export: Export, keys: ExportKeys, publication: Publication, turn: Turn
     ) -> dict[str, Any]:
         """Download, judge and publish; returns the manifest."""
         began = time.monotonic()
         self.discarded.refuse(export.execution.arn)
         previous = self.history.before(export, self._pseudonymized)
-        links = FreshLinks(self.pingone, export, self.link_hosts, self.seconds_left)
+        links = FreshLinks(
+            LinkRequests(self.pingone, export, self.turns, self.seconds_left), self.link_hosts, turn
+        )
         files = self.transfer.run(links, publication.files)
         if not export.request.skip_quality_gate:
             reasons = doubts(export.request, files, previous, self.max_record_drop_percent)
@@ -136,6 +146,20 @@ class FetchReport:
             for file_format in export.request.formats
         }
         return Publication(self.bucket, folder, files, document)
+
+
+def _answer(
+    status: str,
+    wait: int = 0,
+    turn: Turn | None = None,
+    completed: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    return {
+        "status": str(status),
+        "waitSeconds": wait,
+        "turn": turn and turn.to_state(),
+        "completed": completed,
+    }
 
 
 @dataclass(frozen=True)

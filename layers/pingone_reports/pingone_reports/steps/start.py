@@ -11,6 +11,7 @@ from pingone_reports.model.exploration import Status
 from pingone_reports.model.export import Execution, Export
 from pingone_reports.model.freshness import includes_from
 from pingone_reports.model.request import ExportRequest
+from pingone_reports.observability import logger
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.rhythm import pause_after, seconds_until_next_poll
 from pingone_reports.pingone.turns import Turn, Turns
@@ -72,20 +73,24 @@ class StartReport:
             in_line_since = max(in_line_since, earliest)
 
         # If an earlier try has created the exploration, no call is due, and so no turn.
-        export, turn = self.starts.made(execution.arn), queued.turn
+        export = self.starts.made(execution.arn)
         if not export:
-            turn, wait = self.turns.to_create(request.environment_id, turn)
-            if wait:
+            self.pingone.prepare()
+            turn, wait = self.turns.to_create(request, queued.turn)
+            if not turn or wait:
                 return _later(in_line_since, wait, turn)
             try:
-                export = self.starts.once(execution.arn, lambda: self._create(request, execution))
+                export = self.starts.once(
+                    execution.arn, lambda: self._create(request, execution, turn)
+                )
             except RateLimited as limit:
-                return _later(in_line_since, pause_after(limit), turn)
-        # Even a report that is ready at once is checked, after five seconds.
+                logger.warning("PingOne refused a call.", error=str(limit))
+                return _later(in_line_since, pause_after(limit))
         wait = seconds_until_next_poll(datetime.now(UTC), export.requested_at, export.deadline)
-        return _answer(Status.IN_PROGRESS, wait, export=export, turn=turn)
+        return _answer(Status.IN_PROGRESS, wait, export=export)
 
-    def _create(self, request: ExportRequest, execution: Execution) -> Export:
+    def _create(self, request: ExportRequest, execution: Execution, turn: Turn) -> Export:
+        self.turns.begin(turn)
         requested_at = datetime.now(UTC)
         exploration = self.pingone.create_exploration(request)
         return Export(
@@ -97,11 +102,11 @@ class StartReport:
         )
 
 
-def _later(in_line_since: datetime, wait: int, turn: Turn | None) -> dict[str, Any]:
+def _later(in_line_since: datetime, wait: int, turn: Turn | None = None) -> dict[str, Any]:
     if datetime.now(UTC) + timedelta(seconds=wait) > in_line_since + _LONGEST_LINE:
         raise DeadlineExceeded(
-            "PingOne did not accept this report within two hours: request fewer reports of one "
-            "environment at a time."
+            "PingOne did not accept this report within two hours: request fewer reports at a time, "
+            "and look in the logs for calls that PingOne refused."
         )
     return _answer(NOT_STARTED, wait, turn=turn)
 

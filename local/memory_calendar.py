@@ -1,0 +1,39 @@
+"""The calendar of turns in memory, for simulations and tests."""
+
+import threading
+
+
+class MemoryCalendar:
+    """As aws.calendar.TurnCalendar; `bookings` counts the times that were booked."""
+
+    def __init__(self) -> None:
+        self._booked_until: dict[str, int] = {}
+        self._licences: dict[str, str] = {}
+        self._tickets: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self.bookings = 0
+
+    def book(
+        self,
+        key: str,
+        earliest: int,
+        length: int,
+        own_end: int,
+        latest: int,
+        licence: str | None = None,
+    ) -> tuple[int, bool, str | None]:
+        with self._lock:
+            booked_until = self._booked_until.get(key, 0)
+            begins = earliest if booked_until in (own_end, 0) else max(earliest, booked_until)
+            made = begins <= max(latest, earliest)
+            if made:
+                self._booked_until[key] = begins + length
+                self.bookings += 1
+                if licence:
+                    self._licences[key] = licence
+            return begins, made, self._licences.get(key)
+
+    def ticket(self, licence: str, now: int) -> int:  # noqa: ARG002 -- only a real item expires
+        with self._lock:
+            self._tickets[licence] = self._tickets.get(licence, 0) + 1
+            return self._tickets[licence]
