@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -90,15 +90,32 @@ class Bucket:
                 return None
         return dict(document)
 
-    def write_json(self, key: str, document: Mapping[str, Any]) -> None:
-        """Write a JSON object, in place of what is there."""
+    def write_json(self, key: str, document: Mapping[str, Any] | Sequence[Any]) -> None:
+        """Write a JSON document, in place of what is there."""
         with _storage_errors("PutObject"):
-            self.s3.put_object(
-                Bucket=self.name,
-                Key=key,
-                Body=json.dumps(document).encode(),
-                ContentType="application/json",
-            )
+            self._put_json(key, document)
+
+    def create_json(self, key: str, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Write a JSON object unless there is one; returns what is there then."""
+        try:
+            with _storage_errors("PutObject"):
+                self._put_json(key, document, IfNoneMatch="*")
+        except StorageUnavailable:
+            # Another try has written it; or this one has, and S3's answer was lost.
+            written = self.read_json(key)
+            if not written:
+                raise
+            return written
+        return dict(document)
+
+    def _put_json(self, key: str, document: object, **condition: Any) -> None:
+        self.s3.put_object(
+            Bucket=self.name,
+            Key=key,
+            Body=json.dumps(document).encode(),
+            ContentType="application/json",
+            **condition,
+        )
 
     def names(self, folder: str, after: str) -> Iterator[str]:
         """The names of a folder's objects behind this one, in the order of their bytes."""
