@@ -34,5 +34,18 @@ VARIABLES: dict[str, dict[str, str]] = {
     },
     "discard_report": {**_TABLE, **_BUCKET, **_KEY_PREFIX},
     "tabulate_report": _BUCKET,
+    "list_environments": {
+        **_PINGONE,
+        **_TABLE,
+        **_BUCKET,
+        **_KEY_PREFIX,
+        "MAX_CONCURRENCY": "200",
+    },
+    "summarize_fleet": {
+        **_TABLE,
+        **_BUCKET,
+        **_KEY_PREFIX,
+        "TOLERATED_FAILURE_PERCENT": "5",
+    },
 }
 """By the name of the function's folder."""

@@ -81,6 +81,10 @@ def conditions_of(template: Template, parameters: Mapping[str, str]) -> dict[str
                 return str(_text(one, values)) == str(_text(other, values))
             case {"Fn::Not": [inner]}:
                 return not holds(inner)
+            case {"Fn::And": several}:
+                return all(map(holds, several))
+            case {"Fn::Or": several}:
+                return any(map(holds, several))
             case _:
                 raise AssertionError(f"A condition that this does not know: {condition}")
 

@@ -42,6 +42,7 @@ SWITCHES = {
     "KeyPrefix": "",
     "ExpireExportsAfterDays": "30",
     "ScheduleExpression": "",
+    "FleetScheduleExpression": "rate(1 day)",
     "Analytics": "disabled",
     "KmsKeyArn": "arn:{partition}:kms:{region}:123456789012:key/mrk-1234",
     "PermissionsBoundaryArn": "arn:{partition}:iam::123456789012:policy/boundary",

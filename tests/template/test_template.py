@@ -15,9 +15,12 @@ from pingone_reports.config import (
     CheckConfig,
     DiscardConfig,
     FetchConfig,
+    ListConfig,
     StartConfig,
+    SummarizeConfig,
     TabulateConfig,
 )
+from pingone_reports.model.fleet_request import FleetRequest
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.observability import NAMESPACE
 from tests.support.template import (
@@ -35,6 +38,7 @@ from tests.support.template import (
     resources_of,
     statements,
 )
+from tests.template.rendering import conditions_of
 
 DEFAULTS = {
     "environmentId": "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
@@ -44,6 +48,7 @@ DEFAULTS = {
     "formats": ["csv"],
 }
 KMS = "arn:aws:kms:eu-central-1:123456789012"
+MACHINES = resources_of("AWS::StepFunctions::StateMachine")
 DEFINITION_SUBSTITUTION = re.compile(r"\$\{(\w+)\}")
 
 
@@ -184,14 +189,15 @@ class TestPermissions:
             for statement in policy["PolicyDocument"]["Statement"]
             if "xray:" in json.dumps(statement)
         }
-        assert set(tracing) == {f"{name}Role" for name in FUNCTIONS} | {"ExportReportRole"}
+        machines = {"ExportReportRole", "ExportFleetRole"}
+        assert set(tracing) == {f"{name}Role" for name in FUNCTIONS} | machines
         for statement in tracing.values():
             condition, allowed, otherwise = statement["Fn::If"]
             assert (condition, otherwise) == ("Traced", {"Ref": "AWS::NoValue"})
             assert all(action.startswith("xray:") for action in allowed["Action"])
 
     def test_every_role_has_one_user(self) -> None:
-        no_user = {*ROLES, "ReportsBusPolicy"}
+        no_user = {*ROLES, "ReportsBusPolicy", "FleetsBusPolicy"}
         elsewhere = {name: item for name, item in RESOURCES.items() if name not in no_user}
         for role in ROLES:
             assert json.dumps(elsewhere).count(f'["{role}", "Arn"]') == 1, role
@@ -233,11 +239,12 @@ class TestPermissions:
                 assert statement["Resource"] == "*"
                 continue
             for pattern in resource_patterns(statement["Resource"]):
-                # A star stands for exports or tables below the prefix, or for executions alone.
+                # A star stands for exports, tables or fleets below the prefix, or for executions.
                 named = re.sub(
-                    r"/\$\{Prefix\}(quarantine/)?(report=|tables/|series/)\*", "", pattern
+                    r"/\$\{Prefix\}(quarantine/)?(report=|tables/|series/|fleet/)\*", "", pattern
                 )
-                assert "*" not in named.removesuffix("-export-report:*")
+                executions = r"-export-(report|fleet|fleet/ExportEnvironments):\*$"
+                assert "*" not in re.sub(executions, "", named)
 
     @pytest.mark.parametrize("name", ROLES)
     def test_every_role_is_for_one_service(self, name: str) -> None:
@@ -274,6 +281,13 @@ class TestPermissions:
             ("TabulateReportRole", "s3:GetObject", "series/*"),
             ("TabulateReportRole", "s3:PutObject", "series/*"),
             ("TabulateReportRole", "s3:ListBucket", ""),
+            ("ExportFleetRole", "s3:GetObject", "fleet/*"),
+            ("ListEnvironmentsRole", "s3:GetObject", "fleet/*"),
+            ("ListEnvironmentsRole", "s3:PutObject", "fleet/*"),
+            ("ListEnvironmentsRole", "s3:ListBucket", ""),
+            ("SummarizeFleetRole", "s3:GetObject", "fleet/*"),
+            ("SummarizeFleetRole", "s3:PutObject", "fleet/*"),
+            ("SummarizeFleetRole", "s3:ListBucket", ""),
         }
 
     @pytest.mark.parametrize("name", ROLES)
@@ -282,7 +296,7 @@ class TestPermissions:
             "HasPermissionsBoundary", {"Ref": "PermissionsBoundaryArn"}
         )
 
-    def test_nobody_but_the_state_machine_speaks_for_the_application(self) -> None:
+    def test_nobody_but_the_state_machines_speaks_for_the_application(self) -> None:
         policy = RESOURCES["ReportsBusPolicy"]["Properties"]
         assert policy["EventBusName"] == {"Ref": "ReportsBus"}
         assert policy["Statement"] == {
@@ -293,7 +307,12 @@ class TestPermissions:
             "Resource": {"Fn::GetAtt": ["ReportsBus", "Arn"]},
             "Condition": {
                 "ForAnyValue:StringEquals": {"events:source": "pingone.reports"},
-                "ArnNotEquals": {"aws:PrincipalArn": {"Fn::GetAtt": ["ExportReportRole", "Arn"]}},
+                "ArnNotEquals": {
+                    "aws:PrincipalArn": [
+                        {"Fn::GetAtt": ["ExportReportRole", "Arn"]},
+                        {"Fn::GetAtt": ["ExportFleetRole", "Arn"]},
+                    ]
+                },
             },
         }
         (allowed,) = (
@@ -302,6 +321,28 @@ class TestPermissions:
             if statement["Action"] == "events:PutEvents"
         )
         assert allowed == "pingone.reports"
+
+    def test_a_fleet_speaks_for_fleets_alone(self) -> None:
+        """By its own role, and by the bus, whatever its role may come to allow."""
+        events = ["PingOne Fleet Export Completed", "PingOne Fleet Export Failed"]
+        policy = RESOURCES["FleetsBusPolicy"]["Properties"]
+        assert policy["Statement"] == {
+            "Sid": policy["StatementId"],
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "events:PutEvents",
+            "Resource": {"Fn::GetAtt": ["ReportsBus", "Arn"]},
+            "Condition": {
+                "ForAnyValue:StringNotEquals": {"events:detail-type": events},
+                "ArnEquals": {"aws:PrincipalArn": {"Fn::GetAtt": ["ExportFleetRole", "Arn"]}},
+            },
+        }
+        (allowed,) = (
+            statement["Condition"]["StringEquals"]
+            for statement in statements(ROLES["ExportFleetRole"])
+            if statement["Action"] == "events:PutEvents"
+        )
+        assert allowed == {"events:source": "pingone.reports", "events:detail-type": events}
 
 
 class TestEncryption:
@@ -334,8 +375,9 @@ class TestEncryption:
         assert without == {"SSEAlgorithm": "AES256"}
         assert rule["BucketKeyEnabled"] is True
 
-    def test_the_key_encrypts_the_state_machine(self) -> None:
-        encryption = RESOURCES["ExportReport"]["Properties"]["EncryptionConfiguration"]
+    @pytest.mark.parametrize("machine", MACHINES)
+    def test_the_key_encrypts_the_state_machine(self, machine: str) -> None:
+        encryption = RESOURCES[machine]["Properties"]["EncryptionConfiguration"]
         condition, with_key, without = encryption["Fn::If"]
         assert condition == "HasKmsKey"
         assert with_key["Type"] == "CUSTOMER_MANAGED_KMS_KEY"
@@ -385,6 +427,16 @@ class TestEncryption:
         (machines,) = statement["Condition"]["StringEquals"].values()
         assert machines["Fn::Sub"].endswith(f":stateMachine:{name}")
 
+    def test_the_fleets_role_uses_the_key_for_fleets_and_for_the_exports_that_it_reads(
+        self,
+    ) -> None:
+        [statement] = [
+            s for s in statements(ROLES["ExportFleetRole"]) if s["Sid"] == "EncryptState"
+        ]
+        (machines,) = statement["Condition"]["StringEquals"].values()
+        names = {MACHINES[name]["Properties"]["StateMachineName"]["Fn::Sub"] for name in MACHINES}
+        assert {arn["Fn::Sub"].rpartition(":stateMachine:")[2] for arn in machines} == names
+
     def test_a_queue_without_a_key_is_encrypted_too(self) -> None:
         queue = RESOURCES["UndeliveredRequests"]["Properties"]
         assert queue["SqsManagedSseEnabled"] == {"Fn::If": ["HasKmsKey", False, True]}
@@ -405,6 +457,7 @@ class TestEncryption:
             "EncryptState": ["kms:Decrypt", "kms:GenerateDataKey"],
             "EncryptUndelivered": ["kms:Decrypt", "kms:GenerateDataKey"],
             "EncryptTables": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "EncryptFleets": ["kms:Decrypt", "kms:GenerateDataKey"],
         }
         for use in uses.values():
             assert use["Resource"] == {"Ref": "KmsKeyArn"}
@@ -446,6 +499,9 @@ class TestEncryption:
             "CheckReportRole": turns,
             "FetchReportRole": turns | {"dynamodb:GetItem"},
             "DiscardReportRole": {"dynamodb:UpdateItem"},
+            "ExportFleetRole": {"dynamodb:PutItem"},
+            "ListEnvironmentsRole": {"dynamodb:UpdateItem"},
+            "SummarizeFleetRole": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         }
 
 
@@ -458,6 +514,8 @@ class TestWiring:
             "FetchReport": FetchConfig,
             "DiscardReport": DiscardConfig,
             "TabulateReport": TabulateConfig,
+            "ListEnvironments": ListConfig,
+            "SummarizeFleet": SummarizeConfig,
         }.items(),
     )
     def test_a_function_gets_exactly_the_variables_that_it_reads(
@@ -494,28 +552,35 @@ class TestWiring:
         assert RESOURCES[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
     def test_every_function_ends_before_the_task_that_calls_it(self) -> None:
-        states = self.definition()["States"]
+        states = {
+            state: item
+            for machine in MACHINES
+            for state, item in self.definition(machine)["States"].items()
+        }
         for name, function in FUNCTIONS.items():
             if name != "TabulateReport":  # an event calls it
                 assert function["Properties"]["Timeout"] < states[name]["TimeoutSeconds"]
 
-    def test_the_state_machine_gets_exactly_the_substitutions_that_it_has(self) -> None:
-        text = (ROOT / RESOURCES["ExportReport"]["Properties"]["DefinitionS3Location"]).read_text()
-        substitutions = RESOURCES["ExportReport"]["Properties"]["DefinitionSubstitutions"]
+    @pytest.mark.parametrize("machine", MACHINES)
+    def test_a_state_machine_gets_exactly_the_substitutions_that_it_has(self, machine: str) -> None:
+        text = (ROOT / RESOURCES[machine]["Properties"]["DefinitionS3Location"]).read_text()
+        substitutions = RESOURCES[machine]["Properties"]["DefinitionSubstitutions"]
         assert set(DEFINITION_SUBSTITUTION.findall(text)) == set(substitutions)
 
-    def test_every_task_calls_the_function_of_its_name(self) -> None:
-        substitutions = RESOURCES["ExportReport"]["Properties"]["DefinitionSubstitutions"]
-        for name, state in self.definition()["States"].items():
+    @pytest.mark.parametrize("machine", MACHINES)
+    def test_every_task_calls_the_function_of_its_name(self, machine: str) -> None:
+        substitutions = RESOURCES[machine]["Properties"]["DefinitionSubstitutions"]
+        for name, state in self.definition(machine)["States"].items():
             if name in FUNCTIONS:
                 placeholder = state["Arguments"]["FunctionName"]
                 (substitution,) = DEFINITION_SUBSTITUTION.findall(placeholder)
                 assert substitutions[substitution] == {"Fn::GetAtt": [name, "Arn"]}
 
-    def test_what_cannot_start_an_export_is_kept(self) -> None:
+    @pytest.mark.parametrize("what", ["Export", "Fleet"])
+    def test_what_cannot_start_an_export_or_a_fleet_is_kept(self, what: str) -> None:
         queue = {"Arn": {"Fn::GetAtt": ["UndeliveredRequests", "Arn"]}}
-        (rule_target,) = RESOURCES["ExportRequestedRule"]["Properties"]["Targets"]
-        schedule_target = RESOURCES["ExportSchedule"]["Properties"]["Target"]
+        (rule_target,) = RESOURCES[f"{what}RequestedRule"]["Properties"]["Targets"]
+        schedule_target = RESOURCES[f"{what}Schedule"]["Properties"]["Target"]
         assert rule_target["DeadLetterConfig"] == schedule_target["DeadLetterConfig"] == queue
 
     def test_the_table_forgets_and_costs_nothing_idle(self) -> None:
@@ -524,8 +589,13 @@ class TestWiring:
         assert table["KeySchema"] == [{"AttributeName": TABLE_KEY, "KeyType": "HASH"}]
         assert table["TimeToLiveSpecification"] == {"AttributeName": EXPIRY, "Enabled": True}
 
-    def test_what_is_delivered_twice_brings_the_same_id(self) -> None:
-        (rule_target,) = RESOURCES["ExportRequestedRule"]["Properties"]["Targets"]
+    @pytest.mark.parametrize(
+        ("what", "delivered"),
+        [("Export", ExportRequest.delivered), ("Fleet", FleetRequest.delivered)],
+    )
+    def test_what_is_delivered_twice_brings_the_same_id(self, what: str, delivered: Any) -> None:
+        defaults = DEFAULTS if what == "Export" else {}
+        (rule_target,) = RESOURCES[f"{what}RequestedRule"]["Properties"]["Targets"]
         transformer = rule_target["InputTransformer"]
         assert transformer["InputPathsMap"] == {"id": "$.id", "detail": "$.detail"}
         sent = (
@@ -533,14 +603,11 @@ class TestWiring:
             .replace("<id>", '"4711"')
             .replace("<detail>", '{"filter": ""}')
         )
-        assert (
-            ExportRequest.delivered(json.loads(sent), DEFAULTS, "x").idempotency_key
-            == "delivery#4711"
-        )
-        scheduled = RESOURCES["ExportSchedule"]["Properties"]["Target"]["Input"]
+        assert delivered(json.loads(sent), defaults, "x").idempotency_key == "delivery#4711"
+        scheduled = RESOURCES[f"{what}Schedule"]["Properties"]["Target"]["Input"]
         assert "<aws.scheduler.scheduled-time>" in scheduled
         time = scheduled.replace("<aws.scheduler.scheduled-time>", "2026-03-01T02:00:00Z")
-        request = ExportRequest.delivered(json.loads(time), DEFAULTS, "x")
+        request = delivered(json.loads(time), defaults, "x")
         assert request.idempotency_key == "delivery#schedule-2026-03-01T02:00:00Z"
 
     def test_what_cannot_be_tabulated_is_kept(self) -> None:
@@ -605,6 +672,7 @@ class TestWiring:
     def test_the_outputs_are_what_a_user_needs_next(self) -> None:
         assert set(TEMPLATE["Outputs"]) == {
             "StateMachineArn",
+            "FleetStateMachineArn",
             "BucketName",
             "SecretArn",
             "EventBusName",
@@ -623,8 +691,21 @@ class TestWiring:
         assert names
         assert set(names) <= set(RESOURCES) | set(PARAMETERS)
 
+    def test_a_fleets_schedule_takes_the_place_of_the_default_schedule_alone(self) -> None:
+        default = PARAMETERS["ScheduleExpression"]["Default"]
+        fleet = {"FleetScheduleExpression": "rate(1 day)"}
+        for parameters, scheduled in (
+            ({}, (True, False)),
+            (fleet, (False, True)),
+            (fleet | {"ScheduleExpression": default}, (False, True)),
+            (fleet | {"ScheduleExpression": "rate(1 hour)"}, (True, True)),
+            ({"ScheduleExpression": ""}, (False, False)),
+        ):
+            conditions = conditions_of(TEMPLATE, parameters)
+            assert (conditions["HasSchedule"], conditions["HasFleetSchedule"]) == scheduled
+
     @staticmethod
-    def definition() -> dict[str, Any]:
-        """The state machine's, before its substitutions."""
-        path = ROOT / RESOURCES["ExportReport"]["Properties"]["DefinitionS3Location"]
+    def definition(machine: str) -> dict[str, Any]:
+        """A state machine's, before its substitutions."""
+        path = ROOT / RESOURCES[machine]["Properties"]["DefinitionS3Location"]
         return dict(yaml.safe_load(path.read_text()))
