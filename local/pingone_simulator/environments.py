@@ -33,7 +33,7 @@ class Environments:
         self._played: dict[str, tuple[Scenario, FaultPlan]] = {}
         self._lock = threading.Lock()
 
-    def list(self, listed: Sequence[ListedEnvironment]) -> None:
+    def show(self, listed: Sequence[ListedEnvironment]) -> None:
         """Show these from now on."""
         with self._lock:
             self._listed = tuple(listed)

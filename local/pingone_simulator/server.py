@@ -160,7 +160,7 @@ class PingOneSimulator:
 
     def list_environments(self, listed: Sequence[ListedEnvironment]) -> None:
         """Let the worker application see these environments from now on."""
-        self._environments.list(listed)
+        self._environments.show(listed)
 
     def set_scenario(self, environment_id: str, scenario: Scenario) -> None:
         """Use this scenario from now on; its faults count from zero, and no file is cached."""

@@ -65,6 +65,7 @@ def secured(cloud: LocalCloud, pingone: PingOneSimulator, key_arn: str) -> Stack
         "Analytics": "enabled",
         "DatabaseName": "secured_reports",
         "ScheduleExpression": "rate(1 day)",
+        "FleetScheduleExpression": "rate(7 days)",
     }
     return deployed(cloud, pingone.client_id, pingone.client_secret, parameters, "secured")
 

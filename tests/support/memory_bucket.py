@@ -2,13 +2,15 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 
 class MemoryBucket:
     """The objects of a bucket; `pause` is called before each of its calls."""
+
+    name = "reports"
 
     def __init__(self, pause: Callable[[], None] = lambda: None) -> None:
         self.objects: dict[str, bytes] = {}
@@ -20,10 +22,16 @@ class MemoryBucket:
         with self._lock:
             return dict(json.loads(self.objects[key])) if key in self.objects else None
 
-    def write_json(self, key: str, document: Mapping[str, Any]) -> None:
+    def write_json(self, key: str, document: Mapping[str, Any] | Sequence[Any]) -> None:
         self._pause()
         with self._lock:
             self.objects[key] = json.dumps(document).encode()
+
+    def create_json(self, key: str, document: Mapping[str, Any]) -> dict[str, Any]:
+        self._pause()
+        with self._lock:
+            body = self.objects.setdefault(key, json.dumps(document).encode())
+        return dict(json.loads(body))
 
     def names(self, folder: str, after: str) -> Iterator[str]:
         self._pause()
