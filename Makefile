@@ -32,7 +32,7 @@ NO_SECRET_LINES := "(contentS|s)ha256":|!(Ref|If|Equals)\b|GetSecretValue|ATotal
 NO_SECRETS := ^(canary.*|local|none|word|correct-horse|pezeekamil|qwertzuiop|access_token|Bearer|TokenUrl|its client secret$\
 	|https://auth\.pingone\.eu/.*|arn:[^:]*:secretsmanager:.*|report=devices/.*)$$
 
-.PHONY: help demo export load test check lint secrets scan template hooks audit unit integration oldest end-to-end faults benchmark \
+.PHONY: help demo export fleet load test check lint secrets scan template hooks audit unit integration oldest end-to-end faults benchmark \
 	queries build format lock clean
 
 help: ## Show this list
@@ -43,6 +43,9 @@ demo: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Export a simulated r
 
 export: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Export a report of a real PingOne environment into ./out
 	@$(DEV)/python -m local.export
+
+fleet: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Export 40 environments of a simulated organisation, and watch it happen
+	@$(DEV)/python -m local.fleet
 
 load: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Request many exports at once, and compare with PingOne's limits
 	@$(DEV)/python -m local.load
