@@ -11,6 +11,7 @@ import pytest
 
 from local.pingone_simulator import Answer, Fault, ListedEnvironment, PingOneSimulator, Scenario
 from local.stack import Stack
+from pingone_reports.model.fleet import FleetExports
 from tests.end_to_end.conftest import Exporter
 from tests.support.documents import faults
 
@@ -88,12 +89,22 @@ def test_a_fleet_accounts_for_each_environment_and_then_exports_only_what_failed
     fleets: Fleets, stack: Stack, pingone: PingOneSimulator
 ) -> None:
     fleets.listed(
-        good=_SMALL, **{_HOSTILE: _SMALL}, forbidden=_FORBIDDEN, failing=_FAILING, left_out=_SMALL
+        good=_SMALL,
+        **{_HOSTILE: _SMALL},
+        forbidden=_FORBIDDEN,
+        failing=_FAILING,
+        stopped=Scenario(rows=20, generation_seconds=600),
+        left_out=_SMALL,
+    )
+    request = {"exclude": ["left_out"], "types": ["SANDBOX"], "formats": ["csv"]}
+    started = stack.start_fleet(request | {"correlationId": "nightly"})
+    _wait_until(lambda: _creates(pingone, fleets.ids["stopped"]))
+    stack.cloud.client("stepfunctions").stop_execution(
+        executionArn=stack.outputs["StateMachineArn"].replace(":stateMachine:", ":execution:")
+        + f":{FleetExports(started, None).name(fleets.ids['stopped'])}"
     )
 
-    description, event = fleets.run(
-        exclude=["left_out"], types=["SANDBOX"], formats=["csv"], correlationId="nightly"
-    )
+    description, event = fleets.end_of(started)
 
     assert (description["status"], description["error"]) == ("FAILED", "TooManyExportsFailed")
     assert event["detail-type"] == "PingOne Fleet Export Failed"
@@ -101,9 +112,13 @@ def test_a_fleet_accounts_for_each_environment_and_then_exports_only_what_failed
     key = event["detail"]["fleet"]["manifestKey"]
     manifest = fleets.manifest(key)
     assert fleets.outcomes(manifest) == {
-        "good": "", _HOSTILE: "", "forbidden": "AccessDenied", "failing": "ReportFailed"
-    }  # fmt: skip
-    assert manifest["errors"] == {"AccessDenied": 1, "ReportFailed": 1}
+        "good": "",
+        _HOSTILE: "",
+        "forbidden": "AccessDenied",
+        "failing": "ReportFailed",
+        "stopped": "ExportAborted",
+    }
+    assert manifest["errors"] == {"AccessDenied": 1, "ReportFailed": 1, "ExportAborted": 1}
     assert [each["name"] for each in manifest["excluded"]] == ["left_out"]
     assert _creates(pingone, fleets.ids["left_out"]) == 0
     for each in manifest["environments"]:
@@ -115,7 +130,7 @@ def test_a_fleet_accounts_for_each_environment_and_then_exports_only_what_failed
             assert each["records"] == 20
     assert _files(stack, key) == ["exports.json", "fleet.json", "listing.json"]
 
-    fleets.listed(forbidden=_SMALL, failing=_SMALL)
+    fleets.listed(forbidden=_SMALL, failing=_SMALL, stopped=_SMALL)
     description, event = fleets.run(onlyFailedOf=key)
 
     assert description["status"] == "SUCCEEDED"
@@ -123,7 +138,7 @@ def test_a_fleet_accounts_for_each_environment_and_then_exports_only_what_failed
     assert faults("fleet-completed", event["detail"]) == []
     assert json.loads(description["output"]) == event["detail"]
     again = fleets.manifest(event["detail"]["manifestKey"])
-    assert fleets.outcomes(again) == {"forbidden": "", "failing": ""}
+    assert fleets.outcomes(again) == {"forbidden": "", "failing": "", "stopped": ""}
     assert again["request"] == {"onlyFailedOf": key, "formats": ["csv"]}
     assert _creates(pingone, fleets.ids["good"]) == 1
 
