@@ -41,6 +41,7 @@ _NOT_SHOWN = {
     "EncryptState": "the local cloud does not know kms:EncryptionContext",
     "DecryptWithKey": "neither Secrets Manager nor DynamoDB calls KMS locally",
     "EncryptExports": "the local S3 does not call KMS",
+    "EncryptFleets": "the local S3 does not call KMS",
     "EncryptTables": "neither S3 nor SQS calls KMS locally",
     "EncryptUndelivered": "the local SQS does not call KMS",
     "WriteTraces": "nothing writes traces locally",
