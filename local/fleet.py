@@ -120,11 +120,16 @@ def _table(statuses: Mapping[str, str], counts: Counter[str], names: Mapping[str
     for id_, status in statuses.items():
         if names.get(id_) in _SPECIAL:
             style = _STYLES.get(status, "red")
-            table.add_row(escape(names[id_]), f"[{style}]{status.lower()}[/]")
+            table.add_row(escape(_one_line(names[id_])), f"[{style}]{status.lower()}[/]")
     others = Counter(status for id_, status in statuses.items() if names.get(id_) not in _SPECIAL)
     told = ", ".join(f"{number} {status.lower()}" for status, number in sorted(others.items()))
     table.add_row(f"{others.total()} others", told)
     return table
+
+
+def _one_line(name: str) -> str:
+    """As a manifest tells it, and as a terminal can show it."""
+    return "".join(sign if sign.isprintable() else " " for sign in name)
 
 
 def _show(stack: Stack, ended: dict[str, Any], names: Mapping[str, str]) -> int:
@@ -140,7 +145,7 @@ def _show(stack: Stack, ended: dict[str, Any], names: Mapping[str, str]) -> int:
     manifest = json.loads(stack.read(key))
     show_objects(stack.objects(key.rpartition("/")[0]))
     entries = {each["environmentId"]: each for each in manifest["environments"]}
-    special = [each for each in entries.values() if each["name"] in _SPECIAL]
+    special = [each for id_, each in entries.items() if names[id_] in _SPECIAL]
     show_json(
         f"The manifest, with {len(special)} of its {len(entries)} environments",
         manifest | {"environments": special},
@@ -150,9 +155,7 @@ def _show(stack: Stack, ended: dict[str, Any], names: Mapping[str, str]) -> int:
     as_expected = (
         len(manifest["environments"]) == len(entries)
         and {id_: each["name"] for id_, each in entries.items()}
-        == {
-            id_: "".join(c if c.isprintable() else " " for c in name) for id_, name in names.items()
-        }
+        == {id_: _one_line(name) for id_, name in names.items()}
         and all(
             each["error"] == expected.get(names[id_])
             and (each["error"] is not None or json.loads(stack.read(each["manifestKey"])))
