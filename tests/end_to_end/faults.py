@@ -766,8 +766,8 @@ _EXIT: dict[str, Any] = {"retried": ("Runtime.ExitError",)}
 
 FAULTS_OF_FLEETS: dict[str, dict[str, FleetCase]] = {
     "fleets": {
-        "the key is throttled three times": _fleet(
-            "UpdateItem", _THROTTLED, "claim#fleet#", 3, retried=("TableUnavailable",)
+        "the key is throttled, try after try": _fleet(
+            "UpdateItem", _THROTTLED, "claim#fleet#", 6, retried=("TableUnavailable",)
         ),
         "the listing cannot be written": _fleet(
             "PutObject", _DENIED, "listing.json", None, error="StorageDenied", left=()
@@ -776,8 +776,8 @@ FAULTS_OF_FLEETS: dict[str, dict[str, FleetCase]] = {
         "ListEnvironments is killed when it has written the listing": _fleet(
             "PutObject", Kill(after_work=True), "listing.json", **_EXIT
         ),
-        "the results are throttled three times": _fleet(
-            "GetItem", _THROTTLED, "result#", 3, of_results=True, retried=("TableUnavailable",)
+        "the results are throttled, try after try": _fleet(
+            "GetItem", _THROTTLED, "result#", 6, of_results=True, retried=("TableUnavailable",)
         ),
         "SummarizeFleet is killed before the manifest": _fleet(
             "PutObject", Kill(), "fleet.json", **_EXIT
