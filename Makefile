@@ -32,8 +32,8 @@ NO_SECRET_LINES := "(contentS|s)ha256":|!(Ref|If|Not|And|Equals)\b|GetSecretValu
 NO_SECRETS := ^(canary.*|local|none|word|correct-horse|pezeekamil|qwertzuiop|access_token|Bearer|TokenUrl|its client secret$\
 	|https://auth\.pingone\.eu/.*|arn:[^:]*:secretsmanager:.*|report=devices/.*)$$
 
-.PHONY: help demo export jwks load test check lint secrets scan template hooks audit unit integration oldest end-to-end faults benchmark \
-	queries picture browser build format lock clean
+.PHONY: help demo export fleet jwks load test check lint secrets scan template hooks audit unit integration oldest end-to-end faults \
+	benchmark queries picture browser build format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ jwks: $(DEV_ENVIRONMENT) ## Print the public key of KEY=<SigningKeyArn>, for the
 
 load: .venv/benchmark .venv/runtime .venv/cloud build ## Request many exports at once, and compare with PingOne's limits
 	@.venv/benchmark/bin/python -m local.load
+
+fleet: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Export 40 environments of a simulated organisation, and watch it happen
+	@$(DEV)/python -m local.fleet
 
 test: check unit integration oldest end-to-end ## Everything that must pass
 

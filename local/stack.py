@@ -35,8 +35,15 @@ class Stack:
 
     def start_export(self, request: object) -> str:
         """Start an execution; returns its ARN."""
+        return self._start("StateMachineArn", request)
+
+    def start_fleet(self, request: object) -> str:
+        """Start a fleet; returns its execution's ARN."""
+        return self._start("FleetStateMachineArn", request)
+
+    def _start(self, machine: str, request: object) -> str:
         started = self.cloud.client("stepfunctions").start_execution(
-            stateMachineArn=self.outputs["StateMachineArn"], input=json.dumps(request)
+            stateMachineArn=self.outputs[machine], input=json.dumps(request)
         )
         return str(started["executionArn"])
 

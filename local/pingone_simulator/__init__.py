@@ -1,6 +1,7 @@
 """PingOne's reporting API on this machine, as it is documented, with faults on demand."""
 
 from local.faults import DropConnection, LoseAnswer
+from local.pingone_simulator.environments import ListedEnvironment
 from local.pingone_simulator.faults import (
     Answer,
     Body,
@@ -41,6 +42,7 @@ __all__ = [
     "IgnoreRange",
     "IssuedSecret",
     "LinkLifetime",
+    "ListedEnvironment",
     "LoseAnswer",
     "MalformedJson",
     "Operation",

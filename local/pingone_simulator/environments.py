@@ -1,18 +1,47 @@
-"""Each environment's scenario, and how often its faults have occurred."""
+"""The organisation's environments; each one's scenario, and how often its faults have occurred."""
 
 import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import uuid4
 
 from local.pingone_simulator.faults import FaultPlan
 from local.pingone_simulator.scenario import Scenario
 
 
+@dataclass(frozen=True)
+class ListedEnvironment:
+    """An environment as `GET /environments` shows it."""
+
+    id: str
+    name: str
+    type: str = "PRODUCTION"
+    licence_id: str = "57d3b6b4-11a6-4b4f-9b43-9b0a6b9a9e5d"
+
+
 class Environments:
-    """Every environment id is valid; one without its own scenario uses the default."""
+    """Every environment id is valid; one without its own scenario uses the default.
+
+    Those of the list are what the worker application sees. The organisation's own scenario has the
+    faults of that list.
+    """
 
     def __init__(self, default: Scenario) -> None:
+        self.organization_id = str(uuid4())
+        self._listed: tuple[ListedEnvironment, ...] = ()
         self._default = default
         self._played: dict[str, tuple[Scenario, FaultPlan]] = {}
         self._lock = threading.Lock()
+
+    def show(self, listed: Sequence[ListedEnvironment]) -> None:
+        """Show these from now on."""
+        with self._lock:
+            self._listed = tuple(listed)
+
+    @property
+    def listed(self) -> tuple[ListedEnvironment, ...]:
+        with self._lock:
+            return self._listed
 
     def set_scenario(self, environment_id: str, scenario: Scenario) -> None:
         with self._lock:

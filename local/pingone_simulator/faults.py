@@ -7,8 +7,10 @@ from typing import Literal
 from local import faults
 from local.faults import DropConnection, LoseAnswer
 
-Operation = Literal["token", "create", "read", "read_ready", "download"]
-"""`read` is every GET of an exploration, `read_ready` only those made once its status is final.
+Operation = Literal["token", "environments", "create", "read", "read_ready", "download"]
+"""`environments` is every page of the list, with the faults of the organisation's scenario.
+
+`read` is every GET of an exploration, `read_ready` only those made once its status is final.
 
 `download` is every GET of a link, with a count for each format. The exporter's first GET asks for
 the end of a file, the second for the rest.

@@ -105,6 +105,12 @@ def create_app(parts: Parts) -> Flask:
             content_type="application/json",
         )
 
+    @app.get("/v1/environments")
+    def environments() -> Response:
+        _require_token(parts)
+        _meet_faults(parts, parts.environments.organization_id, "environments")
+        return _json(_page(parts.environments))
+
     @app.post("/v1/environments/<environment_id>/dataExplorations")
     def create(environment_id: str) -> Response:
         _admit(parts, environment_id)
@@ -143,8 +149,45 @@ def create_app(parts: Parts) -> Flask:
     return app
 
 
-def _admit(parts: Parts, environment_id: str) -> None:
-    """Raises for a call that PingOne refuses for its token, environment or rate."""
+def _page(environments: Environments) -> dict[str, object]:
+    """A page of the organisation's environments, and the link to the next one.
+
+    PingOne's cursors are opaque. This one names the environment that the page begins behind, so a
+    list that changes meanwhile shows nothing twice and skips nothing that stays.
+    """
+    try:
+        limit = min(max(int(request.args.get("limit", "100")), 1), 100)
+    except ValueError:
+        raise platform_error(400, "The request could not be completed. Invalid limit.") from None
+    behind = request.args.get("cursor", "")
+    listed = sorted(environments.listed, key=lambda environment: environment.id)
+    rest = [environment for environment in listed if environment.id > behind]
+    url = f"{_api_url()}/environments"
+    links = {"self": {"href": f"{url}?limit={limit}"}}
+    if len(rest) > limit:
+        links["next"] = {"href": f"{url}?limit={limit}&cursor={rest[limit - 1].id}"}
+    return {
+        "_links": links,
+        "_embedded": {
+            "environments": [
+                {
+                    "_links": {"self": {"href": f"{url}/{each.id}"}},
+                    "id": each.id,
+                    "name": each.name,
+                    "type": each.type,
+                    "organization": {"id": environments.organization_id},
+                    "license": {"id": each.licence_id},
+                }
+                for each in rest[:limit]
+            ]
+        },
+        "count": len(listed),
+        "size": min(len(rest), limit),
+    }
+
+
+def _require_token(parts: Parts) -> None:
+    """Raises for a call that PingOne refuses for its token."""
     authorization = request.authorization
     if (
         authorization is None
@@ -154,6 +197,11 @@ def _admit(parts: Parts, environment_id: str) -> None:
         raise platform_error(
             401, "The request could not be completed. The access token is invalid or has expired."
         )
+
+
+def _admit(parts: Parts, environment_id: str) -> None:
+    """Raises for a call that PingOne refuses for its token, environment or rate."""
+    _require_token(parts)
     _require_uuid(environment_id)
     seconds_to_wait = parts.rate_limits and parts.rate_limits.admit(environment_id)
     if seconds_to_wait:

@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from types import TracebackType
@@ -12,7 +13,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from local.faults import Fault
 from local.pingone_simulator.clock import Clock, ScaledClock
-from local.pingone_simulator.environments import Environments
+from local.pingone_simulator.environments import Environments, ListedEnvironment
 from local.pingone_simulator.explorations import Explorations, Settings
 from local.pingone_simulator.faults import Effect
 from local.pingone_simulator.rate_limits import RateLimits
@@ -160,6 +161,15 @@ class PingOneSimulator:
     @property
     def issued_secrets(self) -> list[IssuedSecret]:
         return self._log.secrets
+
+    @property
+    def organization_id(self) -> str:
+        """The scenario of this id has the faults of `GET /environments`."""
+        return self._environments.organization_id
+
+    def list_environments(self, listed: Sequence[ListedEnvironment]) -> None:
+        """Let the worker application see these environments from now on."""
+        self._environments.show(listed)
 
     def set_scenario(self, environment_id: str, scenario: Scenario) -> None:
         """Use this scenario from now on; its faults count from zero, and no file is cached."""

@@ -72,6 +72,7 @@ def secured(cloud: LocalCloud, pingone: PingOneSimulator, key_arn: str) -> Stack
         "DigestEmail": "security@example.com",
         "Pseudonymize": "phone,username",
         "ScheduleExpression": "rate(1 day)",
+        "FleetScheduleExpression": "rate(7 days)",
     }
     stack = deployed(cloud, pingone.keyed_client_id, "", parameters, "secured")
     printed = subprocess.run(

@@ -781,6 +781,64 @@ FAULTS_OF_TABLES: dict[str, dict[str, TableCase]] = {
     },
 }
 
+
+@dataclass(frozen=True)
+class FleetCase:
+    """A fleet of one environment that meets faults: exported, unless with an error.
+
+    `retried` are the errors on the way, `left` the names of what is in its folder. `of_results`
+    says that the faults are of what is noted of its exports, and not of the fleet itself.
+    """
+
+    aws: Sequence[AwsFault]
+    of_results: bool = False
+
+    error: str = ""
+    retried: Sequence[str] = ()
+    left: Sequence[str] = ("exports.json", "fleet.json", "listing.json")
+
+
+def _fleet(
+    operation: str, effect: Any, about: str, times: int | None = 1, **case: Any
+) -> FleetCase:
+    return FleetCase(aws=(AwsFault(operation, effect, times, about=about),), **case)
+
+
+_EXIT: dict[str, Any] = {"retried": ("Runtime.ExitError",)}
+
+FAULTS_OF_FLEETS: dict[str, dict[str, FleetCase]] = {
+    "fleets": {
+        "the key is throttled, try after try": _fleet(
+            "UpdateItem", _THROTTLED, "claim#fleet#", 6, retried=("TableUnavailable",)
+        ),
+        "the listing cannot be written": _fleet(
+            "PutObject", _DENIED, "listing.json", None, error="StorageDenied", left=()
+        ),
+        "the listing's answer gets lost": _fleet("PutObject", LoseAnswer(), "listing.json"),
+        "ListEnvironments is killed when it has written the listing": _fleet(
+            "PutObject", Kill(after_work=True), "listing.json", **_EXIT
+        ),
+        "the results are throttled, try after try": _fleet(
+            "GetItem", _THROTTLED, "result#", 6, of_results=True, retried=("TableUnavailable",)
+        ),
+        "SummarizeFleet is killed before the manifest": _fleet(
+            "PutObject", Kill(), "fleet.json", **_EXIT
+        ),
+        "SummarizeFleet is killed when it has written the manifest": _fleet(
+            "PutObject", Kill(after_work=True), "fleet.json", **_EXIT
+        ),
+        "the manifest cannot be written": _fleet(
+            "PutObject",
+            _DENIED,
+            "fleet.json",
+            None,
+            error="StorageDenied",
+            left=("exports.json", "listing.json"),
+        ),
+        "the manifest's answer gets lost": _fleet("PutObject", LoseAnswer(), "fleet.json"),
+    },
+}
+
 # What the local cloud cannot do, and what is shown elsewhere.
 NOT_SHOWN = {
     "PutEvents is denied": "The local Step Functions asks no role. The state machine retries and "
@@ -800,5 +858,11 @@ NOT_SHOWN = {
     "429 for two hours": "`DeadlineExceeded`, in `tests/unit/steps/test_start.py`.",
     "The same request twice at once": "With an `idempotencyKey` one export, in "
     "`tests/end_to_end/test_once.py`; without, two with a folder each, in `test_load.py`.",
+    "A fleet whose list is denied, is empty or changes; two fleets at once; a fleet or one of its "
+    "exports that is stopped": "In `tests/end_to_end/test_fleet.py` and "
+    "`tests/unit/steps/test_fleet.py`.",
+    "An export of a fleet that is throttled, or whose start's answer gets lost": "By the "
+    "definition's expressions, in `tests/template/test_fleet_machine.py`: the local Step Functions "
+    "starts an execution of a known name anew.",
     "A role without a permission": "Each of them, in `tests/end_to_end/test_least_privilege.py`.",
 }

@@ -15,7 +15,11 @@ def everything_left(stacks: Sequence[Stack]) -> Iterator[tuple[str, str]]:
     cloud = stacks[0].cloud
     states, logs, s3 = (cloud.client(name) for name in ("stepfunctions", "logs", "s3"))
     # Theirs, and what tests have made of them.
-    machines = tuple(stack.outputs["StateMachineArn"] for stack in stacks)
+    machines = tuple(
+        stack.outputs[name]
+        for stack in stacks
+        for name in ("StateMachineArn", "FleetStateMachineArn")
+    )
     for found in states.list_state_machines()["stateMachines"]:
         if found["stateMachineArn"].startswith(machines):
             pages = states.get_paginator("list_executions").paginate(
@@ -25,6 +29,11 @@ def everything_left(stacks: Sequence[Stack]) -> Iterator[tuple[str, str]]:
                 arn = execution["executionArn"]
                 yield _text(stacks[0].history(arn)), f"history of {arn}"
                 yield _text(stacks[0].describe(arn)), f"execution {arn}"
+                for run in states.list_map_runs(executionArn=arn)["mapRuns"]:
+                    for each in states.list_executions(mapRunArn=run["mapRunArn"])["executions"]:
+                        child = each["executionArn"]
+                        yield _text(stacks[0].history(child)), f"history of {child}"
+                        yield _text(stacks[0].describe(child)), f"execution {child}"
     for group in logs.describe_log_groups()["logGroups"]:
         name = group["logGroupName"]
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName=name)

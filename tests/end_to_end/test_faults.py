@@ -23,14 +23,17 @@ from local.paths import ROOT, WORK
 from local.pingone_simulator import PingOneSimulator, Scenario
 from local.pingone_simulator.report_data import DEFAULT_FIELDS, DevicesReport
 from local.stack import Stack, deployed, simulator_parameters
+from pingone_reports.model.fleet import FleetExports
 from tests.end_to_end.conftest import Ended, Exporter, assert_failed_cleanly, assert_landed
 from tests.end_to_end.faults import (
     FAULTS,
     FAULTS_IN_A_HURRY,
     FAULTS_OF_ALL,
+    FAULTS_OF_FLEETS,
     FAULTS_OF_TABLES,
     NOT_SHOWN,
     Case,
+    FleetCase,
     Meanwhile,
     TableCase,
 )
@@ -55,6 +58,7 @@ without a manifest, but where even the removal is denied. No secret is in a hist
 log line, an object or its metadata. Where an export cannot be tabulated, the rows of {tables} more
 exports, it stays whole, is in no table of exports, and is in the queue of untabulated exports. So
 it is if nobody could be told what changed, but then it is in the tables.
+The {fleets} fleets have one manifest or none, and their environment is exported once.
 
 An error behind "after" was retried with success, one "in vain" through all retries. "For ever" is
 longer than they last.
@@ -70,6 +74,11 @@ _CASES = {
 _TABLE_CASES = {
     (where, fault): case
     for where, faults in FAULTS_OF_TABLES.items()
+    for fault, case in faults.items()
+}
+_FLEET_CASES = {
+    (where, fault): case
+    for where, faults in FAULTS_OF_FLEETS.items()
     for fault, case in faults.items()
 }
 
@@ -91,7 +100,9 @@ class Matrix:
     ended: dict[tuple[str, str], Future[tuple[Exporter, str]]] = field(default_factory=dict)
     tables: dict[tuple[str, str], Future[str]] = field(default_factory=dict)
     told: list[dict[str, Any]] = field(default_factory=list)
+    fleets: dict[tuple[str, str], Future[tuple[str, str]]] = field(default_factory=dict)
     rows: list[tuple[str, str, str, str]] = field(default_factory=list)
+    fleet_rows: list[tuple[str, str, str, str]] = field(default_factory=list)
     table_rows: list[tuple[str, str, str, str]] = field(default_factory=list)
     _machines: Iterator[int] = field(default_factory=count)
     _untabulated: dict[str, str] = field(default_factory=dict)
@@ -121,6 +132,22 @@ class Matrix:
         self.pingone.set_scenario(self.home, Scenario())
         self.front.set_faults("alone", ())
         return ended
+
+    def fleet(self, case: FleetCase) -> tuple[str, str]:
+        """Let the faults of a case meet a fleet; returns its environment and its execution."""
+        environment_id, name = str(uuid4()), str(uuid4())
+        self.pingone.set_scenario(environment_id, Scenario(rows=20))
+        self.front.set_faults(environment_id if case.of_results else name, case.aws)
+        request = {
+            "environmentIds": [environment_id], "idempotencyKey": name, "formats": ["csv"]
+        }  # fmt: skip
+        arn = self.stack.cloud.client("stepfunctions").start_execution(
+            stateMachineArn=self.stack.outputs["FleetStateMachineArn"],
+            name=name,
+            input=json.dumps(request),
+        )["executionArn"]
+        self.stack.wait_for(arn, timeout_seconds=300)
+        return environment_id, str(arn)
 
     def hurry(self) -> None:
         """Give the third stack's functions little time."""
@@ -328,6 +355,8 @@ def matrix(cloud: LocalCloud, pingone: PingOneSimulator) -> Iterator[Matrix]:
             matrix.ended[where, fault] = pool.submit(matrix.export, case, matrix.stack)
         for where, fault, case in _each(FAULTS_IN_A_HURRY):
             matrix.ended[where, fault] = pool.submit(matrix.export, case, matrix.hurried)
+        for (where, fault), fleet_case in _FLEET_CASES.items():
+            matrix.fleets[where, fault] = pool.submit(matrix.fleet, fleet_case)
         published = pool.submit(matrix.publish)
         for (where, fault), table_case in _TABLE_CASES.items():
             matrix.tables[where, fault] = pool.submit(matrix.tabulate, published, table_case)
@@ -403,6 +432,36 @@ def test_an_export_is_tabulated_or_in_the_queue(matrix: Matrix, where: str, faul
     assert matrix.front.unmet_faults(name) == []
 
 
+@pytest.mark.parametrize(("where", "fault"), _FLEET_CASES)
+def test_a_fleet_has_one_manifest_or_none(matrix: Matrix, where: str, fault: str) -> None:
+    case = _FLEET_CASES[where, fault]
+
+    environment_id, arn = matrix.fleets[where, fault].result()
+    name = arn.rpartition(":")[2]
+    exporter = Exporter(matrix.stack, matrix.pingone, matrix.events)
+    ended = exporter.end_of(arn)
+    retried = _retried(matrix.stack, arn)
+    keys = [item["Key"] for item in matrix.stack.objects("pingone/fleet/") if name in item["Key"]]
+    left = sorted(PurePosixPath(key).name for key in keys)
+    what = _what_happened(ended, retried), ", ".join(left) or "nothing"
+    matrix.fleet_rows.append((where, fault, *what))
+
+    assert ended.error == case.error
+    assert left == list(case.left)
+    assert retried == sorted(case.retried)
+    listed = "listing.json" in left
+    assert creates(matrix.pingone, environment_id) == listed
+    if listed:
+        export = matrix.stack.outputs["StateMachineArn"].replace(":stateMachine:", ":execution:")
+        landed = exporter.end_of(f"{export}:{FleetExports(arn, None).name(environment_id)}")
+        assert landed.description["status"] == "SUCCEEDED"
+        if not case.error:
+            key = ended.event["detail"]["manifestKey"]
+            [entry] = json.loads(matrix.stack.read(key))["environments"]
+            assert entry["manifestKey"] == landed.event["detail"]["manifestKey"]
+    assert matrix.front.unmet_faults(name) + matrix.front.unmet_faults(environment_id) == []
+
+
 def test_no_execution_has_sent_two_events(matrix: Matrix) -> None:
     for stack in (matrix.stack, matrix.alone, matrix.hurried):
         assert stack.receive_events() == []
@@ -437,17 +496,18 @@ def test_no_secret_is_left_anywhere(matrix: Matrix, secured_export: Ended) -> No
 
 def test_what_came_of_each_fault(matrix: Matrix, capsys: pytest.CaptureFixture[str]) -> None:
     table = Table("where", "fault", "what happened", "what is left", title="Faults")
-    for row in matrix.rows + matrix.table_rows:
+    for row in matrix.rows + matrix.table_rows + matrix.fleet_rows:
         table.add_row(*row)
     with capsys.disabled():
         Console(width=150).print(table)
-    _DOCUMENT.write_text(_document(matrix.rows, matrix.table_rows))
+    _DOCUMENT.write_text(_document(matrix.rows, matrix.table_rows, matrix.fleet_rows))
 
 
 def test_the_documentation_says_what_came_of_each_fault() -> None:
     """`make faults` writes it."""
     assert (ROOT / "docs" / "faults.md").read_text() == _DOCUMENT.read_text()
-    assert f"for {len(_CASES) + len(_TABLE_CASES)} faults" in (ROOT / "README.md").read_text()
+    number = len(_CASES) + len(_TABLE_CASES) + len(_FLEET_CASES)
+    assert f"for {number} faults" in (ROOT / "README.md").read_text()
 
 
 def creates(pingone: PingOneSimulator, environment_id: str) -> int:
@@ -511,10 +571,12 @@ def _sha256(scenario: Scenario, format_name: str) -> str:
 
 
 def _document(
-    rows: list[tuple[str, str, str, str]], table_rows: list[tuple[str, str, str, str]]
+    rows: list[tuple[str, str, str, str]],
+    table_rows: list[tuple[str, str, str, str]],
+    fleet_rows: list[tuple[str, str, str, str]],
 ) -> str:
     exported = sum(happened.startswith("exported") for _, _, happened, _ in rows)
-    lines, all_rows = [], rows + table_rows
+    lines, all_rows = [], rows + table_rows + fleet_rows
     for where in dict.fromkeys(row[0] for row in all_rows):
         lines += [
             f"## {where}",
@@ -526,5 +588,7 @@ def _document(
         lines += [""]
     lines += ["## Not shown here", ""]
     lines += [f"- **{fault}.** {why}" for fault, why in NOT_SHOWN.items()]
-    introduction = _INTRODUCTION.format(number=len(rows), exported=exported, tables=len(table_rows))
+    introduction = _INTRODUCTION.format(
+        number=len(rows), exported=exported, tables=len(table_rows), fleets=len(fleet_rows)
+    )
     return introduction + "\n".join(lines) + "\n"

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from local.cloud import ACCOUNT_ID, REGION
-from local.pingone_simulator import Answer, Fault, PingOneSimulator, Scenario
+from local.pingone_simulator import Answer, Fault, ListedEnvironment, PingOneSimulator, Scenario
 from local.pingone_simulator.zip_damage import flipped_bit
 from local.stack import Stack
 from pingone_reports.model.export import Export
@@ -41,6 +41,7 @@ _NOT_SHOWN = {
     "EncryptState": "the local cloud does not know kms:EncryptionContext",
     "DecryptWithKey": "neither Secrets Manager nor DynamoDB calls KMS locally",
     "EncryptExports": "the local S3 does not call KMS",
+    "EncryptFleets": "the local S3 does not call KMS",
     "EncryptTables": "neither S3 nor SQS calls KMS locally",
     "EncryptUndelivered": "the local SQS does not call KMS",
     "JoinVpc": "the local cloud has no VPC",
@@ -248,20 +249,109 @@ def _bucket(bench: Bench, _role: str) -> str:
     return f"arn:aws:s3:::{bench.stack.outputs['BucketName']}"
 
 
-def _invoke(functions: Any, bench: Bench, _role: str) -> None:
-    for name in ("StartReport", "CheckReport", "FetchReport", "DiscardReport"):
-        functions.invoke(FunctionName=bench.names[name], InvocationType="DryRun")
+def _invoke(*names: str) -> Callable[[Bench, str], str]:
+    def call(functions: Any, bench: Bench, _role: str) -> None:
+        for name in names:
+            functions.invoke(FunctionName=bench.names[name], InvocationType="DryRun")
+
+    return _call("lambda", call)
 
 
-def _start_execution(states: Any, bench: Bench, _role: str) -> None:
+def _start_execution(output: str) -> Callable[[Bench, str], str]:
     # It ends at once, as an invalid request.
-    states.start_execution(
-        stateMachineArn=bench.stack.outputs["StateMachineArn"], input='{"formats": ["none"]}'
+    return _call(
+        "stepfunctions",
+        lambda states, bench, _role: states.start_execution(
+            stateMachineArn=bench.stack.outputs[output], input='{"formats": ["none"]}'
+        ),
     )
 
 
-# What shows that a permission is there, or what fails without it; by statement and action.
-_SHOWN_BY: dict[tuple[str, str], tuple[Callable[[Bench, str], str], str]] = {
+def _fleet(bench: Bench, role: str) -> str:
+    """A call of ListEnvironments, and one of SummarizeFleet if it is about that one's role."""
+    bench.pingone.revoke_tokens()
+    bench.pingone.list_environments([ListedEnvironment(str(uuid4()), "Customers")])
+    name = str(uuid4())
+    execution = {
+        "arn": f"arn:{name}", "name": name, "startedAt": datetime.now(UTC).isoformat()
+    }  # fmt: skip
+    request = {"idempotencyKey": name}
+    answer = _invoked(bench, "ListEnvironments", {"request": request, "execution": execution})
+    if role == "SummarizeFleetRole":
+        answer = _invoked(bench, "SummarizeFleet", {"execution": execution})
+    return str(answer.get("errorType", ""))
+
+
+def _in_states(path: str) -> Callable[[Bench, str], str]:
+    return lambda _bench, _role: f"arn:aws:states:{REGION}:{ACCOUNT_ID}:{path}"
+
+
+def _table(bench: Bench, _role: str) -> str:
+    return f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{bench.names['CoordinationTable']}"
+
+
+_Shown = tuple[Callable[[Bench, str], str], str]
+
+
+def _of_machine(sid: str, action: str, path: str) -> dict[tuple[str, ...], _Shown]:
+    """A permission that Step Functions itself uses."""
+    return {(sid, action): (_simulate(_in_states(path), action), "implicitDeny")}
+
+
+_WAITING = (
+    f"arn:aws:events:{REGION}:{ACCOUNT_ID}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
+)
+
+# What shows that a permission is there, or what fails without it; by statement and action, and by
+# role where roles share a statement.
+_SHOWN_BY: dict[tuple[str, ...], _Shown] = {
+    ("InvokeFleetFunctions", "lambda:InvokeFunction"): (
+        _invoke("ListEnvironments", "SummarizeFleet"),
+        "AccessDenied",
+    ),
+    ("StartFleet", "states:StartExecution"): (
+        _start_execution("FleetStateMachineArn"),
+        "AccessDenied",
+    ),
+    ("ReadListOfExports", "s3:GetObject"): (
+        _simulate(
+            lambda bench, role: f"{_bucket(bench, role)}/pingone/fleet/x/exports.json",
+            "s3:GetObject",
+        ),
+        "implicitDeny",
+    ),
+    **_of_machine("RunMap", "states:StartExecution", "stateMachine:secured-export-fleet"),
+    **_of_machine("WatchMap", "states:DescribeExecution", "execution:secured-export-fleet:x"),
+    **_of_machine(
+        "WatchMap", "states:StopExecution", "execution:secured-export-fleet/ExportEnvironments:x"
+    ),
+    **_of_machine("WatchExports", "states:DescribeExecution", "execution:secured-export-report:x"),
+    **_of_machine("WatchExports", "states:StopExecution", "execution:secured-export-report:x"),
+    **_of_machine(
+        "SeeWhoHasTheFleetKey", "states:DescribeExecution", "execution:secured-export-fleet:x"
+    ),
+    **{
+        ("HearOfEndedExports", action): (
+            _simulate(lambda _bench, _role: _WAITING, action),
+            "implicitDeny",
+        )
+        for action in ("events:PutRule", "events:PutTargets", "events:DescribeRule")
+    },
+    ("RecordResults", "dynamodb:PutItem"): (_simulate(_table, "dynamodb:PutItem"), "implicitDeny"),
+    ("ListEnvironmentsRole", "ReadCredentials", "secretsmanager:GetSecretValue"): (
+        _fleet,
+        "InvalidSecret",
+    ),
+    ("ListEnvironmentsRole", "SignAssertions", "kms:Sign"): (_fleet, "SigningRefused"),
+    ("HoldFleetKey", "dynamodb:UpdateItem"): (_fleet, "TableUnavailable"),
+    ("WriteFleets", "s3:GetObject"): (_fleet, "StorageDenied"),
+    ("WriteFleets", "s3:PutObject"): (_fleet, "StorageDenied"),
+    ("ReadResults", "dynamodb:GetItem"): (_fleet, "TableUnavailable"),
+    # Without it, the next fleet is compared with an older one.
+    ("ReadResults", "dynamodb:UpdateItem"): (
+        _simulate(_table, "dynamodb:UpdateItem"),
+        "implicitDeny",
+    ),
     ("ReadCredentials", "secretsmanager:GetSecretValue"): (_export, "InvalidSecret"),
     ("SignAssertions", "kms:Sign"): (_export, "SigningRefused"),
     ("ReadPseudonymKey", "secretsmanager:GetSecretValue"): (_export, "InvalidSecret"),
@@ -295,11 +385,11 @@ _SHOWN_BY: dict[tuple[str, str], tuple[Callable[[Bench, str], str], str]] = {
         _simulate(_log_stream, "logs:PutLogEvents"),
         "implicitDeny",
     ),
-    ("InvokeFunctions", "lambda:InvokeFunction"): (_call("lambda", _invoke), "AccessDenied"),
-    ("StartExport", "states:StartExecution"): (
-        _call("stepfunctions", _start_execution),
+    ("InvokeFunctions", "lambda:InvokeFunction"): (
+        _invoke("StartReport", "CheckReport", "FetchReport", "DiscardReport"),
         "AccessDenied",
     ),
+    ("StartExport", "states:StartExecution"): (_start_execution("StateMachineArn"), "AccessDenied"),
     ("StartOnce", "dynamodb:GetItem"): (_export, "TableUnavailable"),
     ("StartOnce", "dynamodb:UpdateItem"): (_export, "TableUnavailable"),
     ("StartOnce", "dynamodb:PutItem"): (_export, "TableUnavailable"),
@@ -327,7 +417,7 @@ _SHOWN_BY: dict[tuple[str, str], tuple[Callable[[Bench, str], str], str]] = {
 def test_without_a_permission_something_fails(
     request: pytest.FixtureRequest, bench: Bench, role: str, sid: str, action: str
 ) -> None:
-    shown, expected = _SHOWN_BY[sid, action]
+    shown, expected = _SHOWN_BY.get((role, sid, action)) or _SHOWN_BY[sid, action]
     seen = bench.seen
     if sid == "ReadCredentials":  # which a stack with a key does without
         bench = request.getfixturevalue("bench_with_secret")

@@ -248,6 +248,14 @@ class TestPublication:
             assert other.publish({})
 
     @pytest.mark.usefixtures("s3")
+    def test_a_document_that_is_created_once_is_what_the_first_try_wrote(
+        self, bucket: Bucket
+    ) -> None:
+        assert bucket.create_json("a/fleet.json", {"try": 1}) == {"try": 1}
+        assert bucket.create_json("a/fleet.json", {"try": 2}) == {"try": 1}
+        assert bucket.read_json("a/fleet.json") == {"try": 1}
+
+    @pytest.mark.usefixtures("s3")
     def test_a_document_that_is_not_there_is_none(self, bucket: Bucket) -> None:
         assert bucket.read_json("a/manifest.json") is None
 
@@ -257,6 +265,8 @@ def use(bucket: Bucket, how: str) -> None:
     match how:
         case "read":
             bucket.read_json("a/manifest.json")
+        case "create":
+            bucket.create_json("a/fleet.json", {})
         case "list":
             bucket.keys("a/")
         case "delete":
@@ -269,7 +279,9 @@ def use(bucket: Bucket, how: str) -> None:
                 upload.commit()
 
 
-USES = pytest.mark.parametrize("how", ["read", "list", "delete", "abort uploads", "upload"])
+USES = pytest.mark.parametrize(
+    "how", ["read", "create", "list", "delete", "abort uploads", "upload"]
+)
 
 
 class TestErrors:

@@ -14,6 +14,7 @@ from local.cloud import LocalCloud
 from local.memory_calendar import MemoryCalendar
 from local.stack import create_table
 from pingone_reports.aws.calendar import TurnCalendar
+from pingone_reports.aws.fleets import FleetHistory, FleetResults
 from pingone_reports.aws.history import History, _key
 from pingone_reports.aws.idempotency import IdempotencyKeys, Starts
 from pingone_reports.aws.table import EXPIRY, KEY, Table
@@ -327,3 +328,29 @@ class TestStarts:
             starts.once("arn:1", lambda: EXPORT)
         with pytest.raises(TableUnavailable, match="ResourceNotFound"):
             starts.made("arn:1")
+
+
+class TestFleets:
+    def test_results_come_back_in_the_order_of_the_exports(self, table: Table) -> None:
+        """As the state machine writes them."""
+        names = [f"fleet-{uuid4()}" for _ in range(50)]
+        for name in names[1:]:
+            table.client.put_item(
+                TableName=table.name,
+                Item={
+                    KEY: {"S": f"result#{name}"},
+                    "result": {"S": f'{{"status": "{name}"}}'},
+                    EXPIRY: {"N": "1"},
+                },
+            )
+        results = list(FleetResults(table).of(names))
+        assert results == [None, *({"status": name} for name in names[1:])]
+
+    def test_the_fleet_before_is_the_newest_of_its_series(self, table: Table) -> None:
+        history, series = FleetHistory(table), str(uuid4())
+        times = [datetime(2026, 3, day, tzinfo=UTC) for day in (1, 2, 3)]
+        assert history.before(series) is None
+        for time_, key in zip((times[0], times[2], times[1]), "acb", strict=True):
+            history.remember(series, time_, key)
+        assert history.before(series) == "c"
+        assert history.before(str(uuid4())) is None

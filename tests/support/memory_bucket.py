@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,19 @@ class MemoryBucket:
         with self._lock:
             return dict(json.loads(self.objects[key])) if key in self.objects else None
 
-    def write_json(self, key: str, document: Mapping[str, Any]) -> None:
+    def write_json(self, key: str, document: Mapping[str, Any] | Sequence[Any]) -> None:
         self.write_text(key, json.dumps(document), "application/json")
 
     def write_text(self, key: str, text: str, _content_type: str) -> None:
         self._pause()
         with self._lock:
             self.objects[key] = text.encode()
+
+    def create_json(self, key: str, document: Mapping[str, Any]) -> dict[str, Any]:
+        self._pause()
+        with self._lock:
+            body = self.objects.setdefault(key, json.dumps(document).encode())
+        return dict(json.loads(body))
 
     def names(self, folder: str, after: str) -> Iterator[str]:
         self._pause()

@@ -50,5 +50,18 @@ VARIABLES: dict[str, dict[str, str]] = {
         "DIGEST_TOPIC": "",
         "MAX_SECURITY_EVENTS": "500",
     },
+    "list_environments": {
+        **_PINGONE,
+        **_TABLE,
+        **_BUCKET,
+        **_KEY_PREFIX,
+        "MAX_CONCURRENCY": "200",
+    },
+    "summarize_fleet": {
+        **_TABLE,
+        **_BUCKET,
+        **_KEY_PREFIX,
+        "TOLERATED_FAILURE_PERCENT": "5",
+    },
 }
 """By the name of the function's folder."""

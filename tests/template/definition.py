@@ -1,27 +1,104 @@
-"""The state machine's definition, as it is deployed in a partition of AWS."""
+"""The state machines' definitions, as they are deployed in a partition of AWS, and their graphs."""
 
+import json
 import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import yaml
+from cfnlint.api import lint
 
 from local.paths import ROOT
 
 Definition = dict[str, Any]
 
-SOURCE = ROOT / "statemachine" / "export_report.asl.yaml"
+EXPORT_REPORT = ROOT / "statemachine" / "export_report.asl.yaml"
+EXPORT_FLEET = ROOT / "statemachine" / "export_fleet.asl.yaml"
 
 
-def definition(partition: str = "aws") -> Definition:
-    """A new copy of the definition."""
+def definition(partition: str = "aws", source: Path = EXPORT_REPORT) -> Definition:
+    """A new copy of a definition."""
+    place = f"arn:{partition}"
+    functions = (
+        "StartReport", "CheckReport", "FetchReport", "DiscardReport", "ListEnvironments",
+        "SummarizeFleet",
+    )  # fmt: skip
     substitutions = {
-        name: f"arn:{partition}:lambda:eu-central-1:123456789012:function:{name}"
-        for name in (
-            "StartReportFunctionArn",
-            "CheckReportFunctionArn",
-            "FetchReportFunctionArn",
-            "DiscardReportFunctionArn",
-        )
-    } | {"EventBusName": "reports-reports", "StackName": "reports", "Partition": partition}
-    text = re.sub(r"\$\{(\w+)\}", lambda match: substitutions[match[1]], SOURCE.read_text())
+        f"{name}FunctionArn": f"{place}:lambda:eu-central-1:123456789012:function:{name}"
+        for name in functions
+    } | {
+        "ExportReportArn": f"{place}:states:eu-central-1:123456789012:stateMachine:reports",
+        "ExecutionsArn": f"{place}:states:eu-central-1:123456789012:execution:reports",
+        "EventBusName": "reports-reports",
+        "StackName": "reports",
+        "Partition": partition,
+        "Bucket": "reports-bucket",
+        "Table": "reports-table",
+    }
+    text = re.sub(r"\$\{(\w+)\}", lambda match: substitutions[match[1]], source.read_text())
     return dict(yaml.safe_load(text))
+
+
+def targets(state: dict[str, Any]) -> Iterator[str]:
+    """The states that may come after this one."""
+    for transition in (state, *state.get("Choices", ()), *state.get("Catch", ())):
+        if "Next" in transition:
+            yield transition["Next"]
+    if "Default" in state:
+        yield state["Default"]
+
+
+def dangling(machine: Definition) -> set[str]:
+    """The states that are named but not there."""
+    named = {machine["StartAt"], *(n for s in machine["States"].values() for n in targets(s))}
+    return named - set(machine["States"])
+
+
+def unreachable(machine: Definition) -> set[str]:
+    """The states that no path leads to."""
+    reached: set[str] = set()
+    ahead = [machine["StartAt"]]
+    while ahead:
+        name = ahead.pop()
+        if name not in reached:
+            reached.add(name)
+            ahead += targets(machine["States"].get(name, {}))
+    return set(machine["States"]) - reached
+
+
+def dead_ends(machine: Definition) -> set[str]:
+    """The states that go nowhere, and do not say that they end."""
+    return {
+        name
+        for name, state in machine["States"].items()
+        if state["Type"] not in ("Succeed", "Fail")
+        and not state.get("End")
+        and "Next" not in state
+        and "Default" not in state
+    }
+
+
+def error_names(state: dict[str, Any]) -> Iterator[str]:
+    """The errors that a state retries or catches."""
+    for rule in (*state.get("Retry", ()), *state.get("Catch", ())):
+        yield from rule["ErrorEquals"]
+
+
+@cache
+def _findings(definition_json: str) -> tuple[str, ...]:
+    resource = {
+        "Type": "AWS::StepFunctions::StateMachine",
+        "Properties": {
+            "RoleArn": "arn:aws:iam::123456789012:role/export-report",
+            "Definition": json.loads(definition_json),
+        },
+    }
+    template = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"Machine": resource}}
+    return tuple(str(finding) for finding in lint(json.dumps(template)))
+
+
+def findings(machine: Definition) -> tuple[str, ...]:
+    """What cfn-lint has against a definition; behind AWS::Serverless it would not look at it."""
+    return _findings(json.dumps(machine))

@@ -150,6 +150,8 @@ def _holds(
             return not _holds(inner, values, named)
         case {"Fn::And": [*inner]}:
             return all(_holds(item, values, named) for item in inner)
+        case {"Fn::Or": [*inner]}:
+            return any(_holds(item, values, named) for item in inner)
         case {"Condition": name} if named:
             return _holds(named[name], values, named)
         case _:

@@ -46,6 +46,7 @@ SWITCHES = {
     "ExpireExportsAfterDays": "30",
     "Pseudonymize": "phone,email",
     "ScheduleExpression": "",
+    "FleetScheduleExpression": "rate(1 day)",
     "Analytics": "disabled",
     "DigestEmail": "security@example.com",
     "KmsKeyArn": "arn:{partition}:kms:{region}:123456789012:key/mrk-1234",
@@ -73,7 +74,7 @@ JOINS_VPC = [
         "UnassignPrivateIpAddresses",
     )
 ]
-CALLS_PINGONE = {"StartReport", "CheckReport", "FetchReport"}
+CALLS_PINGONE = {"StartReport", "CheckReport", "FetchReport", "ListEnvironments"}
 TRACES = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
 # Principals that have the region and the partition's suffix in their name; others have neither.
 # Source: the service principals that AWS's documents of each service give, also for China.

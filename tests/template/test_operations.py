@@ -11,7 +11,7 @@ import yaml
 from local.metrics import metrics_of
 from local.paths import ROOT
 from pingone_reports import errors
-from pingone_reports.observability import NAMESPACE, UNITS
+from pingone_reports.observability import FLEET_UNITS, NAMESPACE, UNITS
 from tests.support.template import RESOURCES, TEMPLATE, resources_of
 
 ALARMS = {name: item["Properties"] for name, item in resources_of("AWS::CloudWatch::Alarm").items()}
@@ -26,7 +26,11 @@ OF_AWS = {
     },
     "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
 }
-OF_OURS = {name: {"report", "service"} for name in UNITS} | {"ExportsFailed": {"error", "service"}}
+OF_OURS = (
+    {name: {"report", "service"} for name in UNITS}
+    | {name: {"service"} for name in FLEET_UNITS}
+    | {name: {"error", "service"} for name in ("ExportsFailed", "FleetsFailed")}
+)
 DIMENSIONS = {"AWS/States": {"StateMachineArn"}, "AWS/SQS": {"QueueName"}}
 
 
@@ -143,13 +147,19 @@ class TestDashboard:
 
 
 class TestFailures:
-    def test_the_state_machine_records_what_the_dashboard_searches(self) -> None:
-        machine = yaml.safe_load((ROOT / "statemachine" / "export_report.asl.yaml").read_text())
-        recorded = machine["States"]["RecordFailed"]["Arguments"]
+    @pytest.mark.parametrize(
+        ("machine", "failures"),
+        [("export_report", "ExportsFailed"), ("export_fleet", "FleetsFailed")],
+    )
+    def test_a_state_machine_records_what_the_dashboard_searches(
+        self, machine: str, failures: str
+    ) -> None:
+        definition = yaml.safe_load((ROOT / "statemachine" / f"{machine}.asl.yaml").read_text())
+        recorded = definition["States"]["RecordFailed"]["Arguments"]
         (metric,) = recorded["MetricData"]
         names = {dimension["Name"] for dimension in metric["Dimensions"]}
         assert recorded["Namespace"] == NAMESPACE
-        assert (metric["MetricName"], names) == ("ExportsFailed", OF_OURS["ExportsFailed"])
+        assert (metric["MetricName"], names) == (failures, OF_OURS[failures])
 
     def test_the_operators_page_says_what_to_do_about_every_error_and_no_other(self) -> None:
         page = (ROOT / "docs" / "operate.md").read_text()

@@ -110,7 +110,9 @@ def test_a_function_stands_with_its_role_and_its_logs(name: str) -> None:
 
 
 def test_the_chapters_stand_in_the_order_of_the_story() -> None:
-    beginnings = ["ExportReport", "ExportSchedule", "ReportsBucket", "ExportCompletedRule"]
+    beginnings = [
+        "ExportReport", "ExportSchedule", "ReportsBucket", "ExportFleet", "ExportCompletedRule"
+    ]  # fmt: skip
     places = [_NAMES.index(name) for name in [*beginnings, "AlarmTopic"]]
     assert places == sorted(places)
     assert places[0] == 0

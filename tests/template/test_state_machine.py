@@ -1,19 +1,26 @@
 """The state machine's definition holds together, and every failure of it ends red."""
 
-import json
 import re
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from cfnlint.api import lint
 
 from local.deployment import read_template
 from local.paths import ROOT
 from pingone_reports import errors
 from tests.support.jsonata import expressions
-from tests.template.definition import SOURCE, Definition, definition
+from tests.template.definition import (
+    EXPORT_FLEET,
+    EXPORT_REPORT,
+    Definition,
+    dangling,
+    dead_ends,
+    definition,
+    error_names,
+    findings,
+    unreachable,
+)
 
 MACHINE = definition()
 STATES: dict[str, dict[str, Any]] = MACHINE["States"]
@@ -23,69 +30,6 @@ PUBLISHING = {name for name in TASKS if not STATES[name]["Resource"].endswith(":
 FAILING = ["DiscardReport", "ExtractMessage", "PublishFailed", "RecordFailed", "ExportFailed"]
 # Where a failure has nothing to discard: before a fetch, and after its manifest.
 NOTHING_TO_DISCARD = {"StartReport", "PublishCompleted"}
-
-
-def targets(state: dict[str, Any]) -> Iterator[str]:
-    """The states that may come after this one."""
-    for transition in (state, *state.get("Choices", ()), *state.get("Catch", ())):
-        if "Next" in transition:
-            yield transition["Next"]
-    if "Default" in state:
-        yield state["Default"]
-
-
-def dangling(machine: Definition) -> set[str]:
-    """The states that are named but not there."""
-    named = {machine["StartAt"], *(n for s in machine["States"].values() for n in targets(s))}
-    return named - set(machine["States"])
-
-
-def unreachable(machine: Definition) -> set[str]:
-    """The states that no path leads to."""
-    reached: set[str] = set()
-    ahead = [machine["StartAt"]]
-    while ahead:
-        name = ahead.pop()
-        if name not in reached:
-            reached.add(name)
-            ahead += targets(machine["States"].get(name, {}))
-    return set(machine["States"]) - reached
-
-
-def dead_ends(machine: Definition) -> set[str]:
-    """The states that go nowhere, and do not say that they end."""
-    return {
-        name
-        for name, state in machine["States"].items()
-        if state["Type"] not in ("Succeed", "Fail")
-        and not state.get("End")
-        and "Next" not in state
-        and "Default" not in state
-    }
-
-
-def error_names(state: dict[str, Any]) -> Iterator[str]:
-    """The errors that a state retries or catches."""
-    for rule in (*state.get("Retry", ()), *state.get("Catch", ())):
-        yield from rule["ErrorEquals"]
-
-
-@cache
-def _findings(definition_json: str) -> tuple[str, ...]:
-    resource = {
-        "Type": "AWS::StepFunctions::StateMachine",
-        "Properties": {
-            "RoleArn": "arn:aws:iam::123456789012:role/export-report",
-            "Definition": json.loads(definition_json),
-        },
-    }
-    template = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"Machine": resource}}
-    return tuple(str(finding) for finding in lint(json.dumps(template)))
-
-
-def findings(machine: Definition) -> tuple[str, ...]:
-    """What cfn-lint has against a definition; behind AWS::Serverless it would not look at it."""
-    return _findings(json.dumps(machine))
 
 
 class TestLint:
@@ -113,7 +57,14 @@ class TestLint:
 class TestPartition:
     """A task whose resource is of another partition fails, and nothing can catch that."""
 
-    @pytest.mark.parametrize("name", ["template.yaml", "kms-key.yaml", SOURCE.relative_to(ROOT)])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "template.yaml",
+            "kms-key.yaml",
+            *(path.relative_to(ROOT) for path in (EXPORT_REPORT, EXPORT_FLEET)),
+        ],
+    )
     def test_no_arn_names_its_own(self, name: str) -> None:
         assert re.findall(r".*\barn:aws[a-z-]*:.*", (ROOT / name).read_text()) == []
 

@@ -16,11 +16,14 @@ from pingone_reports.config import (
     CheckConfig,
     DiscardConfig,
     FetchConfig,
+    ListConfig,
     PersonalField,
     StartConfig,
+    SummarizeConfig,
     TabulateConfig,
 )
 from pingone_reports.model.announcements import CHANGES_DETECTED, SECURITY_EVENT_DETECTED
+from pingone_reports.model.fleet_request import FleetRequest
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.observability import NAMESPACE
 from tests.support.template import (
@@ -38,6 +41,7 @@ from tests.support.template import (
     resources_of,
     statements,
 )
+from tests.template.rendering import conditions_of
 
 DEFAULTS = {
     "environmentId": "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
@@ -47,6 +51,7 @@ DEFAULTS = {
     "formats": ["csv"],
 }
 KMS = "arn:aws:kms:eu-central-1:123456789012"
+MACHINES = resources_of("AWS::StepFunctions::StateMachine")
 DEFINITION_SUBSTITUTION = re.compile(r"\$\{(\w+)\}")
 
 
@@ -208,14 +213,15 @@ class TestPermissions:
             for statement in policy["PolicyDocument"]["Statement"]
             if "xray:" in json.dumps(statement)
         }
-        assert set(tracing) == {f"{name}Role" for name in FUNCTIONS} | {"ExportReportRole"}
+        machines = {"ExportReportRole", "ExportFleetRole"}
+        assert set(tracing) == {f"{name}Role" for name in FUNCTIONS} | machines
         for statement in tracing.values():
             condition, allowed, otherwise = statement["Fn::If"]
             assert (condition, otherwise) == ("Traced", {"Ref": "AWS::NoValue"})
             assert all(action.startswith("xray:") for action in allowed["Action"])
 
     def test_every_role_has_one_user(self) -> None:
-        no_user = {*ROLES, "ReportsBusPolicy", "ChangesBusPolicy"}
+        no_user = {*ROLES, "ReportsBusPolicy", "ChangesBusPolicy", "FleetsBusPolicy"}
         elsewhere = {name: item for name, item in RESOURCES.items() if name not in no_user}
         for role in ROLES:
             assert json.dumps(elsewhere).count(f'["{role}", "Arn"]') == 1, role
@@ -257,11 +263,14 @@ class TestPermissions:
                 assert statement["Resource"] == "*"
                 continue
             for pattern in resource_patterns(statement["Resource"]):
-                # A star stands for exports or tables below the prefix, or for executions alone.
+                # A star stands for exports, tables or fleets below the prefix, or for executions.
                 named = re.sub(
-                    r"/\$\{Prefix\}(quarantine/)?(report=|tables/|series/|posture/)\*", "", pattern
+                    r"/\$\{Prefix\}(quarantine/)?(report=|tables/|series/|posture/|fleet/)\*",
+                    "",
+                    pattern,
                 )
-                assert "*" not in named.removesuffix("-export-report:*")
+                executions = r"-export-(report|fleet|fleet/ExportEnvironments):\*$"
+                assert "*" not in re.sub(executions, "", named)
 
     @pytest.mark.parametrize("name", ROLES)
     def test_every_role_is_for_one_service(self, name: str) -> None:
@@ -299,6 +308,13 @@ class TestPermissions:
             ("TabulateReportRole", "s3:PutObject", "series/*"),
             ("TabulateReportRole", "s3:PutObject", "posture/*"),
             ("TabulateReportRole", "s3:ListBucket", ""),
+            ("ExportFleetRole", "s3:GetObject", "fleet/*"),
+            ("ListEnvironmentsRole", "s3:GetObject", "fleet/*"),
+            ("ListEnvironmentsRole", "s3:PutObject", "fleet/*"),
+            ("ListEnvironmentsRole", "s3:ListBucket", ""),
+            ("SummarizeFleetRole", "s3:GetObject", "fleet/*"),
+            ("SummarizeFleetRole", "s3:PutObject", "fleet/*"),
+            ("SummarizeFleetRole", "s3:ListBucket", ""),
         }
 
     @pytest.mark.parametrize("name", ROLES)
@@ -317,6 +333,7 @@ class TestPermissions:
                     "aws:PrincipalArn": [
                         {"Fn::GetAtt": ["ExportReportRole", "Arn"]},
                         only_if("HasAnalytics", {"Fn::GetAtt": ["TabulateReportRole", "Arn"]}),
+                        {"Fn::GetAtt": ["ExportFleetRole", "Arn"]},
                     ]
                 },
             }
@@ -335,6 +352,19 @@ class TestPermissions:
             }
         }
         (allowed,) = self._may_publish("TabulateReportRole")
+        assert allowed == {"events:source": "pingone.reports", "events:detail-type": types}
+
+    def test_a_fleet_speaks_for_fleets_alone(self) -> None:
+        """By its own role, and by the bus, whatever its role may come to allow."""
+        types = ["PingOne Fleet Export Completed", "PingOne Fleet Export Failed"]
+        policy = RESOURCES["FleetsBusPolicy"]["Properties"]
+        assert policy["Statement"] == self._denied(policy["StatementId"]) | {
+            "Condition": {
+                "ForAnyValue:StringNotEquals": {"events:detail-type": types},
+                "ArnEquals": {"aws:PrincipalArn": {"Fn::GetAtt": ["ExportFleetRole", "Arn"]}},
+            },
+        }
+        (allowed,) = self._may_publish("ExportFleetRole")
         assert allowed == {"events:source": "pingone.reports", "events:detail-type": types}
 
     def _denied(self, statement_id: str) -> dict[str, Any]:
@@ -424,8 +454,9 @@ class TestEncryption:
         assert without == {"SSEAlgorithm": "AES256"}
         assert rule["BucketKeyEnabled"] is True
 
-    def test_the_key_encrypts_the_state_machine(self) -> None:
-        encryption = RESOURCES["ExportReport"]["Properties"]["EncryptionConfiguration"]
+    @pytest.mark.parametrize("machine", MACHINES)
+    def test_the_key_encrypts_the_state_machine(self, machine: str) -> None:
+        encryption = RESOURCES[machine]["Properties"]["EncryptionConfiguration"]
         condition, with_key, without = encryption["Fn::If"]
         assert condition == "HasKmsKey"
         assert with_key["Type"] == "CUSTOMER_MANAGED_KMS_KEY"
@@ -475,6 +506,18 @@ class TestEncryption:
         (machines,) = statement["Condition"]["StringEquals"].values()
         assert machines["Fn::Sub"].endswith(f":stateMachine:{name}")
 
+    def test_the_fleets_role_uses_the_key_for_fleets_and_for_the_exports_that_it_reads(
+        self,
+    ) -> None:
+        [statement] = [
+            s for s in statements(ROLES["ExportFleetRole"]) if s["Sid"] == "EncryptState"
+        ]
+        (machines,) = statement["Condition"]["StringEquals"].values()
+        names = {MACHINES[name]["Properties"]["StateMachineName"]["Fn::Sub"] for name in MACHINES}
+        # Step Functions names a map's workflows after the machine and the map's label.
+        names.add("${AWS::StackName}-export-fleet/ExportEnvironments")
+        assert {arn["Fn::Sub"].rpartition(":stateMachine:")[2] for arn in machines} == names
+
     def test_a_queue_without_a_key_is_encrypted_too(self) -> None:
         queue = RESOURCES["UndeliveredRequests"]["Properties"]
         assert queue["SqsManagedSseEnabled"] == {"Fn::If": ["HasKmsKey", False, True]}
@@ -495,6 +538,7 @@ class TestEncryption:
             "EncryptState": ["kms:Decrypt", "kms:GenerateDataKey"],
             "EncryptUndelivered": ["kms:Decrypt", "kms:GenerateDataKey"],
             "EncryptTables": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "EncryptFleets": ["kms:Decrypt", "kms:GenerateDataKey"],
         }
         for use in uses.values():
             assert use["Resource"] == {"Ref": "KmsKeyArn"}
@@ -508,7 +552,7 @@ class TestEncryption:
             for statement in policy + by_roles
             if re.search(r"kms:(Sign|\*)", str(statement["Action"]))
         ]
-        assert len(signing) == 4  # the key's policy, and three roles
+        assert len(signing) == 5  # the key's policy, and four roles
         for statement in signing:
             assert statement["Action"] == "kms:Sign"
             assert statement["Condition"] == {
@@ -537,7 +581,7 @@ class TestEncryption:
             for statement in statements(role)
             if "ec2:" in str(statement["Action"])
         ]
-        assert len(joining) == 3
+        assert len(joining) == 4
         for statement in joining:
             assert statement["Condition"] == {"Null": {"lambda:SourceFunctionArn": "true"}}
 
@@ -577,6 +621,9 @@ class TestEncryption:
             "CheckReportRole": turns,
             "FetchReportRole": turns | {"dynamodb:GetItem"},
             "DiscardReportRole": {"dynamodb:UpdateItem"},
+            "ExportFleetRole": {"dynamodb:PutItem"},
+            "ListEnvironmentsRole": {"dynamodb:UpdateItem"},
+            "SummarizeFleetRole": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         }
 
 
@@ -589,6 +636,8 @@ class TestWiring:
             "FetchReport": FetchConfig,
             "DiscardReport": DiscardConfig,
             "TabulateReport": TabulateConfig,
+            "ListEnvironments": ListConfig,
+            "SummarizeFleet": SummarizeConfig,
         }.items(),
     )
     def test_a_function_gets_exactly_the_variables_that_it_reads(
@@ -625,28 +674,35 @@ class TestWiring:
         assert RESOURCES[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
     def test_every_function_ends_before_the_task_that_calls_it(self) -> None:
-        states = self.definition()["States"]
+        states = {
+            state: item
+            for machine in MACHINES
+            for state, item in self.definition(machine)["States"].items()
+        }
         for name, function in FUNCTIONS.items():
             if name != "TabulateReport":  # an event calls it
                 assert function["Properties"]["Timeout"] < states[name]["TimeoutSeconds"]
 
-    def test_the_state_machine_gets_exactly_the_substitutions_that_it_has(self) -> None:
-        text = (ROOT / RESOURCES["ExportReport"]["Properties"]["DefinitionS3Location"]).read_text()
-        substitutions = RESOURCES["ExportReport"]["Properties"]["DefinitionSubstitutions"]
+    @pytest.mark.parametrize("machine", MACHINES)
+    def test_a_state_machine_gets_exactly_the_substitutions_that_it_has(self, machine: str) -> None:
+        text = (ROOT / RESOURCES[machine]["Properties"]["DefinitionS3Location"]).read_text()
+        substitutions = RESOURCES[machine]["Properties"]["DefinitionSubstitutions"]
         assert set(DEFINITION_SUBSTITUTION.findall(text)) == set(substitutions)
 
-    def test_every_task_calls_the_function_of_its_name(self) -> None:
-        substitutions = RESOURCES["ExportReport"]["Properties"]["DefinitionSubstitutions"]
-        for name, state in self.definition()["States"].items():
+    @pytest.mark.parametrize("machine", MACHINES)
+    def test_every_task_calls_the_function_of_its_name(self, machine: str) -> None:
+        substitutions = RESOURCES[machine]["Properties"]["DefinitionSubstitutions"]
+        for name, state in self.definition(machine)["States"].items():
             if name in FUNCTIONS:
                 placeholder = state["Arguments"]["FunctionName"]
                 (substitution,) = DEFINITION_SUBSTITUTION.findall(placeholder)
                 assert substitutions[substitution] == {"Fn::GetAtt": [name, "Arn"]}
 
-    def test_what_cannot_start_an_export_is_kept(self) -> None:
+    @pytest.mark.parametrize("what", ["Export", "Fleet"])
+    def test_what_cannot_start_an_export_or_a_fleet_is_kept(self, what: str) -> None:
         queue = {"Arn": {"Fn::GetAtt": ["UndeliveredRequests", "Arn"]}}
-        (rule_target,) = RESOURCES["ExportRequestedRule"]["Properties"]["Targets"]
-        schedule_target = RESOURCES["ExportSchedule"]["Properties"]["Target"]
+        (rule_target,) = RESOURCES[f"{what}RequestedRule"]["Properties"]["Targets"]
+        schedule_target = RESOURCES[f"{what}Schedule"]["Properties"]["Target"]
         assert rule_target["DeadLetterConfig"] == schedule_target["DeadLetterConfig"] == queue
 
     def test_the_table_forgets_and_costs_nothing_idle(self) -> None:
@@ -655,8 +711,13 @@ class TestWiring:
         assert table["KeySchema"] == [{"AttributeName": TABLE_KEY, "KeyType": "HASH"}]
         assert table["TimeToLiveSpecification"] == {"AttributeName": EXPIRY, "Enabled": True}
 
-    def test_what_is_delivered_twice_brings_the_same_id(self) -> None:
-        (rule_target,) = RESOURCES["ExportRequestedRule"]["Properties"]["Targets"]
+    @pytest.mark.parametrize(
+        ("what", "delivered"),
+        [("Export", ExportRequest.delivered), ("Fleet", FleetRequest.delivered)],
+    )
+    def test_what_is_delivered_twice_brings_the_same_id(self, what: str, delivered: Any) -> None:
+        defaults = DEFAULTS if what == "Export" else {}
+        (rule_target,) = RESOURCES[f"{what}RequestedRule"]["Properties"]["Targets"]
         transformer = rule_target["InputTransformer"]
         assert transformer["InputPathsMap"] == {"id": "$.id", "detail": "$.detail"}
         sent = (
@@ -664,14 +725,11 @@ class TestWiring:
             .replace("<id>", '"4711"')
             .replace("<detail>", '{"filter": ""}')
         )
-        assert (
-            ExportRequest.delivered(json.loads(sent), DEFAULTS, "x").idempotency_key
-            == "delivery#4711"
-        )
-        scheduled = RESOURCES["ExportSchedule"]["Properties"]["Target"]["Input"]
+        assert delivered(json.loads(sent), defaults, "x").idempotency_key == "delivery#4711"
+        scheduled = RESOURCES[f"{what}Schedule"]["Properties"]["Target"]["Input"]
         assert "<aws.scheduler.scheduled-time>" in scheduled
         time = scheduled.replace("<aws.scheduler.scheduled-time>", "2026-03-01T02:00:00Z")
-        request = ExportRequest.delivered(json.loads(time), DEFAULTS, "x")
+        request = delivered(json.loads(time), defaults, "x")
         assert request.idempotency_key == "delivery#schedule-2026-03-01T02:00:00Z"
 
     def test_what_cannot_be_tabulated_is_kept(self) -> None:
@@ -738,6 +796,7 @@ class TestWiring:
     def test_the_outputs_are_what_a_user_needs_next(self) -> None:
         assert set(TEMPLATE["Outputs"]) == {
             "StateMachineArn",
+            "FleetStateMachineArn",
             "BucketName",
             "SecretArn",
             "SigningKeyArn",
@@ -758,8 +817,21 @@ class TestWiring:
         assert names
         assert set(names) <= set(RESOURCES) | set(PARAMETERS)
 
+    def test_a_fleets_schedule_takes_the_place_of_the_default_schedule_alone(self) -> None:
+        default = PARAMETERS["ScheduleExpression"]["Default"]
+        fleet = {"FleetScheduleExpression": "rate(1 day)"}
+        for parameters, scheduled in (
+            ({}, (True, False)),
+            (fleet, (False, True)),
+            (fleet | {"ScheduleExpression": default}, (False, True)),
+            (fleet | {"ScheduleExpression": "rate(1 hour)"}, (True, True)),
+            ({"ScheduleExpression": ""}, (False, False)),
+        ):
+            conditions = conditions_of(TEMPLATE, parameters)
+            assert (conditions["HasSchedule"], conditions["HasFleetSchedule"]) == scheduled
+
     @staticmethod
-    def definition() -> dict[str, Any]:
-        """The state machine's, before its substitutions."""
-        path = ROOT / RESOURCES["ExportReport"]["Properties"]["DefinitionS3Location"]
+    def definition(machine: str) -> dict[str, Any]:
+        """A state machine's, before its substitutions."""
+        path = ROOT / RESOURCES[machine]["Properties"]["DefinitionS3Location"]
         return dict(yaml.safe_load(path.read_text()))

@@ -10,9 +10,11 @@ from pingone_reports.config import (
     ClientSecret,
     DiscardConfig,
     FetchConfig,
+    ListConfig,
     PersonalField,
     PingOneConfig,
     StartConfig,
+    SummarizeConfig,
     TabulateConfig,
 )
 from pingone_reports.errors import InvalidConfiguration
@@ -26,6 +28,8 @@ CONFIGURATIONS: dict[str, Callable[[Mapping[str, str]], object]] = {
     "fetch_report": FetchConfig.from_environment,
     "discard_report": DiscardConfig.from_environment,
     "tabulate_report": TabulateConfig.from_environment,
+    "list_environments": ListConfig.from_environment,
+    "summarize_fleet": SummarizeConfig.from_environment,
 }
 START, FETCH = VARIABLES["start_report"], VARIABLES["fetch_report"]
 PINGONE = PingOneConfig(
@@ -112,6 +116,23 @@ class TestFunctions:
             max_security_events=500,
         )
 
+    def test_the_listing_knows_pingone_the_table_the_bucket_and_how_much_runs_at_once(self) -> None:
+        assert ListConfig.from_environment(VARIABLES["list_environments"]) == ListConfig(
+            pingone=PINGONE,
+            table="coordination",
+            bucket="reports",
+            key_prefix="exports/pingone",
+            max_concurrency=200,
+        )
+
+    def test_the_summary_knows_the_table_the_bucket_and_what_may_fail(self) -> None:
+        assert SummarizeConfig.from_environment(VARIABLES["summarize_fleet"]) == SummarizeConfig(
+            table="coordination",
+            bucket="reports",
+            key_prefix="exports/pingone",
+            tolerated_failure_percent=5,
+        )
+
     @pytest.mark.parametrize("function", VARIABLES)
     def test_a_function_reads_no_variable_of_another(self, function: str) -> None:
         of_all = {name: value for own in VARIABLES.values() for name, value in own.items()}
@@ -136,6 +157,8 @@ class TestValues:
             ("start_report", "POLLING_LIMIT_SECONDS"),
             ("fetch_report", "MAX_REPORT_MEGABYTES"),
             ("fetch_report", "MAX_RECORD_DROP_PERCENT"),
+            ("list_environments", "MAX_CONCURRENCY"),
+            ("summarize_fleet", "TOLERATED_FAILURE_PERCENT"),
         ],
     )
     @pytest.mark.parametrize("value", ["", "half an hour", "-1", "1.5"])
@@ -170,13 +193,17 @@ class TestValues:
         assert start.request_defaults["fields"] == words
         assert fetch.link_hosts == words
 
-    @pytest.mark.parametrize("function", ["fetch_report", "discard_report"])
+    @pytest.mark.parametrize(
+        "function", ["fetch_report", "discard_report", "list_environments", "summarize_fleet"]
+    )
     def test_slashes_around_the_key_prefix_do_not_matter(self, function: str) -> None:
         variables = VARIABLES[function]
         slashes = variables | {"KEY_PREFIX": "/exports/pingone/"}
         assert CONFIGURATIONS[function](slashes) == CONFIGURATIONS[function](variables)
 
-    @pytest.mark.parametrize("function", ["start_report", "check_report", "fetch_report"])
+    @pytest.mark.parametrize(
+        "function", ["start_report", "check_report", "fetch_report", "list_environments"]
+    )
     def test_a_slash_behind_the_api_url_does_not_matter(self, function: str) -> None:
         variables = VARIABLES[function]
         slash = variables | {"PINGONE_API_URL": "https://api.pingone.eu/v1/"}

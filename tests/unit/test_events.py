@@ -35,7 +35,7 @@ class TestSamples:
     def test_no_sample_lacks_a_schema_but_the_event_as_it_is_sent(self) -> None:
         files = {path.name for path in EVENTS.glob("*.json")}
         known = {f"{name}{end}" for name in SAMPLES for end in (".json", ".schema.json")}
-        assert files - known == {"export-requested.event.json"}
+        assert files - known == {"export-requested.event.json", "fleet-requested.event.json"}
 
     def test_no_sample_holds_a_link_or_a_password(self) -> None:
         for path in EVENTS.iterdir():
@@ -45,13 +45,22 @@ class TestSamples:
 
 
 class TestEntry:
-    def test_the_event_that_requests_an_export_is_a_request(self) -> None:
-        entries = sample("export-requested.event")
+    @pytest.mark.parametrize(
+        ("name", "detail_type"),
+        [
+            ("export", "PingOne Report Export Requested"),
+            ("fleet", "PingOne Fleet Export Requested"),
+        ],
+    )
+    def test_the_event_that_requests_something_is_a_request(
+        self, name: str, detail_type: str
+    ) -> None:
+        entries = sample(f"{name}-requested.event")
         assert entries
         for entry in entries:
             assert set(entry) == {"EventBusName", "Source", "DetailType", "Detail"}
-            assert entry["DetailType"] == "PingOne Report Export Requested"
-            assert faults("export-request", json.loads(entry["Detail"])) == []
+            assert entry["DetailType"] == detail_type
+            assert faults(f"{name}-request", json.loads(entry["Detail"])) == []
 
 
 class TestState:

@@ -236,3 +236,47 @@ class TabulateConfig:
             digest_topic=read.text("DIGEST_TOPIC"),
             max_security_events=read.number("MAX_SECURITY_EVENTS"),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListConfig:
+    """ListEnvironments' configuration. `key_prefix` neither begins nor ends with `/`."""
+
+    pingone: PingOneConfig
+    table: str
+    bucket: str
+    key_prefix: str
+    max_concurrency: int
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Raises InvalidConfiguration."""
+        read = _Variables(environment)
+        return cls(
+            pingone=PingOneConfig.of(read),
+            table=read.text("TABLE"),
+            bucket=read.text("BUCKET"),
+            key_prefix=read.text("KEY_PREFIX").strip("/"),
+            max_concurrency=read.number("MAX_CONCURRENCY"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SummarizeConfig:
+    """SummarizeFleet's configuration. `key_prefix` neither begins nor ends with `/`."""
+
+    table: str
+    bucket: str
+    key_prefix: str
+    tolerated_failure_percent: int
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Raises InvalidConfiguration."""
+        read = _Variables(environment)
+        return cls(
+            table=read.text("TABLE"),
+            bucket=read.text("BUCKET"),
+            key_prefix=read.text("KEY_PREFIX").strip("/"),
+            tolerated_failure_percent=read.number("TOLERATED_FAILURE_PERCENT"),
+        )

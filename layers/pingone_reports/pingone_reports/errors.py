@@ -34,6 +34,10 @@ class InvalidRequest(ExportError):
     """Raised when a field of the export request is unknown, of the wrong type or not allowed."""
 
 
+class NoEnvironments(ExportError):
+    """Raised when a fleet has no environment to export."""
+
+
 class InvalidConfiguration(ExportError):
     """Raised when an environment variable or a layer of the function cannot be used."""
 
@@ -103,6 +107,13 @@ class PingOneUnavailable(TransientError):
 
 class ReportWithdrawn(TransientError):
     """Raised when a report that was ready is in progress again."""
+
+
+# --- a fleet --------------------------------------------------------------------------------------
+
+
+class TooManyExportsFailed(ExportError):
+    """Raised when more of a fleet's exports failed than the stack tolerates."""
 
 
 # --- the download ---------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ from pingone_reports.errors import ExportError, UnexpectedError
 from pingone_reports.model.export import Execution, Export
 
 NAMESPACE = "PingOneReports"
-# Every metric of the functions, with its unit. The state machine publishes ExportsFailed.
+# Every metric of an export's functions, with its unit. The state machines publish ExportsFailed and
+# FleetsFailed.
 UNITS = {
     "Polls": "Count",
     "SecondsGenerating": "Seconds",
@@ -31,6 +32,9 @@ UNITS = {
     "UsersWithoutFactor": "Count",
     "UsersOfUnknownStrength": "Count",
 }
+
+# The same of a fleet.
+FLEET_UNITS = {"EnvironmentsExported": "Count", "EnvironmentsFailed": "Count"}
 
 # Both read the service, which is the stack's name, from POWERTOOLS_SERVICE_NAME.
 logger = Logger()
@@ -79,6 +83,18 @@ def measure_report(report_name: str, values: Mapping[str, float], **beside: str)
     _metrics.add_dimension("report", report_name)
     for name, value in values.items():
         _metrics.add_metric(name, UNITS[name], value)
+    for name, text in beside.items():
+        _metrics.add_metadata(name, text)
+    _metrics.flush_metrics()
+
+
+def measure_fleet(values: Mapping[str, float], **beside: str) -> None:
+    """Write values as metrics of the stack; `FLEET_UNITS` has their names.
+
+    `beside` is written on the same line, and is no dimension.
+    """
+    for name, value in values.items():
+        _metrics.add_metric(name, FLEET_UNITS[name], value)
     for name, text in beside.items():
         _metrics.add_metadata(name, text)
     _metrics.flush_metrics()

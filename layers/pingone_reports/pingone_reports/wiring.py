@@ -3,6 +3,7 @@
 Modules that only one function needs are imported in its builder: the others start faster.
 """
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
@@ -22,8 +23,10 @@ from pingone_reports.config import (
     ClientKey,
     DiscardConfig,
     FetchConfig,
+    ListConfig,
     PingOneConfig,
     StartConfig,
+    SummarizeConfig,
     TabulateConfig,
 )
 from pingone_reports.pingone.api import PingOne
@@ -36,7 +39,9 @@ if TYPE_CHECKING:
     from pingone_reports.steps.check import CheckReport
     from pingone_reports.steps.discard import DiscardReport
     from pingone_reports.steps.fetch import FetchReport
+    from pingone_reports.steps.list_environments import ListEnvironments
     from pingone_reports.steps.start import StartReport
+    from pingone_reports.steps.summarize_fleet import SummarizeFleet
     from pingone_reports.steps.tabulate import TabulateReport
     from pingone_reports.transfer.pseudonyms import Pseudonyms
 
@@ -148,6 +153,42 @@ def tabulate_report() -> "TabulateReport":
     )
 
 
+def list_environments(context: Any) -> "ListEnvironments":
+    """ListEnvironments for the invocation with this Lambda context."""
+    from pingone_reports.aws.idempotency import IdempotencyKeys
+    from pingone_reports.steps.list_environments import ListEnvironments
+
+    config = _list_config()
+    return ListEnvironments(
+        pingone=_pingone(config.pingone),
+        keys=IdempotencyKeys(_table(config.table), _client("stepfunctions")),
+        bucket=_bucket(config.bucket),
+        key_prefix=config.key_prefix,
+        max_concurrency=config.max_concurrency,
+        seconds_left=lambda: (
+            float(context.get_remaining_time_in_millis()) / 1000 - _SECONDS_TO_GIVE_UP
+        ),
+        sleep=time.sleep,
+    )
+
+
+@cache
+def summarize_fleet() -> "SummarizeFleet":
+    """SummarizeFleet."""
+    from pingone_reports.aws.fleets import FleetHistory, FleetResults
+    from pingone_reports.steps.summarize_fleet import SummarizeFleet
+
+    config = SummarizeConfig.from_environment()
+    table = _table(config.table)
+    return SummarizeFleet(
+        bucket=_bucket(config.bucket),
+        results=FleetResults(table),
+        history=FleetHistory(table),
+        key_prefix=config.key_prefix,
+        tolerated_failure_percent=config.tolerated_failure_percent,
+    )
+
+
 @cache
 def turns(table: str, calls_per_minute: int) -> Turns:
     """The turns at PingOne."""
@@ -167,6 +208,11 @@ def _pseudonyms(config: FetchConfig) -> "Pseudonyms | None":
 
     key = Secret(_client("secretsmanager"), config.pseudonym_key_arn)
     return Pseudonyms(config.pseudonymize, key.read())
+
+
+@cache
+def _list_config() -> ListConfig:
+    return ListConfig.from_environment()
 
 
 @cache

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pingone_reports.model.export import Export
-from pingone_reports.model.keys import ExportKeys
+from pingone_reports.model.keys import ExportKeys, FleetKeys
 from tests.support.documents import sample
 
 EXPORT = Export.from_state(sample("check-report-input")["export"])
@@ -147,3 +147,23 @@ class TestParse:
     def test_any_text_is_a_key_or_none(self, key: str) -> None:
         parsed = ExportKeys.parse(key)
         assert parsed is None or parsed.manifest == key
+
+
+class TestFleet:
+    @pytest.mark.parametrize("prefix", ["", "pingone", "a/fleet/date=2026-03-01"])
+    def test_a_fleets_keys_are_read_as_they_were_written(self, prefix: str) -> None:
+        keys = FleetKeys.of(EXPORT.execution, prefix)
+        assert FleetKeys.parse(keys.manifest) == keys
+        folder = f"{prefix}/" if prefix else ""
+        assert keys.folder == f"{folder}fleet/date=2026-03-01/{EXPORT.execution.name}/"
+        assert len({keys.manifest, keys.listing, keys.items}) == 3
+        assert all(key.startswith(keys.folder) for key in (keys.manifest, keys.listing, keys.items))
+
+    @pytest.mark.parametrize(
+        "key",
+        ["", "fleet.json", "fleet/date=2026-02-30/x/fleet.json", "fleet/date=2026-03-01/fleet.json",
+         "xfleet/date=2026-03-01/x/fleet.json", "fleet/date=2026-03-01/x/fleet.json/",
+         f"{FOLDER}manifest.json"],
+    )  # fmt: skip
+    def test_a_key_of_anything_else_is_none_of_a_fleet(self, key: str) -> None:
+        assert FleetKeys.parse(key) is None

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -31,6 +31,7 @@ _PARTS_IN_FLIGHT = 2
 _BUFFERS = _PARTS_IN_FLIGHT + 2
 
 # Errors that a retry does not fix. Source: S3's list of error codes; a HEAD has only the status.
+_JSON = "application/json"
 _DENIALS = {
     "AccessDenied", "403", "AllAccessDisabled", "InvalidAccessKeyId", "NoSuchBucket",
     # The bucket is in another region.
@@ -96,9 +97,9 @@ class Bucket:
                 return None
         return dict(document)
 
-    def write_json(self, key: str, document: Mapping[str, Any]) -> None:
-        """Write a JSON object, in place of what is there."""
-        self.write_text(key, json.dumps(document), "application/json")
+    def write_json(self, key: str, document: Mapping[str, Any] | Sequence[Any]) -> None:
+        """Write a JSON document, in place of what is there."""
+        self.write_text(key, json.dumps(document), _JSON)
 
     def write_text(self, key: str, text: str, content_type: str) -> None:
         """Write a text, in place of what is there."""
@@ -106,6 +107,25 @@ class Bucket:
             self.s3.put_object(
                 Bucket=self.name, Key=key, Body=text.encode(), ContentType=content_type
             )
+
+    def create_json(self, key: str, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Write a JSON object unless there is one; returns what is there then."""
+        try:
+            with _storage_errors("PutObject"):
+                self.s3.put_object(
+                    Bucket=self.name,
+                    Key=key,
+                    Body=json.dumps(document).encode(),
+                    ContentType=_JSON,
+                    IfNoneMatch="*",
+                )
+        except StorageUnavailable:
+            # Another try has written it; or this one has, and S3's answer was lost.
+            written = self.read_json(key)
+            if not written:
+                raise
+            return written
+        return dict(document)
 
     def names(self, folder: str, after: str) -> Iterator[str]:
         """The names of a folder's objects behind this one, in the order of their bytes."""

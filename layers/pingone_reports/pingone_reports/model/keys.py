@@ -1,18 +1,23 @@
-"""The bucket's layout: the keys of an export, and of the tables that are made from it."""
+"""The bucket's layout: the keys of an export, of the tables made from it, and of a fleet."""
 
 import re
 from dataclasses import dataclass
 from datetime import UTC, date
 from typing import Self
 
-from pingone_reports.model.export import Export
+from pingone_reports.model.export import Execution, Export
 
 MANIFEST = "manifest.json"
 QUARANTINE = "quarantine.json"
+FLEET = "fleet.json"
 
 _MANIFEST_KEY = re.compile(
     r"(?P<prefix>(?:.+/)?)report=(?P<report>[^/]+)/environment=(?P<environment>[^/]+)"
     rf"/date=(?P<date>\d{{4}}-\d\d-\d\d)/(?P<execution>[^/]+)/{re.escape(MANIFEST)}"
+)
+_FLEET_KEY = re.compile(
+    r"(?P<prefix>(?:.+/)?)fleet/date=(?P<date>\d{4}-\d\d-\d\d)/(?P<execution>[^/]+)"
+    rf"/{re.escape(FLEET)}"
 )
 
 
@@ -127,3 +132,52 @@ class ExportKeys:
             f"report={self.report}/environment={self.environment}/date={self.date}"
             f"/{self.execution}/"
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetKeys:
+    """The keys of one fleet. `prefix` is empty or ends in `/`; `date` is in UTC."""
+
+    prefix: str
+    date: date
+    execution: str
+
+    @classmethod
+    def of(cls, execution: Execution, key_prefix: str) -> Self:
+        """The keys are the same for every try of an execution. `key_prefix` does not end in `/`."""
+        return cls(
+            prefix=f"{key_prefix}/" if key_prefix else "",
+            date=execution.started_at.astimezone(UTC).date(),
+            execution=execution.name,
+        )
+
+    @classmethod
+    def parse(cls, manifest_key: str) -> Self | None:
+        """The keys of the fleet that has this manifest; None if this is not a manifest's key."""
+        if not (found := _FLEET_KEY.fullmatch(manifest_key)):
+            return None
+        try:
+            day = date.fromisoformat(found["date"])
+        except ValueError:
+            return None
+        return cls(prefix=found["prefix"], date=day, execution=found["execution"])
+
+    @property
+    def folder(self) -> str:
+        """The fleet's folder; ends in `/`."""
+        return f"{self.prefix}fleet/date={self.date}/{self.execution}/"
+
+    @property
+    def listing(self) -> str:
+        """Which environments the fleet has, and which it leaves out. It is written once."""
+        return f"{self.folder}listing.json"
+
+    @property
+    def items(self) -> str:
+        """The list that the state machine's map reads: one export for each of its items."""
+        return f"{self.folder}exports.json"
+
+    @property
+    def manifest(self) -> str:
+        """The fleet's manifest, written last and once. A reader waits for this object."""
+        return f"{self.folder}{FLEET}"

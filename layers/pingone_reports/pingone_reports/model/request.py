@@ -1,7 +1,7 @@
 """The export request of a schedule, an event or a caller, checked and completed."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -13,9 +13,9 @@ from pingone_reports.model.report_file import Format
 # The characters of a correlation id, as in the brackets of a regular expression.
 CORRELATION_ID_CHARACTERS = "A-Za-z0-9._:/+=@-"
 
-_ID = rf"[{CORRELATION_ID_CHARACTERS}]{{1,128}}"
-_ID_ALLOWED = "1 to 128 letters, digits or characters of . _ : / + = @ -"
-_UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+ID = rf"[{CORRELATION_ID_CHARACTERS}]{{1,128}}"
+ID_ALLOWED = "1 to 128 letters, digits or characters of . _ : / + = @ -"
+UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _FIELDS = (
     "environmentId",
     "reportName",
@@ -37,14 +37,30 @@ _MOST_AHEAD = timedelta(hours=1)
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-class _Asked:
+class Asked:
     """What a request asks for, with the defaults; raises InvalidRequest for a wrong value."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values
 
+    @classmethod
+    def of(cls, document: object, fields: Sequence[str], defaults: Mapping[str, Any]) -> Self:
+        """A request's document, in which only these fields may be."""
+        if not isinstance(document, Mapping):
+            raise InvalidRequest("The request must be a JSON object; {} asks for the defaults.")
+        if unknown := sorted(set(document) - set(fields)):
+            raise InvalidRequest(
+                f"Unknown field {unknown[0]!r:.80}; allowed are {', '.join(fields)}."
+            )
+        given = {name: value for name, value in document.items() if value is not None}
+        return cls(dict.fromkeys(fields) | dict(defaults) | given)
+
     def has(self, name: str) -> bool:
         return self._values[name] is not None
+
+    def value(self, name: str) -> Any:
+        """The value as it is, unchecked."""
+        return self._values[name]
 
     def text(self, name: str, pattern: str, allowed: str) -> str:
         value = self._values[name]
@@ -85,24 +101,14 @@ class _Asked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportRequest:
-    """One report to export. Empty `fields` ask for all fields; an empty `filter` asks for none.
+class Request:
+    """A request that a rule or a schedule may deliver more than once.
 
-    Requests with the same `idempotency_key` get one export. The report can include all changes up
-    to `changes_until` (aware). `skip_quality_gate` publishes even a doubtful report. Exports of one
-    `license_id` share PingOne's limit for a licence.
+    Requests with the same `idempotency_key` are one request.
     """
 
-    environment_id: str
-    report_name: str
-    fields: tuple[str, ...]
-    filter: str
-    formats: tuple[Format, ...]
     correlation_id: str
     idempotency_key: str | None = None
-    changes_until: datetime | None = None
-    skip_quality_gate: bool = False
-    license_id: str | None = None
 
     @classmethod
     def delivered(cls, document: object, defaults: Mapping[str, Any], correlation_id: str) -> Self:
@@ -123,22 +129,39 @@ class ExportRequest:
 
     @classmethod
     def parse(cls, document: object, defaults: Mapping[str, Any]) -> Self:
+        """Check a request, and fill in absent or null fields from the defaults."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportRequest(Request):
+    """One report to export. Empty `fields` ask for all fields; an empty `filter` asks for none.
+
+    Requests with the same `idempotency_key` get one export. The report can include all changes up
+    to `changes_until` (aware). `skip_quality_gate` publishes even a doubtful report. Exports of one
+    `license_id` share PingOne's limit for a licence.
+    """
+
+    environment_id: str
+    report_name: str
+    fields: tuple[str, ...]
+    filter: str
+    formats: tuple[Format, ...]
+    changes_until: datetime | None = None
+    skip_quality_gate: bool = False
+    license_id: str | None = None
+
+    @classmethod
+    def parse(cls, document: object, defaults: Mapping[str, Any]) -> Self:
         """Check a request, and fill in absent or null fields from the defaults.
 
         Raises InvalidRequest, which names the field and what is allowed.
         """
-        if not isinstance(document, Mapping):
-            raise InvalidRequest("The request must be a JSON object; {} asks for the defaults.")
-        if unknown := sorted(set(document) - set(_FIELDS)):
-            raise InvalidRequest(
-                f"Unknown field {unknown[0]!r:.80}; allowed are {', '.join(_FIELDS)}."
-            )
-        given = {name: value for name, value in document.items() if value is not None}
-        asked = _Asked(dict.fromkeys(_FIELDS) | dict(defaults) | given)
+        asked = Asked.of(document, _FIELDS, defaults)
         return cls(
             # One environment has one spelling: it is part of keys.
             environment_id=asked.text(
-                "environmentId", _UUID, "the UUID of a PingOne environment"
+                "environmentId", UUID, "the UUID of a PingOne environment"
             ).lower(),
             report_name=asked.text(
                 "reportName",
@@ -171,16 +194,16 @@ class ExportRequest:
                     ),
                 )
             ),
-            correlation_id=asked.text("correlationId", _ID, _ID_ALLOWED),
+            correlation_id=asked.text("correlationId", ID, ID_ALLOWED),
             idempotency_key=(
-                asked.text("idempotencyKey", _ID, _ID_ALLOWED)
+                asked.text("idempotencyKey", ID, ID_ALLOWED)
                 if asked.has("idempotencyKey")
                 else None
             ),
             changes_until=asked.time("changesUntil") if asked.has("changesUntil") else None,
             skip_quality_gate=asked.flag("skipQualityGate"),
             license_id=(
-                asked.text("licenseId", _UUID, "the UUID of a PingOne licence").lower()
+                asked.text("licenseId", UUID, "the UUID of a PingOne licence").lower()
                 if asked.has("licenseId")
                 else None
             ),

@@ -1,10 +1,13 @@
-"""The calls that an export makes to PingOne's reporting API.
+"""The calls that exports and fleets make to PingOne's API.
 
-Source: "MFA reports" and "Rate limiting", PingOne Platform APIs, developer.pingidentity.com.
+Source: "MFA reports", "Environments" and "Rate limiting", PingOne Platform APIs,
+developer.pingidentity.com.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -12,12 +15,14 @@ from pingone_reports.errors import (
     AccessDenied,
     ExportError,
     InvalidResponse,
+    LinkNotAllowed,
     PingOneUnavailable,
     RateLimited,
     ReportExpired,
     ReportRejected,
     Unauthorized,
 )
+from pingone_reports.model.environment import EnvironmentPage
 from pingone_reports.model.exploration import DEVICES_REPORT_TEMPLATE_ID, Delivery, Exploration
 from pingone_reports.model.export import Export
 from pingone_reports.model.request import ExportRequest
@@ -26,10 +31,26 @@ from pingone_reports.pingone.credentials import AccessTokens
 
 _TIMEOUT_SECONDS = (5, 30)
 _SECRET_NAMES = ("zipPassword", "csvPresignedUrl", "jsonPresignedUrl")
+# The most that PingOne takes.
+_ENVIRONMENTS_A_PAGE = 100
+
+
+@dataclass(frozen=True)
+class _Meaning:
+    """What a refused call means: errors by HTTP status, and what the role is needed for."""
+
+    not_found: type[ExportError]
+    rejected: type[ExportError]
+    wanted: str
+
+
+_CREATE = _Meaning(ReportRejected, ReportRejected, "this report")
+_READ = _Meaning(ReportExpired, ReportRejected, "this report")
+_LIST = _Meaning(InvalidResponse, InvalidResponse, "its environments")
 
 
 class PingOne:
-    """PingOne's dataExplorations, for one worker application."""
+    """PingOne's dataExplorations and environments, for one worker application."""
 
     def __init__(self, session: requests.Session, api_url: str, tokens: AccessTokens) -> None:
         self._session = session
@@ -63,8 +84,8 @@ class PingOne:
             "POST",
             f"environments/{request.environment_id}/dataExplorations",
             request.correlation_id,
+            _CREATE,
             body,
-            not_found=ReportRejected,
         )
         return Exploration.parse(created)
 
@@ -82,13 +103,39 @@ class PingOne:
         """
         return Delivery.parse(self._read(export), export.request.formats)
 
+    def read_environments(self, link: str | None, correlation_id: str) -> EnvironmentPage:
+        """The first page of all environments that the worker application sees, or a link's page.
+
+        Raises LinkNotAllowed for a link that leads away from the API's list of environments, and
+        AccessDenied, Unauthorized, RateLimited, PingOneUnavailable or InvalidResponse.
+        """
+        query = f"limit={_ENVIRONMENTS_A_PAGE}" if link is None else self._query_of(link)
+        return EnvironmentPage.parse(
+            self._call("GET", f"environments?{query}", correlation_id, _LIST)
+        )
+
+    def _query_of(self, link: str) -> str:
+        """A next page's query. The token goes nowhere but to the API's own host and path."""
+        own = urlsplit(f"{self._api_url}/environments")
+        try:
+            found = urlsplit(link)
+            host = found.hostname
+        except ValueError:
+            found, host = None, None
+        if not found or found[:3] != own[:3] or found.fragment or not found.query:
+            raise LinkNotAllowed(
+                f"PingOne's list of environments goes on at the host {host!r:.80}, or at another "
+                "path than it began with: check the API URL."
+            )
+        return found.query
+
     def _read(self, export: Export) -> dict[str, Any]:
         return self._call(
             "GET",
             f"environments/{export.request.environment_id}/dataExplorations"
             f"/{export.exploration_id}",
             export.request.correlation_id,
-            not_found=ReportExpired,
+            _READ,
         )
 
     def _call(
@@ -96,9 +143,8 @@ class PingOne:
         method: str,
         path: str,
         correlation_id: str,
+        meaning: _Meaning,
         json: Mapping[str, Any] | None = None,
-        *,
-        not_found: type[ExportError],
     ) -> dict[str, Any]:
         def send(token: str) -> Answer:
             return ask(
@@ -119,7 +165,7 @@ class PingOne:
             answer = send(self._tokens.renew())
         if not 200 <= answer.status < 300:
             secrets = [*self._tokens.secrets, *self._given_out]
-            raise _error(answer, _describe(answer, secrets), not_found)
+            raise _error(answer, _describe(answer, secrets), meaning)
         body = answer.document()
         if body is None:
             raise InvalidResponse(
@@ -131,7 +177,7 @@ class PingOne:
         return body
 
 
-def _error(response: Answer, described: str, not_found: type[ExportError]) -> ExportError:
+def _error(response: Answer, described: str, meaning: _Meaning) -> ExportError:
     """The error for an answer, by its HTTP class: PingOne may change the codes within a class."""
     answer = f"PingOne answered {described}"
     match response.status:
@@ -145,11 +191,13 @@ def _error(response: Answer, described: str, not_found: type[ExportError]) -> Ex
         case 401:
             return Unauthorized(f"{answer} to a new token: check the API URL and the region.")
         case 403:
-            return AccessDenied(f"{answer}: give the worker application a role for this report.")
+            return AccessDenied(
+                f"{answer}: give the worker application a role for {meaning.wanted}."
+            )
         case 404:
-            return not_found(f"{answer}: check the environment id, or start a new export.")
+            return meaning.not_found(f"{answer}: check the environment id, or start a new export.")
         case status if 400 <= status < 500:
-            return ReportRejected(f"{answer}: correct the request's fields or filter.")
+            return meaning.rejected(f"{answer}: correct the request's fields or filter.")
         case status if status >= 500:
             return PingOneUnavailable(f"{answer}; try again later.")
     return InvalidResponse(f"{answer}, which is neither a success nor an error: check the API URL.")

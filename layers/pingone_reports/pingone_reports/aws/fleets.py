@@ -1,0 +1,58 @@
+"""What the stack's table knows of fleets: what came of each export, and the fleet before."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pingone_reports.aws.table import EXPIRY, ConditionFailed, Table
+from pingone_reports.model.manifest import utc
+
+# botocore keeps ten connections.
+_AT_A_TIME = 8
+# More than a year, so that a yearly fleet has its predecessor.
+_KEPT = timedelta(days=400)
+
+
+class FleetResults:
+    """What the state machine has noted of a fleet's exports. Raises TableUnavailable."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def of(self, execution_names: Sequence[str]) -> Iterator[Mapping[str, Any] | None]:
+        """The result of each export's execution, in order; None for one that has none."""
+        with ThreadPoolExecutor(_AT_A_TIME) as pool:
+            yield from pool.map(self._of, execution_names)
+
+    def _of(self, execution_name: str) -> Mapping[str, Any] | None:
+        item = self._table.get(f"result#{execution_name}")
+        return dict(json.loads(str(item["result"]))) if item else None
+
+
+class FleetHistory:
+    """The newest fleet of each series. Raises TableUnavailable."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def before(self, series: str) -> str | None:
+        """The key of the manifest of the series' newest fleet, if there is one."""
+        item = self._table.get(f"fleet#{series}")
+        return str(item["manifestKey"]) if item else None
+
+    def remember(self, series: str, started_at: datetime, manifest_key: str) -> None:
+        """Keep a fleet, unless a newer one is kept already."""
+        with suppress(ConditionFailed):
+            self._table.update(
+                f"fleet#{series}",
+                f"SET startedAt = :startedAt, manifestKey = :manifestKey, {EXPIRY} = :expiry",
+                "attribute_not_exists(startedAt) OR startedAt <= :startedAt",
+                {
+                    "startedAt": utc(started_at),
+                    "manifestKey": manifest_key,
+                    "expiry": int((datetime.now(UTC) + _KEPT).timestamp()),
+                },
+            )

@@ -1,0 +1,105 @@
+"""PingOne's environments, as its API lists them.
+
+Source: "Read all environments", PingOne Platform APIs, developer.pingidentity.com.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from pingone_reports.errors import InvalidResponse
+from pingone_reports.model.request import UUID
+
+# Longer than any name that PingOne takes.
+_MOST_CHARACTERS = 256
+# A lone surrogate cannot be encoded, so it could be neither written nor sent.
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """An environment. `name` is one line, as people wrote it. All but the id may be unknown."""
+
+    id: str
+    name: str | None = None
+    type: str | None = None
+    license_id: str | None = None
+
+    @classmethod
+    def parse(cls, body: object) -> Self:
+        """Raises InvalidResponse for an undocumented shape. No name spoils the list."""
+        match body:
+            case {"id": str() as id_, "name": str() as name, "type": str() as type_, **others} if (
+                re.fullmatch(UUID, id_) and re.fullmatch(r"[A-Za-z_]{1,40}", type_)
+            ):
+                return cls(
+                    id=id_.lower(), name=_one_line(name), type=type_, license_id=_license_of(others)
+                )
+        # The message shows nothing of it: whatever it is, it is not documented.
+        raise InvalidResponse(
+            "PingOne's list has an environment without a UUID, a name or a type. If this lasts, "
+            "look for a newer version of this application."
+        )
+
+    def to_document(self) -> dict[str, Any]:
+        """Its form in listing and manifest; `from_document` reads it back."""
+        return {
+            "environmentId": self.id,
+            "name": self.name,
+            "type": self.type,
+            "licenseId": self.license_id,
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Read what `to_document` wrote."""
+        return cls(
+            id=document["environmentId"],
+            name=document["name"],
+            type=document["type"],
+            license_id=document["licenseId"],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentPage:
+    """A page of the list. `next` is the link to the page after it, if there is one."""
+
+    environments: tuple[Environment, ...]
+    next: str | None
+
+    @classmethod
+    def parse(cls, body: Mapping[str, Any]) -> Self:
+        """Raises InvalidResponse for an undocumented shape."""
+        match body:
+            case {"_embedded": {"environments": [*listed]}, **others}:
+                pass
+            case _:
+                raise InvalidResponse(
+                    "PingOne's answer has no list in '_embedded.environments'. If this lasts, look "
+                    "for a newer version of this application."
+                )
+        match others.get("_links"):
+            case {"next": {"href": str() as link}} if link:
+                following: str | None = link
+            case {"next": _}:
+                raise InvalidResponse(
+                    "PingOne's list of environments has a next page without a link. If this lasts, "
+                    "look for a newer version of this application."
+                )
+            case _:
+                following = None
+        return cls(environments=tuple(map(Environment.parse, listed)), next=following)
+
+
+def _license_of(body: Mapping[object, Any]) -> str | None:
+    match body.get("license"):
+        case {"id": str() as id_} if re.fullmatch(UUID, id_):
+            return id_.lower()
+    return None
+
+
+def _one_line(name: str) -> str:
+    whole = _SURROGATE.sub("\ufffd", name)
+    return "".join(sign if sign.isprintable() else " " for sign in whole)[:_MOST_CHARACTERS]

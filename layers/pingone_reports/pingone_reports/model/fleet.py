@@ -1,0 +1,242 @@
+"""A fleet: the exports that it starts, what came of each, and its manifest."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from pingone_reports.errors import NoEnvironments, TooManyExportsFailed
+from pingone_reports.model.environment import Environment
+from pingone_reports.model.export import Execution
+from pingone_reports.model.fleet_request import FleetRequest
+from pingone_reports.model.manifest import utc
+
+COMPLETED, FAILED = "COMPLETED", "FAILED"
+# Errors of exports that could say none themselves.
+_ENDED_WITHOUT_ERROR = {"ABORTED": "ExportAborted", "TIMED_OUT": "States.Timeout"}
+_UNKNOWN = "ExportUnknown"
+
+# An event has at most 256 KB, and an error's message stands there for all environments.
+_MOST_ERRORS_TOLD = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """Which environments a fleet exports, and which it leaves out.
+
+    `unmatched` are the ids and names of `include` that no environment has.
+    """
+
+    request: FleetRequest
+    environments: tuple[Environment, ...]
+    excluded: tuple[Environment, ...] = ()
+
+    @classmethod
+    def chosen(cls, request: FleetRequest, visible: Iterable[Environment]) -> Self:
+        """What a request chooses of the environments that PingOne lists, each once."""
+        include, exclude = _Named(request.include), _Named(request.exclude)
+        wanted: list[Environment] = []
+        excluded: list[Environment] = []
+        for environment in {each.id: each for each in visible}.values():
+            is_wanted = (
+                (not request.include or environment in include)
+                and environment not in exclude
+                and (not request.types or environment.type in request.types)
+            )
+            (wanted if is_wanted else excluded).append(environment)
+        return cls(request=request, environments=tuple(wanted), excluded=tuple(excluded))
+
+    @property
+    def unmatched(self) -> list[str]:
+        """The ids and names that were to be included, and that no visible environment has."""
+        visible = (*self.environments, *self.excluded)
+        ids, names = {each.id for each in visible}, {each.name for each in visible}
+        return [
+            word for word in self.request.include if word.lower() not in ids and word not in names
+        ]
+
+    def to_document(self) -> dict[str, Any]:
+        """The JSON form in the bucket."""
+        if not self.environments:
+            raise NoEnvironments(
+                "No environment is left to export: check what the request chooses, and that the "
+                "worker application has a role in the environments."
+            )
+        return {
+            "correlationId": self.request.correlation_id,
+            "request": self.request.to_document(),
+            "environments": [each.to_document() for each in self.environments],
+            "excluded": [each.to_document() for each in self.excluded],
+            "unmatched": self.unmatched,
+        }
+
+
+class _Named:
+    """The environments of a list of ids, in any spelling, and names."""
+
+    def __init__(self, ids_or_names: Sequence[str]) -> None:
+        self._names = frozenset(ids_or_names)
+        self._ids = frozenset(word.lower() for word in ids_or_names)
+
+    def __contains__(self, environment: Environment) -> bool:
+        return environment.id in self._ids or environment.name in self._names
+
+
+@dataclass(frozen=True)
+class FleetExports:
+    """The names and idempotency keys of a fleet's exports, the same at every try.
+
+    An execution's name has at most 80 characters, and is that of one fleet's execution. So a start
+    that is tried again finds the first one. The idempotency key is of the fleet's own key, if it
+    has one: then a fleet that takes that key over does not export again what has landed.
+    """
+
+    execution_arn: str
+    idempotency_key: str | None
+
+    def name(self, environment_id: str) -> str:
+        """The name of the environment's execution of ExportReport."""
+        return f"fleet-{_hash(self.execution_arn)}-{environment_id}"
+
+    def item(self, environment_id: str, license_id: str | None) -> dict[str, str | None]:
+        """What the state machine's map reads for an environment."""
+        key = _hash(self.idempotency_key or self.execution_arn)
+        return {
+            "environmentId": environment_id,
+            "licenseId": license_id,
+            "executionName": self.name(environment_id),
+            "idempotencyKey": f"fleet:{key}:{environment_id}",
+        }
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def entry_of(environment: Environment, result: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the manifest says of an environment, by what the state machine noted of its export."""
+    result = result or {"status": "UNKNOWN"}
+    entry: dict[str, Any] = {
+        **environment.to_document(),
+        "status": FAILED,
+        "executionArn": result.get("executionArn"),
+        "seconds": _seconds(result.get("startedAt"), result.get("endedAt")),
+        "manifestKey": result.get("manifestKey"),
+        "records": result.get("records"),
+        "error": None,
+        "message": None,
+    }
+    if result["status"] == "SUCCEEDED" and entry["manifestKey"]:
+        return entry | {"status": COMPLETED}
+    otherwise = _ENDED_WITHOUT_ERROR.get(result["status"], _UNKNOWN)
+    return entry | {
+        "manifestKey": None,
+        "records": None,
+        "error": result.get("error") or otherwise,
+        "message": result.get("message") or "The export's execution tells no reason.",
+    }
+
+
+def _seconds(started_at: object, ended_at: object) -> float | None:
+    try:
+        began, ended = (datetime.fromisoformat(str(time)) for time in (started_at, ended_at))
+        return round((ended - began).total_seconds(), 3)
+    except (ValueError, TypeError):
+        return None
+
+
+def fleet_manifest(
+    execution: Execution,
+    listing: Mapping[str, Any],
+    entries: Sequence[Mapping[str, Any]],
+    before: tuple[str, Mapping[str, Any]] | None,
+    tolerated_failure_percent: int,
+) -> dict[str, Any]:
+    """The fleet's manifest; see events/fleet.schema.json.
+
+    `before` is the fleet before this one: its manifest's key, and its listing.
+    """
+    errors = Counter(entry["error"] for entry in entries if entry["status"] == FAILED)
+    failed = errors.total()
+    new, gone = _differences(listing, before[1]) if before else ([], [])
+    return {
+        "status": FAILED if failed * 100 > tolerated_failure_percent * len(entries) else COMPLETED,
+        "correlationId": listing["correlationId"],
+        "executionArn": execution.arn,
+        "startedAt": utc(execution.started_at),
+        "completedAt": utc(datetime.now(UTC)),
+        "request": listing["request"],
+        "numbers": {
+            "environments": len(entries),
+            "completed": len(entries) - failed,
+            "failed": failed,
+            "excluded": len(listing["excluded"]),
+            "unmatched": len(listing["unmatched"]),
+            "new": len(new),
+            "gone": len(gone),
+            "records": sum(entry["records"] or 0 for entry in entries),
+        },
+        "toleratedFailurePercent": tolerated_failure_percent,
+        "errors": dict(errors.most_common()),
+        "environments": list(entries),
+        "excluded": listing["excluded"],
+        "unmatched": listing["unmatched"],
+        "before": before and before[0],
+        "new": new,
+        "gone": gone,
+    }
+
+
+def _differences(
+    now: Mapping[str, Any], before: Mapping[str, Any]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The environments that are new, and those that are gone."""
+    current, former = (
+        {each["environmentId"]: each for each in listing["environments"]}
+        for listing in (now, before)
+    )
+    return (
+        [each for id_, each in current.items() if id_ not in former],
+        [each for id_, each in former.items() if id_ not in current],
+    )
+
+
+def fleet_event(manifest: Mapping[str, Any], bucket: str, manifest_key: str) -> dict[str, Any]:
+    """What an event tells of a fleet: its numbers and its manifest's key, never its list."""
+    return {
+        **{
+            name: manifest[name]
+            for name in (
+                "status", "correlationId", "executionArn", "startedAt", "completedAt", "numbers",
+                "toleratedFailurePercent",
+            )
+        },
+        "errors": dict(Counter(manifest["errors"]).most_common(_MOST_ERRORS_TOLD)),
+        "bucket": bucket,
+        "manifestKey": manifest_key,
+    }  # fmt: skip
+
+
+def failure_of(manifest: Mapping[str, Any], bucket: str, manifest_key: str) -> Exception | None:
+    """Why the fleet is red, if it is."""
+    if manifest["status"] == COMPLETED:
+        return None
+    numbers = manifest["numbers"]
+    errors = Counter(manifest["errors"]).most_common(_MOST_ERRORS_TOLD)
+    told = ", ".join(f"{error} {times} times" if times > 1 else error for error, times in errors)
+    return TooManyExportsFailed(
+        f"{numbers['failed']} of {numbers['environments']} exports failed, and "
+        f"{manifest['toleratedFailurePercent']}% may: {told}. Each is in s3://{bucket}/"
+        f"{manifest_key}. Mend the causes, and start a fleet with this key as 'onlyFailedOf'."
+    )
+
+
+def series_of(request: Mapping[str, Any]) -> str | None:
+    """What fleets have in common that can be compared; None for one that repeats a part."""
+    if "onlyFailedOf" in request:
+        return None
+    choice = [request.get(name) for name in ("environmentIds", "include", "exclude", "types")]
+    return _hash(json.dumps([request.get("reportName"), *choice]))

@@ -1,0 +1,174 @@
+"""Exports a simulated organisation of 40 environments in one start, and shows each of them.
+
+One environment is forbidden, one fails, one is slow and one has a hostile name. It exits with 0
+only if each is accounted for as it must be, once, in the fleet's one manifest.
+"""
+
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from rich.console import Group
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from local.cloud import LocalCloud
+from local.display import console, show_error, show_json, show_objects, step
+from local.pingone_simulator import Answer, Fault, ListedEnvironment, PingOneSimulator, Scenario
+from local.stack import Stack, deployed, simulated_pingone, simulator_parameters
+
+_TIME_SCALE = 0.2
+# How many of each function run at once on this machine.
+_CONCURRENCY = 8
+_ENVIRONMENTS = 40
+_SMALL = Scenario(rows=200)
+_REQUEST = {"correlationId": "fleet-demo", "formats": ["csv"]}
+_HOSTILE = (
+    "<script>alert('1')</script>; DROP TABLE devices --\u202e ${jndi:ldap://x} {% $eval('1') %}"
+)
+# By name: the scenario, and the error that the manifest must tell.
+_SPECIAL = {
+    "Forbidden": (Scenario(faults=(Fault("create", Answer(403), times=None),)), "AccessDenied"),
+    "Failing": (Scenario(final_status="FAILED"), "ReportFailed"),
+    "Slow": (Scenario(rows=200, generation_seconds=90), None),
+    _HOSTILE: (_SMALL, None),
+}
+_STYLES = {"waiting": "dim", "RUNNING": "yellow", "SUCCEEDED": "green", "FAILED": "red"}
+
+
+def main() -> int:
+    """Run the demonstration; returns the exit status."""
+    with (
+        LocalCloud(wait_scale=_TIME_SCALE, log_name="fleet") as cloud,
+        simulated_pingone(cloud, _SMALL, time_scale=_TIME_SCALE) as pingone,
+    ):
+        console.print("[green]✓[/] A local cloud with IAM enforced, and a PingOne simulator")
+        with step("Deploying template.yaml with `sam deploy`"):
+            stack = deployed(
+                cloud,
+                pingone.client_id,
+                pingone.client_secret,
+                simulator_parameters(pingone) | {"ToleratedFailurePercent": "5"},
+            )
+            functions = cloud.client("lambda")
+            for function in functions.list_functions()["Functions"]:
+                functions.put_function_concurrency(
+                    FunctionName=function["FunctionName"], ReservedConcurrentExecutions=_CONCURRENCY
+                )
+        names = _organisation(pingone)
+        console.print(f"[green]✓[/] An organisation of {len(names)} environments")
+        console.print(f"\n[bold]start-execution[/] {json.dumps(_REQUEST)}")
+        ended = _follow(stack, stack.start_fleet(_REQUEST), names)
+        return _show(stack, ended, names)
+
+
+def _organisation(pingone: PingOneSimulator) -> dict[str, str]:
+    """Make the environments; returns their names by id."""
+    customers = [f"Customers {number:02}" for number in range(_ENVIRONMENTS - len(_SPECIAL))]
+    listed = [ListedEnvironment(str(uuid4()), name) for name in [*_SPECIAL, *customers]]
+    for environment in listed:
+        if environment.name in _SPECIAL:
+            pingone.set_scenario(environment.id, _SPECIAL[environment.name][0])
+    pingone.list_environments(listed)
+    return {environment.id: environment.name for environment in listed}
+
+
+def _follow(stack: Stack, execution_arn: str, names: Mapping[str, str]) -> dict[str, Any]:
+    """Show how the exports are until the fleet ends; returns its execution's description."""
+    progress = Progress(
+        TextColumn("  ended"),
+        BarColumn(bar_width=40),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    )
+    ended = progress.add_task("ended", total=len(names))
+    with Live(console=console, refresh_per_second=4) as live:
+        while True:
+            description = stack.describe(execution_arn)
+            statuses = _statuses(stack, names)
+            counts = Counter(statuses.values())
+            progress.update(ended, completed=counts["SUCCEEDED"] + counts["FAILED"])
+            live.update(Group(_table(statuses, counts, names), progress))
+            if description["status"] != "RUNNING":
+                return description
+            time.sleep(0.5)
+
+
+def _statuses(stack: Stack, names: Mapping[str, str]) -> dict[str, str]:
+    """Each environment's export, by the environment's id: waiting, or its execution's status."""
+    pages = stack.cloud.client("stepfunctions").get_paginator("list_executions")
+    statuses = dict.fromkeys(names, "waiting")
+    for page in pages.paginate(stateMachineArn=stack.outputs["StateMachineArn"]):
+        for execution in page["executions"]:
+            # The name ends with the environment's id.
+            statuses[str(execution["name"])[-36:]] = str(execution["status"])
+    return statuses
+
+
+def _table(statuses: Mapping[str, str], counts: Counter[str], names: Mapping[str, str]) -> Table:
+    table = Table("environment", "export", show_edge=False, title_justify="left")
+    table.title = "  ".join(
+        f"[{style}]{counts[status]} {status.lower()}[/]" for status, style in _STYLES.items()
+    )
+    for id_, status in statuses.items():
+        if names.get(id_) in _SPECIAL:
+            style = _STYLES.get(status, "red")
+            table.add_row(escape(_one_line(names[id_])), f"[{style}]{status.lower()}[/]")
+    others = Counter(status for id_, status in statuses.items() if names.get(id_) not in _SPECIAL)
+    told = ", ".join(f"{number} {status.lower()}" for status, number in sorted(others.items()))
+    table.add_row(f"{others.total()} others", told)
+    return table
+
+
+def _one_line(name: str) -> str:
+    """As a manifest tells it, and as a terminal can show it."""
+    return "".join(sign if sign.isprintable() else " " for sign in name)
+
+
+def _show(stack: Stack, ended: dict[str, Any], names: Mapping[str, str]) -> int:
+    # The exports' own events come first.
+    events: list[dict[str, Any]] = []
+    while received := stack.receive_events(wait_seconds=2):
+        events += [event for event in received if "Fleet" in event["detail-type"]]
+    if ended["status"] != "SUCCEEDED" or len(events) != 1:
+        show_error(ended)
+        return 1
+    (event,) = events
+    key = event["detail"]["manifestKey"]
+    manifest = json.loads(stack.read(key))
+    show_objects(stack.objects(key.rpartition("/")[0]))
+    entries = {each["environmentId"]: each for each in manifest["environments"]}
+    special = [each for id_, each in entries.items() if names[id_] in _SPECIAL]
+    show_json(
+        f"The manifest, with {len(special)} of its {len(entries)} environments",
+        manifest | {"environments": special},
+    )
+    show_json("The event, as a subscriber received it", event)
+    expected = {name: error for name, (_, error) in _SPECIAL.items()}
+    as_expected = (
+        len(manifest["environments"]) == len(entries)
+        and {id_: each["name"] for id_, each in entries.items()}
+        == {id_: _one_line(name) for id_, name in names.items()}
+        and all(
+            each["error"] == expected.get(names[id_])
+            and (each["error"] is not None or json.loads(stack.read(each["manifestKey"])))
+            for id_, each in entries.items()
+        )
+    )
+    console.print(
+        "\n[green]✓ Each environment is accounted for once, as it should be.[/]"
+        if as_expected
+        else "\n[red]✗ An environment is not accounted for as it should be.[/]"
+    )
+    return 0 if as_expected else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,224 @@
+"""A fleet exports many environments in one start, and accounts for each of them once."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from local.pingone_simulator import Answer, Fault, ListedEnvironment, PingOneSimulator, Scenario
+from local.stack import Stack
+from pingone_reports.model.fleet import FleetExports
+from tests.end_to_end.conftest import Exporter
+from tests.support.documents import faults
+
+_SMALL = Scenario(rows=20)
+_FORBIDDEN = Scenario(rows=20, faults=(Fault("create", Answer(403), times=None),))
+_FAILING = Scenario(rows=20, final_status="FAILED")
+_HOSTILE = "../../x' OR 1=1;--</script>{% $eval('1') %} ${Bucket} \u202e\n\ud83d\ude00"
+
+
+@dataclass
+class Fleets:
+    """Runs fleets of environments of their own, by name."""
+
+    exporter: Exporter
+    ids: dict[str, str] = field(default_factory=dict)
+
+    def listed(self, **scenarios: Scenario) -> None:
+        """Let the worker application see these environments, which are sandboxes."""
+        pingone = self.exporter.pingone
+        self.ids |= {name: str(uuid4()) for name in scenarios if name not in self.ids}
+        for name, scenario in scenarios.items():
+            pingone.set_scenario(self.ids[name], scenario)
+        pingone.list_environments(
+            [ListedEnvironment(id_, name, "SANDBOX") for name, id_ in self.ids.items()]
+        )
+
+    def run(self, **request: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """A fleet's execution and its event."""
+        return self.end_of(self.exporter.stack.start_fleet(request))
+
+    def end_of(self, arn: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        ended = self.exporter.end_of(arn)
+        return ended.description, ended.event
+
+    def manifest(self, key: str) -> dict[str, Any]:
+        document = dict(json.loads(self.exporter.stack.read(key)))
+        assert faults("fleet", document) == []
+        return document
+
+    def outcomes(self, manifest: dict[str, Any]) -> dict[str, str]:
+        """The error of each environment, '' if it was exported, by the name it has here."""
+        names = {id_: name for name, id_ in self.ids.items()}
+        assert len({each["environmentId"] for each in manifest["environments"]}) == len(
+            manifest["environments"]
+        )
+        return {
+            names[each["environmentId"]]: each["error"] or "" for each in manifest["environments"]
+        }
+
+
+@pytest.fixture
+def fleets(exporter: Exporter) -> Fleets:
+    return Fleets(exporter)
+
+
+def _creates(pingone: PingOneSimulator, environment_id: str) -> int:
+    calls = pingone.requests_of(environment_id)
+    return sum(call.method == "POST" and call.status == 201 for call in calls)
+
+
+def _wait_until(look: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + 60
+    while not (seen := look()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return seen
+
+
+def _files(stack: Stack, manifest_key: str) -> list[str]:
+    folder = manifest_key.rpartition("/")[0]
+    return sorted(item["Key"].rpartition("/")[2] for item in stack.objects(f"{folder}/"))
+
+
+def test_a_fleet_accounts_for_each_environment_and_then_exports_only_what_failed(
+    fleets: Fleets, stack: Stack, pingone: PingOneSimulator
+) -> None:
+    fleets.listed(
+        good=_SMALL,
+        **{_HOSTILE: _SMALL},
+        forbidden=_FORBIDDEN,
+        failing=_FAILING,
+        stopped=Scenario(rows=20, generation_seconds=600),
+        left_out=_SMALL,
+    )
+    request = {"exclude": ["left_out"], "types": ["SANDBOX"], "formats": ["csv"]}
+    started = stack.start_fleet(request | {"correlationId": "nightly"})
+    _wait_until(lambda: _creates(pingone, fleets.ids["stopped"]))
+    stack.cloud.client("stepfunctions").stop_execution(
+        executionArn=stack.outputs["StateMachineArn"].replace(":stateMachine:", ":execution:")
+        + f":{FleetExports(started, None).name(fleets.ids['stopped'])}"
+    )
+
+    description, event = fleets.end_of(started)
+
+    assert (description["status"], description["error"]) == ("FAILED", "TooManyExportsFailed")
+    assert event["detail-type"] == "PingOne Fleet Export Failed"
+    assert faults("fleet-failed", event["detail"]) == []
+    key = event["detail"]["fleet"]["manifestKey"]
+    manifest = fleets.manifest(key)
+    assert fleets.outcomes(manifest) == {
+        "good": "",
+        _HOSTILE: "",
+        "forbidden": "AccessDenied",
+        "failing": "ReportFailed",
+        "stopped": "ExportAborted",
+    }
+    assert manifest["errors"] == {"AccessDenied": 1, "ReportFailed": 1, "ExportAborted": 1}
+    assert [each["name"] for each in manifest["excluded"]] == ["left_out"]
+    assert _creates(pingone, fleets.ids["left_out"]) == 0
+    for each in manifest["environments"]:
+        if each["status"] == "COMPLETED":
+            exported = json.loads(stack.read(each["manifestKey"]))
+            assert exported["environmentId"] == each["environmentId"]
+            assert exported["correlationId"] == "nightly"
+            assert [file["format"] for file in exported["files"]] == ["csv"]
+            assert each["records"] == 20
+    assert _files(stack, key) == ["exports.json", "fleet.json", "listing.json"]
+
+    fleets.listed(forbidden=_SMALL, failing=_SMALL, stopped=_SMALL)
+    description, event = fleets.run(onlyFailedOf=key)
+
+    assert description["status"] == "SUCCEEDED"
+    assert event["detail-type"] == "PingOne Fleet Export Completed"
+    assert faults("fleet-completed", event["detail"]) == []
+    assert json.loads(description["output"]) == event["detail"]
+    again = fleets.manifest(event["detail"]["manifestKey"])
+    assert fleets.outcomes(again) == {"forbidden": "", "failing": "", "stopped": ""}
+    assert again["request"] == {"onlyFailedOf": key, "formats": ["csv"]}
+    assert _creates(pingone, fleets.ids["good"]) == 1
+
+
+def test_a_fleet_that_takes_over_a_stopped_one_exports_nothing_twice(
+    fleets: Fleets, stack: Stack, pingone: PingOneSimulator
+) -> None:
+    """And a delivery that comes twice runs once."""
+    fleets.listed(fast=_SMALL, slow=Scenario(rows=20, generation_seconds=60))
+    states = stack.cloud.client("stepfunctions")
+    stack.cloud.client("events").put_events(
+        Entries=[
+            {
+                "EventBusName": stack.outputs["EventBusName"],
+                "Source": "my.application",
+                "DetailType": "PingOne Fleet Export Requested",
+                "Detail": json.dumps({"include": ["fast", "slow", "gone"], "formats": ["csv"]}),
+            }
+        ]
+    )
+    machine = stack.outputs["FleetStateMachineArn"]
+
+    def delivered() -> str:
+        running = states.list_executions(stateMachineArn=machine, statusFilter="RUNNING")
+        return str(running["executions"][0]["executionArn"]) if running["executions"] else ""
+
+    first = _wait_until(delivered)
+    given = json.loads(stack.describe(first)["input"])
+    _wait_until(lambda: all(_creates(pingone, id_) for id_ in fleets.ids.values()))
+    twice = stack.wait_for(stack.start_fleet(given))
+    assert json.loads(twice["output"]) == {"duplicateOf": first}
+    states.stop_execution(executionArn=first)
+
+    description, event = fleets.end_of(stack.start_fleet(given))
+
+    assert stack.describe(first)["status"] == "ABORTED"
+    assert first not in fleets.exporter.events
+    assert description["status"] == "SUCCEEDED"
+    manifest = fleets.manifest(event["detail"]["manifestKey"])
+    assert fleets.outcomes(manifest) == {"fast": "", "slow": ""}
+    assert manifest["unmatched"] == ["gone"]
+    assert all(_creates(pingone, id_) == 1 for id_ in fleets.ids.values())
+
+
+def test_fleets_and_exports_of_the_same_environments_stand_side_by_side(
+    fleets: Fleets, stack: Stack, exporter: Exporter, pingone: PingOneSimulator
+) -> None:
+    fleets.listed(one=_SMALL, two=_SMALL)
+    started = [stack.start_fleet({"formats": ["csv"]}) for _ in range(2)]
+    single = stack.start_export({"environmentId": fleets.ids["one"], "formats": ["csv"]})
+
+    ended = [fleets.end_of(arn) for arn in started]
+
+    assert exporter.end_of(single).description["status"] == "SUCCEEDED"
+    manifests = [fleets.manifest(event["detail"]["manifestKey"]) for _, event in ended]
+    assert [fleets.outcomes(manifest) for manifest in manifests] == [{"one": "", "two": ""}] * 2
+    exports = {each["executionArn"] for manifest in manifests for each in manifest["environments"]}
+    assert len(exports) == 4
+    assert _creates(pingone, fleets.ids["one"]) == 3
+
+
+def test_a_fleet_that_cannot_be_listed_fails_without_a_manifest(
+    fleets: Fleets, stack: Stack, pingone: PingOneSimulator
+) -> None:
+    denied = Scenario(faults=(Fault("environments", Answer(403), times=None),))
+    fleets.listed(one=_SMALL)
+    pingone.set_scenario(pingone.organization_id, denied)
+    refused = stack.start_fleet({})
+    refused_description, refused_event = fleets.end_of(refused)
+    pingone.set_scenario(pingone.organization_id, Scenario())
+    empty_description, empty_event = fleets.run(exclude=["one"])
+
+    assert refused_description["error"] == refused_event["detail"]["error"] == "AccessDenied"
+    assert empty_description["error"] == empty_event["detail"]["error"] == "NoEnvironments"
+    for event in (refused_event, empty_event):
+        assert faults("fleet-failed", event["detail"]) == []
+        assert event["detail"]["fleet"] is None
+    assert not [
+        item["Key"]
+        for item in stack.objects("pingone/fleet/")
+        if refused.rpartition(":")[2] in item["Key"]
+    ]
+    assert _creates(pingone, fleets.ids["one"]) == 0

@@ -1,0 +1,422 @@
+"""The fleet's state machine: its graph, its languages, its limits, and what its expressions say."""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.paths import ENVIRONMENTS, program_of
+from pingone_reports import errors
+from pingone_reports.model.fleet import FleetExports
+from tests.support.documents import faults, sample
+from tests.support.jsonata import Failure, Jsonata, Walk, expressions
+from tests.template.definition import (
+    EXPORT_FLEET,
+    EXPORT_REPORT,
+    Definition,
+    dangling,
+    dead_ends,
+    definition,
+    findings,
+    unreachable,
+)
+
+MACHINE = definition(source=EXPORT_FLEET)
+MAP = MACHINE["States"]["ExportEnvironments"]
+CHILD: Definition = MAP["ItemProcessor"]
+STATES: dict[str, dict[str, Any]] = MACHINE["States"] | CHILD["States"]
+TASKS = sorted(name for name, state in STATES.items() if state["Type"] == "Task")
+FUNCTIONS = {"ListEnvironments", "SummarizeFleet"}
+# What happens to a fleet that failed, in order.
+FAILING = ["ExtractMessage", "PublishFailed", "RecordFailed", "FleetFailed"]
+
+NAME = sample("list-environments-input")["execution"]["name"]
+CONTEXT: dict[str, Any] = {
+    "Execution": {
+        "Id": sample("list-environments-input")["execution"]["arn"],
+        "Input": sample("list-environments-input")["request"],
+        "Name": NAME,
+        "StartTime": "2026-03-01T02:00:00.123Z",
+    }
+}
+LISTED = sample("list-environments-output")
+SUMMARY = sample("summarize-fleet-output")
+ITEM = FleetExports(CONTEXT["Execution"]["Id"], None).item(
+    "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
+    "57c3a9d0-1f0e-4a5d-9b32-5a0f5f0f2a11",
+) | {"request": LISTED["request"]}
+EXPORT = f"arn:aws:states:eu-central-1:123456789012:execution:reports:{ITEM['executionName']}"
+DESCRIBED = {
+    "ExecutionArn": EXPORT,
+    "Status": "SUCCEEDED",
+    "StartDate": "2026-03-01T02:00:01.000Z",
+    "StopDate": "2026-03-01T02:00:22.400Z",
+    "Input": "{}",
+    "Output": json.dumps(sample("export-completed")),
+}
+OTHER = f"{EXPORT}-of-another-fleet"
+
+
+@pytest.fixture(scope="module")
+def jsonata() -> Iterator[Jsonata]:
+    with Jsonata() as jsonata:
+        yield jsonata
+
+
+class TestDefinition:
+    def test_lint_finds_nothing(self) -> None:
+        assert findings(MACHINE) == ()
+
+    @pytest.mark.parametrize("machine", [MACHINE, CHILD], ids=["fleet", "export"])
+    def test_every_state_is_there_is_reached_and_leads_on(self, machine: Definition) -> None:
+        assert dangling(machine) == set()
+        assert unreachable(machine) == set()
+        assert dead_ends(machine) == set()
+
+    def test_no_task_names_a_partition_of_its_own(self) -> None:
+        machine = definition("aws-us-gov", EXPORT_FLEET)
+        children = machine["States"]["ExportEnvironments"]["ItemProcessor"]["States"]
+        for state in (machine["States"] | children).values():
+            assert state.get("Resource", "arn:aws-us-gov:states:::").startswith(
+                "arn:aws-us-gov:states:::"
+            )
+
+    def test_no_failure_leads_back_to_success(self) -> None:
+        after_failure = MACHINE | {"StartAt": FAILING[0]}
+        assert set(MACHINE["States"]) - unreachable(after_failure) == set(FAILING)
+
+    def test_an_execution_ends_published_repeated_or_failed_and_in_no_other_way(self) -> None:
+        ends = {
+            name
+            for name, state in MACHINE["States"].items()
+            if state.get("End") or state["Type"] in ("Succeed", "Fail")
+        }
+        assert ends == {"PublishCompleted", "AlreadyRequested", "FleetFailed"}
+
+
+class TestLanguages:
+    """AWS refuses a state in JSONPath below a machine in JSONata."""
+
+    def test_the_map_alone_is_in_jsonpath_and_no_language_is_for_all(self) -> None:
+        assert "QueryLanguage" not in MACHINE
+        assert {name: state["QueryLanguage"] for name, state in STATES.items()} == {
+            name: "JSONPath" if name == "ExportEnvironments" else "JSONata" for name in STATES
+        }
+
+    def test_a_machine_in_jsonata_has_no_other_state(self) -> None:
+        machine = definition(source=EXPORT_REPORT)
+        assert machine["QueryLanguage"] == "JSONata"
+        assert all("QueryLanguage" not in state for state in machine["States"].values())
+
+    def test_no_expression_stands_where_jsonpath_is_expected(self) -> None:
+        own = {name: value for name, value in MAP.items() if name != "ItemProcessor"}
+        assert list(expressions(own)) == []
+
+    def test_an_export_reads_no_variable_of_the_fleet(self) -> None:
+        """A distributed map's workflows do not see them."""
+        assigned = {
+            name for state in MACHINE["States"].values() for name in state.get("Assign", ())
+        }
+        assert assigned == {"fleet", "error", "message"}
+        for expression in expressions(CHILD):
+            assert not [name for name in assigned if f"${name}" in expression]
+
+
+@pytest.fixture
+def validate(tmp_path: Path) -> Callable[[Definition], str]:
+    """What asl-validator says against a definition."""
+
+    def run(machine: Definition) -> str:
+        path = tmp_path / "machine.json"
+        path.write_text(json.dumps(machine))
+        package = ENVIRONMENTS / "node" / "node_modules" / "asl-validator"
+        script = (
+            package / json.loads((package / "package.json").read_text())["bin"]["asl-validator"]
+        )
+        done = subprocess.run(
+            [program_of("node", "node"), script, "--json-path", path],
+            capture_output=True,
+            text=True,
+        )
+        return "" if done.returncode == 0 else done.stdout + done.stderr
+
+    return run
+
+
+class TestSecondReader:
+    """asl-validator, which is no part of the emulator."""
+
+    @pytest.mark.parametrize("source", [EXPORT_REPORT, EXPORT_FLEET], ids=lambda path: path.stem)
+    def test_a_second_reader_accepts_the_definition(
+        self, validate: Callable[[Definition], str], source: Path
+    ) -> None:
+        assert validate(definition(source=source)) == ""
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            lambda states: states["ListEnvironments"].update(Parameters={"a": "b"}),
+            lambda states: states["ExportEnvironments"].pop("ItemProcessor"),
+            lambda states: states["ExportEnvironments"]["ItemProcessor"].update(StartAt="Gone"),
+            lambda states: states["IsFleetNew"].update(Default="Gone"),
+        ],
+    )
+    def test_a_second_reader_finds_a_broken_copy(
+        self, validate: Callable[[Definition], str], spoil: Callable[[Any], object]
+    ) -> None:
+        broken = definition(source=EXPORT_FLEET)
+        spoil(broken["States"])
+        assert validate(broken)
+
+
+class TestLimits:
+    def test_the_map_stops_no_export_for_another_ones_failure(self) -> None:
+        assert MAP["ToleratedFailurePercentage"] == 100
+        assert "ToleratedFailureCount" not in MAP
+        assert MAP["MaxConcurrencyPath"] == "$.maxConcurrency"
+        assert "maxConcurrency" in LISTED
+
+    def test_nothing_grows_with_the_number_of_environments(self) -> None:
+        """Each export's output counts for the map's, which may have 256 KB; nobody reads it."""
+        assert MAP["ResultPath"] is None
+        assert CHILD["States"]["RecordResult"]["Output"] == {}
+        assert MAP["ItemReader"]["Parameters"]["Key.$"] == "$.itemsKey"
+
+    def test_an_export_may_take_as_long_as_its_own_limit(self) -> None:
+        limit = definition(source=EXPORT_REPORT)["TimeoutSeconds"]
+        assert limit < STATES["StartExport"]["TimeoutSeconds"] < MACHINE["TimeoutSeconds"]
+
+    @pytest.mark.parametrize("name", TASKS)
+    def test_every_task_has_a_timeout_waits_between_its_tries_and_gives_up(self, name: str) -> None:
+        assert STATES[name]["TimeoutSeconds"] > 0
+        for rule in STATES[name]["Retry"]:
+            assert rule["MaxAttempts"] <= 10
+            assert rule["IntervalSeconds"] >= 2
+            assert rule["BackoffRate"] > 1
+            assert rule["MaxDelaySeconds"] <= 120
+            assert rule["JitterStrategy"] == "FULL"
+
+    @pytest.mark.parametrize("name", sorted({*TASKS, "ExportEnvironments"} - {"RecordResult"}))
+    def test_everything_is_caught_and_no_catch_evaluates_what_could_fail(self, name: str) -> None:
+        """But where nothing could be done: an export whose result is not recorded is unknown."""
+        *_, limit, everything = STATES[name]["Catch"]
+        assert everything["ErrorEquals"] == ["States.ALL"]
+        assert limit == everything | {"ErrorEquals": ["States.DataLimitExceeded"]}
+        assert set(expressions(STATES[name]["Catch"])) <= {
+            "{% $states.input %}",
+            "{% $states.errorOutput %}",
+        }
+
+    def test_a_failed_export_is_not_started_again(self) -> None:
+        retried = {name for rule in STATES["StartExport"]["Retry"] for name in rule["ErrorEquals"]}
+        assert all(name.startswith("StepFunctions.") for name in retried)
+        assert "StepFunctions.ExecutionAlreadyExistsException" not in retried
+
+    @pytest.mark.parametrize("name", sorted(FUNCTIONS))
+    def test_a_function_is_tried_again_after_every_transient_error_that_it_raises(
+        self, name: str
+    ) -> None:
+        storage = {"StorageUnavailable", "TableUnavailable"}
+        raised = {
+            "ListEnvironments": storage
+            | {"PingOneUnavailable", "SecretUnavailable", "StepFunctionsUnavailable"},
+            "SummarizeFleet": storage,
+        }
+        retried = {error for rule in STATES[name]["Retry"] for error in rule["ErrorEquals"]}
+        ours = {error for error in retried if "." not in error}
+        assert ours == raised[name]
+        assert ours <= {error.__name__ for error in errors.TransientError.__subclasses__()}
+
+
+def answered(result: Any) -> list[Any]:
+    return [result if isinstance(result, Failure) else {"StatusCode": 200, "Payload": result}]
+
+
+def fleet(jsonata: Jsonata, listed: Any = LISTED, summary: Any = SUMMARY, **more: Any) -> Walk:
+    return Walk(
+        jsonata,
+        MACHINE,
+        more.get("context", CONTEXT),
+        {
+            "ListEnvironments": answered(listed),
+            "SummarizeFleet": answered(summary),
+            "PublishCompleted": [more.get("publish", {"FailedEntryCount": 0})],
+            "PublishFailed": [more.get("tell", {"FailedEntryCount": 0})],
+            "RecordFailed": [more.get("record", {})],
+        },
+    )
+
+
+def failed_event(walk: Walk) -> dict[str, Any]:
+    [arguments] = walk.arguments["PublishFailed"]
+    [entry] = arguments["Entries"]
+    detail = dict(entry["Detail"])
+    assert entry["DetailType"] == "PingOne Fleet Export Failed"
+    assert faults("fleet-failed", detail) == []
+    return detail
+
+
+class TestFleet:
+    def test_a_fleet_completes_and_tells_its_numbers(self, jsonata: Jsonata) -> None:
+        walk = fleet(jsonata)
+        assert walk.run({}) == SUMMARY["fleet"]
+        [asked] = walk.arguments["ListEnvironments"]
+        assert asked["Payload"] == sample("list-environments-input")
+        [asked] = walk.arguments["SummarizeFleet"]
+        assert asked["Payload"] == {"execution": sample("list-environments-input")["execution"]}
+        [published] = walk.arguments["PublishCompleted"]
+        [entry] = published["Entries"]
+        assert entry["Detail"] == SUMMARY["fleet"]
+        assert entry["DetailType"] == "PingOne Fleet Export Completed"
+
+    def test_a_fleet_that_is_asked_for_twice_names_the_first_one(self, jsonata: Jsonata) -> None:
+        twice = LISTED | {"status": "DUPLICATE", "duplicateOf": "arn:of:the:first"}
+        assert fleet(jsonata, twice).run({}) == {"duplicateOf": "arn:of:the:first"}
+
+    def test_a_fleet_of_which_too_many_failed_is_red_and_tells_its_numbers(
+        self, jsonata: Jsonata
+    ) -> None:
+        told = sample("fleet-failed")
+        failure = {"Error": told["error"], "Cause": told["message"]}
+        walk = fleet(jsonata, summary={"fleet": told["fleet"], "failure": failure})
+        assert walk.run({}) == Failure(told["error"], told["message"])
+        assert walk.states[-5:] == ["HaveTooManyFailed", *FAILING]
+        event = failed_event(walk)
+        assert event == told | {"failedAt": event["failedAt"]}
+        [recorded] = walk.arguments["RecordFailed"]
+        assert recorded["MetricData"][0]["Dimensions"][1]["Value"] == told["error"]
+
+    @pytest.mark.parametrize("fails", ["listed", "summary", "publish"])
+    @pytest.mark.parametrize("error", ["AccessDenied", "States.DataLimitExceeded"])
+    def test_an_error_is_what_the_event_and_the_execution_show(
+        self, jsonata: Jsonata, fails: str, error: str
+    ) -> None:
+        cause = json.dumps({"errorMessage": "Half of it.", "errorType": error})
+        other = Failure("Other", "other")
+        failing: dict[str, Any] = {fails: Failure(error, cause), "tell": other, "record": other}
+        walk = fleet(jsonata, **failing)
+        assert walk.run({}) == Failure(error, "Half of it.")
+        assert (failed_event(walk)["fleet"] is None) == (fails != "publish")
+
+    def test_a_fleets_failure_is_read_as_an_exports(self) -> None:
+        """Where every input is tried: nothing catches it when this fails."""
+        exports = definition(source=EXPORT_REPORT)["States"]
+        own = dict(STATES["ExtractMessage"])
+        assert own.pop("QueryLanguage") == "JSONata"
+        assert own == exports["ExtractMessage"]
+        detail, other = (
+            machine["PublishFailed"]["Arguments"]["Entries"][0]["Detail"]
+            for machine in (STATES, exports)
+        )
+        assert detail == other | {"fleet": detail["fleet"]}
+
+
+def export(jsonata: Jsonata, started: Any = None, *described: Any) -> dict[str, Any]:
+    """The result that is recorded of an export."""
+    walk = Walk(
+        jsonata,
+        CHILD,
+        CONTEXT,
+        {
+            "StartExport": [started or {"ExecutionArn": EXPORT}],
+            "DescribeExport": list(described or [DESCRIBED]),
+            "RecordResult": [{}],
+        },
+    )
+    assert walk.run(ITEM) == {}
+    [asked] = walk.arguments["StartExport"]
+    assert asked["Name"] == ITEM["executionName"]
+    assert len(asked["Name"]) <= 80
+    assert faults("export-request", asked["Input"]) == []
+    assert asked["Input"] == LISTED["request"] | {
+        "environmentId": ITEM["environmentId"],
+        "idempotencyKey": ITEM["idempotencyKey"],
+        "licenseId": ITEM["licenseId"],
+    }
+    assert walk.arguments["DescribeExport"][0] == {"ExecutionArn": EXPORT}
+    [recorded] = walk.arguments["RecordResult"]
+    assert recorded["Item"]["id"] == {"S": f"result#{ITEM['executionName']}"}
+    assert recorded["Item"]["expiration"]["N"].isdecimal()
+    return {
+        "asked": [asked["ExecutionArn"] for asked in walk.arguments["DescribeExport"]],
+        "waits": walk.states.count("WaitForExport"),
+        **json.loads(recorded["Item"]["result"]["S"]),
+    }
+
+
+class TestExport:
+    def test_an_export_that_landed_is_recorded_with_its_manifest(self, jsonata: Jsonata) -> None:
+        assert export(jsonata) == {
+            "asked": [EXPORT],
+            "waits": 0,
+            "status": "SUCCEEDED",
+            "executionArn": EXPORT,
+            "startedAt": DESCRIBED["StartDate"],
+            "endedAt": DESCRIBED["StopDate"],
+            "manifestKey": sample("export-completed")["manifestKey"],
+            "records": sample("export-completed")["files"][0]["records"],
+        }
+
+    @pytest.mark.parametrize(
+        ("status", "told"),
+        [
+            ("FAILED", {"Error": "AccessDenied", "Cause": "No." * 1000}),
+            ("TIMED_OUT", {"Error": "States.Timeout"}),
+            ("ABORTED", {}),
+        ],
+    )
+    def test_an_export_that_failed_is_recorded_with_its_own_error(
+        self, jsonata: Jsonata, status: str, told: dict[str, str]
+    ) -> None:
+        ended = {name: DESCRIBED[name] for name in ("ExecutionArn", "StartDate", "StopDate")}
+        result = export(
+            jsonata, Failure("States.TaskFailed", "{}"), ended | {"Status": status} | told
+        )
+        assert result["status"] == status
+        assert result.get("error") == told.get("Error")
+        assert result.get("message") == (told["Cause"][:1000] if "Cause" in told else None)
+
+    def test_a_repeated_export_is_followed_to_the_end_of_the_one_that_it_repeats(
+        self, jsonata: Jsonata
+    ) -> None:
+        repeats = DESCRIBED | {"Output": json.dumps({"duplicateOf": OTHER})}
+        running = {"ExecutionArn": OTHER, "Status": "RUNNING", "StartDate": DESCRIBED["StartDate"]}
+        result = export(jsonata, None, repeats, running, DESCRIBED | {"ExecutionArn": OTHER})
+        assert result["asked"] == [EXPORT, OTHER, OTHER]
+        assert (result["status"], result["executionArn"], result["waits"]) == (
+            "SUCCEEDED", OTHER, 1
+        )  # fmt: skip
+
+    def test_an_export_that_a_lost_answer_has_started_is_waited_for(self, jsonata: Jsonata) -> None:
+        running = {"ExecutionArn": EXPORT, "Status": "RUNNING", "StartDate": "x"}
+        lost = Failure("StepFunctions.SdkClientException", "No answer.")
+        result = export(jsonata, lost, running, DESCRIBED)
+        assert (result["status"], result["waits"]) == ("SUCCEEDED", 1)
+
+    def test_an_export_that_was_never_started_tells_why(self, jsonata: Jsonata) -> None:
+        throttled = Failure("StepFunctions.ExecutionLimitExceeded", "Too many.")
+        nothing = Failure("Sfn.ExecutionDoesNotExistException", "There is none.")
+        result = export(jsonata, throttled, nothing)
+        assert (result["status"], result["error"]) == ("UNKNOWN", throttled.error)
+        assert result["message"] == "Too many."
+
+    def test_every_expression_is_evaluated_here(self, jsonata: Jsonata) -> None:
+        answers: dict[str, list[Any]] = {
+            "StartExport": [{}],
+            "DescribeExport": [DESCRIBED],
+            "RecordResult": [{}],
+        }
+        walks = [
+            fleet(jsonata),
+            fleet(jsonata, LISTED | {"status": "DUPLICATE"}),
+            fleet(jsonata, Failure("AccessDenied", "No.")),
+            Walk(jsonata, CHILD, CONTEXT, answers),
+            Walk(jsonata, CHILD, CONTEXT, answers | {"StartExport": [Failure("A", "b")]}),
+            Walk(jsonata, CHILD, CONTEXT, answers | {"DescribeExport": [Failure("A", "b")]}),
+        ]
+        for walk in walks:
+            walk.run(ITEM)
+        assert set().union(*(walk.evaluated for walk in walks)) == set(expressions(MACHINE))
