@@ -16,7 +16,7 @@ def _client(service: str) -> Any:
         service,  # type: ignore[call-overload]
         region_name="us-east-1",
         aws_access_key_id="test",
-        aws_secret_access_key="test",
+        aws_secret_access_key="local",
     )
 
 

@@ -1,9 +1,9 @@
 """What is told of an export's changes: two kinds of events, and a mail. Ids only, no names."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from pingone_reports.model.keys import ExportKeys
 from pingone_reports.model.posture import Change, Changes, Event, Posture, Strength
@@ -123,4 +123,4 @@ def _exports(
 def _id(keys: ExportKeys, change: Change) -> str:
     """The same for every repetition: of what happened to whom, as this export shows it."""
     what = [keys.manifest, change.event, change.user_id, change.device_id]
-    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
+    return str(uuid5(NAMESPACE_URL, json.dumps(what)))
