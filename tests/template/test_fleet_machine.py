@@ -222,7 +222,12 @@ class TestLimits:
         storage = {"StorageUnavailable", "TableUnavailable"}
         raised = {
             "ListEnvironments": storage
-            | {"PingOneUnavailable", "SecretUnavailable", "StepFunctionsUnavailable"},
+            | {
+                "PingOneUnavailable",
+                "SecretUnavailable",
+                "SigningUnavailable",
+                "StepFunctionsUnavailable",
+            },
             "SummarizeFleet": storage,
         }
         retried = {error for rule in STATES[name]["Retry"] for error in rule["ErrorEquals"]}
