@@ -104,6 +104,7 @@ def _changes(before: Day) -> Changes:
         not_asked=(),
         filtered=(),
         users_left=4,
+        others=sum(row.event is None for row in rows),
         rows=rows,
     )
 

@@ -403,7 +403,7 @@ _SHOWN_BY: dict[tuple[str, ...], _Shown] = {
     ("KeepUndelivered", "sqs:SendMessage"): (_send_to("UndeliveredRequestsUrl"), "AccessDenied"),
     ("ReadExports", "s3:GetObject"): (_tabulate, "StorageDenied"),
     ("WriteTables", "s3:PutObject"): (_tabulate, "StorageDenied"),
-    ("ReadTables", "s3:GetObject"): (_tabulate, "StorageDenied"),
+    ("WriteTables", "s3:GetObject"): (_tabulate, "StorageDenied"),
     ("OrderExports", "s3:GetObject"): (_tabulate, "StorageDenied"),
     ("OrderExports", "s3:PutObject"): (_tabulate, "StorageDenied"),
     ("WritePages", "s3:PutObject"): (_tabulate, "StorageDenied"),

@@ -4,7 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from local.sample_posture import sample_posture
-from pingone_reports.model.posture import Change, Changes, Event, Factor, Kind, Posture, Strength
+from pingone_reports.model.posture import (
+    MOST_EVENTS,
+    MOST_OTHERS,
+    Change,
+    Changes,
+    Event,
+    Factor,
+    Kind,
+    Posture,
+    Strength,
+)
 
 HOSTILE = (
     "<script>document.title='run'</script>",
@@ -66,7 +76,11 @@ def changed(*rows: Change, events: int | None = None, others: int | None = None)
         not_asked=(),
         filtered=(),
         users_left=0,
-        rows=rows,
+        others=others,
+        rows=[
+            *[row for row in rows if row.event][:MOST_EVENTS],
+            *[row for row in rows if not row.event][:MOST_OTHERS],
+        ],
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import duckdb
 
 from local.paths import ROOT
+from pingone_reports.errors import AnnouncementFailed
 from pingone_reports.model.announcements import CHANGES_DETECTED, SECURITY_EVENT_DETECTED
 from pingone_reports.model.keys import ExportKeys
 from pingone_reports.tables.announcements import Announcements
@@ -58,12 +59,15 @@ class Bus:
         self.events: list[tuple[str, Mapping[str, Any]]] = []
         self.mails: list[tuple[str, str]] = []
         self.before: Any = lambda _detail_type: None
+        self.refuses_mails = False
 
     def publish(self, detail_type: str, details: Sequence[Mapping[str, Any]]) -> None:
         self.before(detail_type)
         self.events += [(detail_type, json.loads(json.dumps(detail))) for detail in details]
 
     def send(self, subject: str, text: str) -> None:
+        if self.refuses_mails:
+            raise AnnouncementFailed
         self.mails.append((subject, text))
 
     @property

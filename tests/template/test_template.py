@@ -339,7 +339,7 @@ class TestPermissions:
             }
         }
         (allowed,) = self._may_publish("ExportReportRole")
-        assert allowed == {"events:source": "pingone.reports"}
+        assert allowed == {"StringEquals": {"events:source": "pingone.reports"}}
 
     def test_what_changed_is_all_that_tabulate_report_tells(self) -> None:
         types = [CHANGES_DETECTED, SECURITY_EVENT_DETECTED]
@@ -352,7 +352,14 @@ class TestPermissions:
             }
         }
         (allowed,) = self._may_publish("TabulateReportRole")
-        assert allowed == {"events:source": "pingone.reports", "events:detail-type": types}
+        assert allowed == {
+            "ForAllValues:StringEquals": {
+                "events:source": "pingone.reports",
+                "events:detail-type": types,
+            },
+            # No value at all would be all that is asked for.
+            "Null": {"events:source": "false", "events:detail-type": "false"},
+        }
 
     def test_a_fleet_speaks_for_fleets_alone(self) -> None:
         """By its own role, and by the bus, whatever its role may come to allow."""
@@ -365,7 +372,9 @@ class TestPermissions:
             },
         }
         (allowed,) = self._may_publish("ExportFleetRole")
-        assert allowed == {"events:source": "pingone.reports", "events:detail-type": types}
+        assert allowed == {
+            "StringEquals": {"events:source": "pingone.reports", "events:detail-type": types}
+        }
 
     def _denied(self, statement_id: str) -> dict[str, Any]:
         return {
@@ -378,7 +387,7 @@ class TestPermissions:
 
     def _may_publish(self, role: str) -> list[dict[str, Any]]:
         return [
-            statement["Condition"]["StringEquals"]
+            statement["Condition"]
             for statement in statements(ROLES[role])
             if statement["Action"] == "events:PutEvents"
         ]

@@ -51,11 +51,13 @@ class _Files(MemoryBucket):
         self.before_download()
         return super().download(key, path)
 
-    def tabulate(self, manifest_key: str = _MANIFEST_KEY) -> dict[str, Any]:
+    def tabulate(
+        self, manifest_key: str = _MANIFEST_KEY, tell: bool | None = None
+    ) -> dict[str, Any]:
         announcements = Announcements(bus=cast("EventBus", Bus()), digest=None, most_events=500)
         return TabulateReport(
             bucket=cast("Bucket", self), announcements=announcements, folder=self.folder
-        ).run(manifest_key)
+        ).run(manifest_key, tell)
 
     def row(self, key: str) -> dict[str, Any]:
         """The first row of a Parquet file."""
@@ -257,6 +259,12 @@ def test_files_that_a_killed_call_left_on_the_disk_are_removed_first(tmp_path: P
 
     assert set(seen) == {False}
     assert list(files.folder.iterdir()) == []
+
+
+def test_who_says_whether_to_tell_says_it_in_json(tmp_path: Path) -> None:
+    files = _Files(tmp_path, b"a\r\n1\r\n", records=1)
+    with pytest.raises(InvalidRequest, match="tell"):
+        files.tabulate(tell=cast("bool", "false"))
 
 
 @pytest.mark.parametrize("key", ["", "manifest.json", f"{_FOLDER}/other/manifest.json"])

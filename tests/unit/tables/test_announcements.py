@@ -138,16 +138,64 @@ def test_an_export_that_could_not_be_told_is_told_with_the_next(
     world.tabulate(week[0])
     world.tabulate(week[1])
 
-    def fail(_detail_type: str) -> None:
-        raise AnnouncementFailed
-
-    world.bus.before = fail
+    world.bus.before = _refuse
     with pytest.raises(AnnouncementFailed):
         world.tabulate(week[2])
     world.bus.before = lambda _detail_type: None
     world.tabulate(week[3])
 
     assert world.bus.told == ["e2 after e1", "e3 after e2", "e4 after e3"]
+
+
+def test_what_happened_to_a_user_without_a_device_is_told(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for day, mfa in ((1, "true"), (2, "false")):
+        rows = f"userId,deviceId,deviceType,mfaEnabled\nu,,,{mfa}\nv,1,SMS,true\n"
+        world.tabulate(DayExport(day, rows, tmp_path))
+    assert [event["event"] for event in world.bus.security] == ["MFA disabled"]
+    assert len(world.bus.changes) == 1
+
+
+def test_a_mail_that_is_refused_holds_up_no_event_and_is_sent_by_the_next_try(
+    week: list[DayExport], tmp_path: Path
+) -> None:
+    world = World(tmp_path)
+    world.tabulate(week[0])
+    world.bus.refuses_mails = True
+    for export in (week[1], week[2]):
+        with pytest.raises(AnnouncementFailed):
+            world.tabulate(export)
+    assert world.bus.told == ["e2 after e1", "e3 after e2"]
+    assert world.bus.mails == []
+
+    world.bus.refuses_mails = False
+    for export in (week[2], week[2]):
+        world.tabulate(export)
+    assert world.bus.told == ["e2 after e1", "e3 after e2"]
+    assert len(world.bus.mails) == 1
+
+
+@pytest.mark.parametrize("hours", [0, 2])
+def test_of_a_first_burst_every_change_is_told_and_of_history_none(
+    tmp_path: Path, hours: int
+) -> None:
+    """All have their places before the first of them tells, so there is no mark."""
+    world = World(tmp_path)
+    for day in (1, 2, 3):
+        at = f"2026-03-01T{day * hours:02}:00:00.000Z"
+        devices = "/".join(f"ada {number} SMS" for number in range(day))
+        export = _export(day, devices, tmp_path, createdAt=at, requestedAt=at)
+        world.tabulate(export, tell=False)
+    for key in [key for key in world.bucket.objects if ",told/" in key]:
+        del world.bucket.objects[key]
+
+    world.tabulate(export)
+
+    assert world.bus.told == (["e3 after e2"] if hours else ["e2 after e1", "e3 after e2"])
+
+
+def _refuse(_detail_type: str) -> None:
+    raise AnnouncementFailed
 
 
 def test_a_second_try_tells_with_the_same_ids(week: list[DayExport], tmp_path: Path) -> None:

@@ -273,3 +273,35 @@ def test_a_user_is_as_strong_as_the_strongest_factor(
     users: Mapping[Any, int] = found.users or {}
     assert {name for name, number in users.items() if number} == {strength}
     assert users[strength] == 1
+
+
+def test_another_spelling_of_true_is_no_event(database: Database, tmp_path: Path) -> None:
+    before = {"d": {"userId": "u", "deviceId": "d", "deviceBlocked": "TRUE"}}
+    after = {"d": {"userId": "u", "deviceId": "d", "deviceBlocked": "true"}}
+    found = _compare(
+        database, _rows(database, before, tmp_path), _rows(database, after, tmp_path), tmp_path
+    )
+    assert found.events[Event.DEVICE_BLOCKED] == 0
+
+
+def test_of_a_device_of_nobody_it_is_unknown_whether_its_user_left(
+    database: Database, tmp_path: Path
+) -> None:
+    device = {"userId": "", "deviceId": "1", "deviceType": "FIDO2"}
+    before = {"1": device, "2": device | {"deviceId": "2", "deviceType": "SMS"}}
+    found = _compare(
+        database, _rows(database, before, tmp_path),
+        _rows(database, {"2": before["2"]}, tmp_path), tmp_path,
+    )  # fmt: skip
+    assert found.kinds[Kind.REMOVED] == 1
+    assert found.events[Event.FIDO2_REMOVED] == 0
+
+
+def test_rows_that_are_no_event_are_counted(database: Database, tmp_path: Path) -> None:
+    before = _population(random.Random(5), 400)
+    after = {d: row | {"deviceNickname": "x", "phone": "y"} for d, row in before.items()}
+    found = _compare(
+        database, _rows(database, before, tmp_path), _rows(database, after, tmp_path), tmp_path
+    )
+    assert found.others == 2 * len(before)
+    assert len(found.rows) == 200

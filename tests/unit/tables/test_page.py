@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from local.sample_posture import sample_posture
-from pingone_reports.model.posture import Event, Factor, Posture, Strength
-from pingone_reports.tables.page import MOST_EVENTS, MOST_FACTORS, MOST_OTHERS, render
+from pingone_reports.model.posture import MOST_EVENTS, MOST_OTHERS, Event, Factor, Posture, Strength
+from pingone_reports.tables.page import MOST_FACTORS, render
 from tests.support.postures import (
     HOSTILE,
     asked_for_little,

@@ -63,7 +63,7 @@ class Series:
         for name in self._bucket.names(self._folder, place.name if place else ""):
             yield _place(name)
 
-    def within(self, place: Place, days: int | None) -> Iterator[Place]:
+    def within(self, place: Place, days: float | None) -> Iterator[Place]:
         """The places of so many days before this one, or of all time."""
         start = datetime.fromisoformat(place.at) - timedelta(days=days) if days else None
         for name in self._bucket.names(self._folder, utc(start) if start else ""):

@@ -51,7 +51,7 @@ def security_events(
         {
             "id": _id(keys, change),
             "event": str(change.event),
-            "userId": change.user_id or NOT_ASKED,
+            "userId": change.user_id or (NOT_ASKED if changes.users_left is None else None),
             "deviceId": change.device_id or None,
             **exports,
         }

@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+MOST_EVENTS, MOST_OTHERS = 1_000, 200
+"""Rows that a page lists. The table `changes` has all of them."""
+
 
 class Strength(StrEnum):
     """The strongest factor of a user, in the words of NIST SP 800-63B and CISA's SCuBA baseline."""
@@ -63,7 +66,8 @@ class Changes:
     `events` has a number for each event that the two exports can show. The others are in
     `not_asked`, because a field is missing, or in `filtered`, because the filter could cause them.
     `users_left` is the number of users of whom the report has no row any more; None if the user ids
-    were not asked for. `rows` holds security events first, and may be fewer than there are.
+    were not asked for. `others` counts the rows that are no security event. `rows` holds at most
+    MOST_EVENTS security events, and then at most MOST_OTHERS other rows.
     """
 
     previous_export_id: str
@@ -73,11 +77,12 @@ class Changes:
     not_asked: Sequence[Event]
     filtered: Sequence[Event]
     users_left: int | None
+    others: int
     rows: Sequence[Change]
 
     @property
     def number(self) -> int:
-        """All changes of devices and users."""
+        """All devices that came, went or changed."""
         return sum(self.kinds.values())
 
 

@@ -46,6 +46,8 @@ class TabulateReport:
         InvalidRequest, InvalidReport, InvalidConfiguration, StorageDenied, StorageUnavailable and
         AnnouncementFailed.
         """
+        if not isinstance(tell, bool | None):
+            raise InvalidRequest("The field 'tell' must be true, false or null.")
         keys = ExportKeys.parse(manifest_key)
         manifest = self.bucket.read_json(manifest_key) if keys else None
         if not keys or not manifest:

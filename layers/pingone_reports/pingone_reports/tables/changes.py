@@ -5,7 +5,14 @@ from datetime import date
 from pathlib import Path
 from typing import cast
 
-from pingone_reports.model.posture import Change, Changes, Event, Kind
+from pingone_reports.model.posture import (
+    MOST_EVENTS,
+    MOST_OTHERS,
+    Change,
+    Changes,
+    Event,
+    Kind,
+)
 from pingone_reports.tables.database import (
     Cell,
     Database,
@@ -41,21 +48,22 @@ _IN_FILTERED = (Kind.ENTERED, Kind.LEFT, Kind.CHANGED)
 _CAUSED_BY_A_FILTER = {
     Event.NO_STRONG_FACTOR, Event.FIDO2_REMOVED, Event.SMS_ADDED, Event.VOICE_ADDED,
 }  # fmt: skip
+_BECAME_TRUE = "lower(new_value) = 'true' AND lower(old_value) <> 'true'"
 # A user who has left the report has lost no device that is worth an alarm.
 _OF_DEVICES = {
-    Event.FIDO2_REMOVED: "change = 'removed' AND upper(devicetype) = 'FIDO2' AND NOT user_left",
+    Event.FIDO2_REMOVED: (
+        "change = 'removed' AND upper(devicetype) = 'FIDO2' AND NOT user_left AND userid <> ''"
+    ),
     Event.SMS_ADDED: "change = 'added' AND upper(devicetype) = 'SMS'",
     Event.VOICE_ADDED: "change = 'added' AND upper(devicetype) = 'VOICE'",
-    Event.DEVICE_BLOCKED: "field = 'deviceBlocked' AND lower(new_value) = 'true'",
-    Event.DEVICE_LOCKED: "field = 'deviceLocked' AND lower(new_value) = 'true'",
+    Event.DEVICE_BLOCKED: f"field = 'deviceBlocked' AND {_BECAME_TRUE}",
+    Event.DEVICE_LOCKED: f"field = 'deviceLocked' AND {_BECAME_TRUE}",
 }
 # Each with the field that its row names, and the field's two values.
 _OF_USERS = {
     Event.NO_STRONG_FACTOR: ("weakened", "strength", "old_strength", "new_strength"),
     Event.MFA_DISABLED: ("mfa_disabled", "mfaEnabled", "'true'", "'false'"),
 }
-# What a page can show.
-_MOST_EVENTS, _MOST_OTHERS = 1_000, 200
 
 
 def not_asked(columns: Collection[str]) -> list[Event]:
@@ -113,12 +121,13 @@ def changes_to_parquet(
             previous_exported_at=str(about["previous_exported_at"]),
             kinds={kind: kinds.get(kind, 0) for kind in (_IN_FILTERED if filtered else _IN_WHOLE)},
             events={event: events.get(event, 0) for event in shown},
+            others=events.get(None, 0),
             not_asked=unknown,
             filtered=hidden,
             users_left=users_left if "userid" in common else None,
             rows=[
-                *_rows(own, parquet, "event IS NOT NULL", _MOST_EVENTS),
-                *_rows(own, parquet, "event IS NULL", _MOST_OTHERS),
+                *_rows(own, parquet, "event IS NOT NULL", MOST_EVENTS),
+                *_rows(own, parquet, "event IS NULL", MOST_OTHERS),
             ],
         )
 
@@ -203,14 +212,16 @@ def _changes(both: list[str], shown: list[Event]) -> str:
         """  # noqa: S608
 
 
-def _numbers(database: Database, parquet: Path) -> tuple[dict[str, int], dict[str, int], int]:
-    """Devices of each kind, rows of each event, and users who have left."""
+def _numbers(
+    database: Database, parquet: Path
+) -> tuple[dict[str, int], dict[str | None, int], int]:
+    """Devices of each kind, rows of each event and of none, and users who have left."""
     file = f"read_parquet({quoted(str(parquet))})"
     kinds = database.execute(
         f"SELECT change, count(DISTINCT deviceid) FROM {file} GROUP BY change"  # noqa: S608
     ).fetchall()
     events = database.execute(
-        f"SELECT event, count(*) FROM {file} WHERE event IS NOT NULL GROUP BY event"  # noqa: S608
+        f"SELECT event, count(*) FROM {file} GROUP BY event"  # noqa: S608
     ).fetchall()
     left = database.execute("SELECT count(*) FROM users WHERE user_left").fetchone()
     return dict(kinds), dict(events), int(cast("tuple[int]", left)[0])

@@ -6,6 +6,7 @@ looks whether it still is the right one: the last who writes has seen all places
 """
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -100,6 +101,7 @@ class Comparisons:
                 found.append(self._shown(export, place, None, _EXPIRED))
                 return
             found.append(self._shown(export, place, self._changes(export, older), ""))
+            shutil.rmtree(older.folder)
 
         _settle(lambda: self.compared.before(place), write)
         return found[-1]
@@ -111,7 +113,8 @@ class Comparisons:
 
         def write(newest: Place) -> None:
             export = self._export if newest == self.place else self._at(self._all, newest)
-            assert export, "it is newer than this export, which has not expired"
+            if not export:
+                return  # whoever deleted it decides what is the newest
             latest = export.folder / "latest"
             rows_with_date(self._workplace.database, export.rows, export.keys.date, latest)
             self._bucket.upload_file(latest, export.keys.latest_table)
@@ -129,9 +132,10 @@ class Comparisons:
         def write(found: tuple[Place, int]) -> None:
             newest, number = found
             export = self._export if newest == self.place else self._at(self._same_filter, newest)
-            assert export, "it is newer than this export, which has not expired"
+            about = self._same_filter.about(newest)
+            if not (export and about):
+                return
             row = export.folder / "newest"
-            about = _taken(self._same_filter, newest)
             cells = row_about(export, about) | {"exports": number}
             row_to_parquet(self._workplace.database, cells, row)
             self._bucket.upload_file(row, export.keys.newest_exports_table(self._name))
@@ -189,15 +193,15 @@ class Comparisons:
         }
         of_days.pop(place.at[:10], None)
         for before in of_days.values():
-            if users := _taken(self.compared, before).get("users"):
+            if users := (self.compared.about(before) or {}).get("users"):
                 yield Day(
                     exported_at=before.at,
                     users={strength: users.get(strength, 0) for strength in Strength},
                 )
 
     def _at(self, series: Series, place: Place) -> TabulatedExport | None:
-        manifest_key = str(_taken(series, place)["manifestKey"])
-        return TabulatedExport.at(self._workplace, manifest_key)
+        about = series.about(place)  # it expires as exports do
+        return TabulatedExport.at(self._workplace, str(about["manifestKey"])) if about else None
 
 
 _FIRST = "It is the first export of this report, environment, filter and pseudonyms."
@@ -237,12 +241,6 @@ def _place_of(manifest: Mapping[str, Any], execution: str) -> Place:
     # A manifest of an older version does not tell the request.
     created_at = str(manifest["createdAt"])
     return Place(min(created_at, str(manifest.get("requestedAt", created_at))), execution)
-
-
-def _taken(series: Series, place: Place) -> dict[str, Any]:
-    about = series.about(place)
-    assert about is not None, "nobody gives a place back"
-    return about
 
 
 def _last(places: Iterator[Place]) -> Place | None:

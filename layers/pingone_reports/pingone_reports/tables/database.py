@@ -59,7 +59,10 @@ def columns_of(database: Database, parquet: Path) -> dict[str, str]:
 def write(database: Database, query: str, parquet: Path) -> int:
     """Write what a query answers; returns its number of rows."""
     query.encode()  # raises for a lone surrogate, for which DuckDB has no typed error
-    database.execute(f"COPY ({query}) TO {quoted(str(parquet))} (FORMAT parquet, COMPRESSION zstd)")
+    with within_limits():
+        database.execute(
+            f"COPY ({query}) TO {quoted(str(parquet))} (FORMAT parquet, COMPRESSION zstd)"
+        )
     return int(cast("tuple[int]", database.fetchone())[0])
 
 

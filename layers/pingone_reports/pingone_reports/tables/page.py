@@ -19,10 +19,8 @@ from pingone_reports.model.posture import Change, Changes, Day, Event, Kind, Pos
 from pingone_reports.tables.strength_chart import DAYS, HEIGHT, bar, columns, utc
 from pingone_reports.tables.visible_text import visible
 
-MOST_EVENTS = 1_000
-MOST_OTHERS = 200
 MOST_FACTORS = 50
-"""Rows that are listed. The table `changes` has all of them."""
+"""Device types that are listed."""
 
 _SHORT = 20
 """Rows of a list that is open from the start."""
@@ -91,20 +89,15 @@ def _earlier(posture: Posture) -> Sequence[Day]:
 
 
 def _groups(changes: Changes) -> Sequence[_Group]:
-    room, groups = MOST_EVENTS, []
-    for event in Event:
-        rows = [row for row in changes.rows if row.event is event]
-        number = max(changes.events.get(event, 0), len(rows))
-        if number:
-            groups.append(_Group(event, number, rows[:room]))
-            room -= len(rows[:room])
-    return groups
+    return [
+        _Group(event, number, [row for row in changes.rows if row.event is event])
+        for event in Event
+        if (number := changes.events.get(event, 0))
+    ]
 
 
 def _others(changes: Changes) -> _Group:
-    rows = [row for row in changes.rows if row.event is None]
-    number = changes.number - sum(changes.events.values())
-    return _Group(None, max(number, len(rows)), rows[:MOST_OTHERS])
+    return _Group(None, changes.others, [row for row in changes.rows if row.event is None])
 
 
 @cache
