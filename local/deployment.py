@@ -26,6 +26,9 @@ exec "{python}" -P "{runner}" {wait_scale} "$_HANDLER"
 """
 
 
+_UNKNOWN_KEYS = ("kms:SigningAlgorithm", "events:source")
+
+
 class DeploymentFailed(Exception):
     """Raised when `sam deploy` fails; the message is its output."""
 
@@ -105,12 +108,6 @@ def _localized(build: Path, copy: Path, wait_scale: float, endpoint_url: str) ->
                 (copy / name).mkdir()
                 (copy / name / "see-bootstrap").touch()
                 properties["ContentUri"] = name
-            case "AWS::IAM::Role":
-                # The emulator knows no condition about events, and would deny.
-                for policy in properties["Policies"]:
-                    for statement in policy["PolicyDocument"]["Statement"]:
-                        if statement.get("Action") == "events:PutEvents":
-                            del statement["Condition"]
             case "AWS::Scheduler::Schedule":
                 # The emulator does not replace this attribute.
                 target = properties["Target"]
@@ -123,7 +120,7 @@ def _localized(build: Path, copy: Path, wait_scale: float, endpoint_url: str) ->
                 (copy / f"{name}.json").write_text(json.dumps(yaml.safe_load(source.read_text())))
                 properties["DefinitionS3Location"] = f"{name}.json"
             case "AWS::IAM::Role" | "AWS::KMS::Key":
-                _forget_signing_algorithm(properties)
+                _forget_unknown_conditions(properties)
             case "AWS::CloudWatch::Alarm" if "Metrics" in properties:
                 # The emulator has no metric math: the alarm watches the metric behind it.
                 (source,) = (
@@ -136,13 +133,14 @@ def _localized(build: Path, copy: Path, wait_scale: float, endpoint_url: str) ->
     return copy / "template.yaml"
 
 
-def _forget_signing_algorithm(value: Any) -> None:
-    """The emulator does not know this condition, and would deny what has it."""
+def _forget_unknown_conditions(value: Any) -> None:
+    """The emulator does not know these condition keys, and would deny what has one."""
     for item in value.values() if isinstance(value, dict) else value:
-        if isinstance(item, dict) and "kms:SigningAlgorithm" in str(item.get("Condition")):
+        condition = str(item.get("Condition")) if isinstance(item, dict) else ""
+        if any(key in condition for key in _UNKNOWN_KEYS):
             del item["Condition"]
         if isinstance(item, dict | list):
-            _forget_signing_algorithm(item)
+            _forget_unknown_conditions(item)
 
 
 def _packages_of(layers: Sequence[str], build: Path) -> list[Path]:

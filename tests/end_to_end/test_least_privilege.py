@@ -403,12 +403,15 @@ _SHOWN_BY: dict[tuple[str, ...], _Shown] = {
     ("KeepUndelivered", "sqs:SendMessage"): (_send_to("UndeliveredRequestsUrl"), "AccessDenied"),
     ("ReadExports", "s3:GetObject"): (_tabulate, "StorageDenied"),
     ("WriteTables", "s3:PutObject"): (_tabulate, "StorageDenied"),
-    ("WriteTables", "s3:GetObject"): (_tabulate, "StorageDenied"),
+    ("WriteTables", "s3:GetObject"): (_tell, "StorageDenied"),
     ("OrderExports", "s3:GetObject"): (_tabulate, "StorageDenied"),
     ("OrderExports", "s3:PutObject"): (_tabulate, "StorageDenied"),
     ("WritePages", "s3:PutObject"): (_tabulate, "StorageDenied"),
     ("TellChanges", "events:PutEvents"): (_tell, "AnnouncementFailed"),
-    ("SendDigest", "sns:Publish"): (_tell, "AnnouncementFailed"),
+    ("SendDigest", "sns:Publish"): (
+        _simulate(lambda bench, _role: bench.names["DigestTopic"], "sns:Publish"),
+        "implicitDeny",
+    ),
     ("KeepFailed", "sqs:SendMessage"): (_send_to("UntabulatedExportsUrl"), "AccessDenied"),
 }
 

@@ -22,7 +22,7 @@ LONGEST = 32_768
 NAME = "5f2c1c1e-3a6f-4a57-9c39-0c1d6c8b7e21"
 CONTEXT: dict[str, Any] = {
     "Execution": {
-        "Id": f"arn:aws:states:eu-central-1:123456789012:execution:reports-ExportReport:{NAME}",
+        "Id": f"arn:aws:states:eu-central-1:123456789012:execution:reports-export-report:{NAME}",
         "Input": {"correlationId": "nightly-2026-03-01"},
         "Name": NAME,
         "StartTime": "2026-03-01T02:00:00.123Z",
