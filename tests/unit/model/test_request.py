@@ -25,6 +25,7 @@ DEFAULTS: dict[str, Any] = {
     "changesUntil": None,
     "skipQualityGate": False,
     "licenseId": None,
+    "environmentName": None,
 }
 OVERRIDES: dict[str, Any] = {
     "environmentId": "11111111-2222-3333-4444-555555555555",
@@ -37,6 +38,7 @@ OVERRIDES: dict[str, Any] = {
     "changesUntil": "2026-03-01T01:30:00+00:00",
     "skipQualityGate": True,
     "licenseId": "57f4eb70-4ba7-4a2a-9c0c-27a8c2b2bd33",
+    "environmentName": "Customers <Europe> \U0001f98a",
 }
 
 
@@ -149,6 +151,14 @@ class TestRefusals:
             ("skipQualityGate", "true", "true or false"),
             ("skipQualityGate", 1, "true or false"),
             ("licenseId", "mine", "the UUID of a PingOne licence"),
+            ("environmentName", "", "one line of 1 to 256"),
+            ("environmentName", "n" * 257, "one line of 1 to 256"),
+            ("environmentName", "two\nlines", "one line of 1 to 256"),
+            ("environmentName", "two\u2028lines", "one line of 1 to 256"),
+            ("environmentName", "Europe\n", "one line of 1 to 256"),
+            ("environmentName", "epoc\u202egnp", "visible characters"),
+            ("environmentName", "a\ud800", "visible characters"),
+            ("environmentName", ["Europe"], "visible characters"),
         ],
     )
     def test_a_wrong_value_is_told_its_field_and_what_is_allowed(
@@ -197,6 +207,7 @@ _RIGHT: dict[str, st.SearchStrategy[Any]] = {
     ),
     "skipQualityGate": st.booleans(),
     "licenseId": st.none() | st.uuids().map(str),
+    "environmentName": st.none() | st.from_regex(r"\A[ -~\u00a1-\u0200\U0001f600]{1,256}\Z"),
 }
 _NEARLY_RIGHT: dict[str, st.SearchStrategy[Any]] = {
     "environmentId": st.uuids().map(lambda uuid: f"{uuid}\n".upper()),
@@ -213,6 +224,7 @@ _NEARLY_RIGHT: dict[str, st.SearchStrategy[Any]] = {
     ),
     "skipQualityGate": st.sampled_from(["true", 0, 1, None]),
     "licenseId": st.uuids().map(lambda uuid: f"{uuid}\n".upper()),
+    "environmentName": st.text(max_size=5) | st.integers(0, 258).map("é".__mul__),
 }
 _FIELDS = {name: _RIGHT[name] | _NEARLY_RIGHT[name] | _JSON for name in DEFAULTS}
 _REQUESTS = st.fixed_dictionaries(
