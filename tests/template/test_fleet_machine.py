@@ -51,7 +51,7 @@ ITEM = FleetExports(CONTEXT["Execution"]["Id"], None).item(
         name="\"Customers\" 'Europe' {% $x %} \\ \U0001f98a",
         license_id="57c3a9d0-1f0e-4a5d-9b32-5a0f5f0f2a11",
     )
-) | {"request": LISTED["request"]}
+) | {"request": LISTED["request"], "fleet": NAME}
 EXPORT = f"arn:aws:states:eu-central-1:123456789012:execution:reports:{ITEM['executionName']}"
 DESCRIBED = {
     "ExecutionArn": EXPORT,
@@ -338,6 +338,7 @@ def export(jsonata: Jsonata, started: Any = None, *described: Any) -> dict[str, 
     assert asked["Input"] == LISTED["request"] | {
         "environmentId": ITEM["environmentId"],
         "environmentName": ITEM["environmentName"],
+        "fleet": NAME,
         "idempotencyKey": ITEM["idempotencyKey"],
         "licenseId": ITEM["licenseId"],
     }

@@ -221,6 +221,7 @@ class TestDefaults:
             "changesUntil": None,
             "licenseId": None,
             "environmentName": None,
+            "fleet": None,
         }
 
     def test_a_request_skips_a_gate_that_is_disabled(self) -> None:

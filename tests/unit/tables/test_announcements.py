@@ -90,6 +90,14 @@ def test_the_name_of_the_environment_is_told(tmp_path: Path, name: str | None) -
     assert "None" not in world.bus.mails[0][1]
 
 
+def test_an_export_of_a_fleet_has_events_but_no_mail(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for day, rows in ((1, "ada 1 SMS"), (2, "ada 1 SMS/ada 2 SMS")):
+        world.tabulate(_export(day, rows, tmp_path, fleet="nightly"))
+    assert len(world.bus.events) == 2
+    assert world.bus.mails == []
+
+
 def test_an_export_that_changed_nothing_is_not_told(tmp_path: Path) -> None:
     world = World(tmp_path)
     for day in (1, 2):

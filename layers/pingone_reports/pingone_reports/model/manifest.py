@@ -67,6 +67,7 @@ def _description(export: Export, exploration: Exploration, landed: Landed) -> di
         "pseudonymized": landed.pseudonymized,
         "correlationId": export.request.correlation_id,
         "executionArn": export.execution.arn,
+        "fleet": export.request.fleet,
     }
 
 

@@ -17,6 +17,8 @@ ID = rf"[{CORRELATION_ID_CHARACTERS}]{{1,128}}"
 ID_ALLOWED = "1 to 128 letters, digits or characters of . _ : / + = @ -"
 # One line in which nothing is hidden or reordered, because people read it as it is.
 _NAME = r"[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]{1,256}"
+# What the name of an execution may hold, at least.
+_EXECUTION = r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,80}"
 UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _FIELDS = (
     "environmentId",
@@ -30,6 +32,7 @@ _FIELDS = (
     "skipQualityGate",
     "licenseId",
     "environmentName",
+    "fleet",
 )
 # Python's `fromisoformat` accepts more than this.
 _TIME = (
@@ -143,7 +146,7 @@ class ExportRequest(Request):
     Requests with the same `idempotency_key` get one export. The report can include all changes up
     to `changes_until` (aware). `skip_quality_gate` publishes even a doubtful report. Exports of one
     `license_id` share PingOne's limit for a licence. `environment_name` is what people call the
-    environment.
+    environment. `fleet` is the execution of the fleet whose page and mail tell of the export.
     """
 
     environment_id: str
@@ -155,6 +158,7 @@ class ExportRequest(Request):
     skip_quality_gate: bool = False
     license_id: str | None = None
     environment_name: str | None = None
+    fleet: str | None = None
 
     @classmethod
     def parse(cls, document: object, defaults: Mapping[str, Any]) -> Self:
@@ -217,6 +221,11 @@ class ExportRequest(Request):
                 if asked.has("environmentName")
                 else None
             ),
+            fleet=(
+                asked.text("fleet", _EXECUTION, "an execution's name, of 1 to 80 characters")
+                if asked.has("fleet")
+                else None
+            ),
         )
 
     def to_state(self) -> dict[str, Any]:
@@ -233,6 +242,7 @@ class ExportRequest(Request):
             "skipQualityGate": self.skip_quality_gate,
             "licenseId": self.license_id,
             "environmentName": self.environment_name,
+            "fleet": self.fleet,
         }
 
     @classmethod
@@ -251,4 +261,5 @@ class ExportRequest(Request):
             skip_quality_gate=state["skipQualityGate"],
             license_id=state.get("licenseId"),
             environment_name=state.get("environmentName"),
+            fleet=state.get("fleet"),
         )

@@ -19,7 +19,10 @@ _MOST_UNTOLD = 50
 
 @dataclass(frozen=True, kw_only=True)
 class Announcements:
-    """Tells of changes, on the bus and by mail; of at most `most_events` security events each."""
+    """Tells of changes, on the bus and by mail; of at most `most_events` security events each.
+
+    A fleet has one mail of its own, so its exports have none.
+    """
 
     bus: EventBus
     digest: Topic | None
@@ -68,5 +71,5 @@ class Announcements:
         about = (posture, changes, export.keys, export.manifest, self.most_events)
         self.bus.publish(SECURITY_EVENT_DETECTED, security_events(*about))
         self.bus.publish(CHANGES_DETECTED, [changes_detected(*about)])
-        if self.digest:
+        if self.digest and not export.manifest.get("fleet"):
             self.digest.send(*mail(posture, changes, export.keys, export.workplace.bucket.name))
