@@ -11,7 +11,9 @@ from typing import Any
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
 from local.paths import WORK
+from pingone_reports.model.fleet_posture import FleetPosture
 from pingone_reports.model.posture import Posture
+from pingone_reports.tables.fleet_page import render_fleet
 from pingone_reports.tables.page import render
 
 _FLAGS = (
@@ -58,12 +60,13 @@ def show(chrome: Chrome, width: int, dark: bool = False) -> None:
     chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
 
 
-def opened(chrome: Chrome, posture: Posture, name: str) -> Path:
+def opened(chrome: Chrome, posture: Posture | FleetPosture, name: str) -> Path:
     """Let it open the page of a posture from disk, where the page then is."""
     # Not in /tmp, of which a snap has its own.
     page = WORK / "pages" / f"{name}.html"
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_bytes(render(posture).encode())
+    text = render(posture) if isinstance(posture, Posture) else render_fleet(posture)
+    page.write_bytes(text.encode())
     chrome.get(page.as_uri())
     return page
 

@@ -48,6 +48,7 @@ def sample_posture() -> Posture:
     return Posture(
         report="devices",
         environment="abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
+        environment_name="Customers Europe",
         filter="",
         fields=(),
         export_id="nightly-2026-03-31",

@@ -14,7 +14,7 @@ import pytest
 from local.athena import run_query, saved_queries
 from local.cloud import LocalCloud
 from local.paths import ROOT
-from local.pingone_simulator import PingOneSimulator, Scenario
+from local.pingone_simulator import Answer, Fault, PingOneSimulator, Scenario
 from local.pingone_simulator.days import changes, security_events_of_day
 from local.pingone_simulator.report_data import ALL_FIELDS
 from local.stack import Stack, deployed, simulator_parameters
@@ -213,6 +213,30 @@ def test_what_changed_is_told_to_a_rule_and_by_mail_and_shown_on_a_page(
     )
     counted = {str(row["strength"]): int(row["number"] or 0) for row in users}
     assert counted == {name: number for name, number in changed["users"].items() if number}
+
+
+def test_a_fleet_has_one_page_and_one_mail_whether_it_is_red_or_green(
+    exporter: Exporter, mails: str
+) -> None:
+    stack, pingone = exporter.stack, exporter.pingone
+    good, forbidden = str(uuid4()), str(uuid4())
+    pingone.set_scenario(good, Scenario(rows=100))
+    denied = Fault("create", Answer(403), times=None)
+    pingone.set_scenario(forbidden, Scenario(rows=100, faults=(denied,)))
+    for ids, status in (([good, forbidden], "FAILED"), ([good], "SUCCEEDED")):
+        arn = stack.start_fleet({"environmentIds": ids, "formats": ["csv"]})
+        assert stack.wait_for(arn)["status"] == status
+        [page] = (
+            key.replace("/fleet/", "/posture/fleet/").replace("/fleet.json", ".html")
+            for key in (item["Key"] for item in stack.objects("pingone/fleet/"))
+            if key.endswith(f"/{arn.rpartition(':')[2]}/fleet.json")
+        )
+        mail = _mail(stack, mails, page)
+        assert f"environments, {len(ids) - 1} failed" in mail["Subject"]
+        assert "Not in the tables" not in mail["Message"]
+        shown = stack.read(page).decode()
+        assert [id_ in shown for id_ in ids] == [True] * len(ids)
+        assert ("AccessDenied" in shown) == (forbidden in ids)
 
 
 def test_leavers_and_a_filter_raise_no_alarm(exporter: Exporter) -> None:

@@ -125,6 +125,8 @@ def test_a_fleet_accounts_for_each_environment_and_then_exports_only_what_failed
         if each["status"] == "COMPLETED":
             exported = json.loads(stack.read(each["manifestKey"]))
             assert exported["environmentId"] == each["environmentId"]
+            assert exported["environmentName"] == each["name"]
+            assert started.endswith(f":{exported['fleet']}")
             assert exported["correlationId"] == "nightly"
             assert [file["format"] for file in exported["files"]] == ["csv"]
             assert each["records"] == 20

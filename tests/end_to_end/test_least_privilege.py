@@ -183,6 +183,15 @@ def _tabulate(bench: Bench, _role: str) -> str:
     return str(answer.get("errorType", ""))
 
 
+def _show_fleet(bench: Bench, _role: str) -> str:
+    """A fleet that ended long ago, of which nothing is in the tables."""
+    fleet = sample("fleet-completed")["manifestKey"]
+    bench.stack.cloud.client("s3").put_object(
+        Bucket=bench.stack.outputs["BucketName"], Key=fleet, Body=json.dumps(sample("fleet"))
+    )
+    return str(_invoked(bench, "TabulateReport", {"manifestKey": fleet}).get("errorType", ""))
+
+
 def _tell(bench: Bench, _role: str) -> str:
     """A tabulation that finds changes, for an environment of its own."""
     exporter = Exporter(bench.stack, bench.pingone, {})
@@ -404,6 +413,7 @@ _SHOWN_BY: dict[tuple[str, ...], _Shown] = {
     ("ReadExports", "s3:GetObject"): (_tabulate, "StorageDenied"),
     ("WriteTables", "s3:PutObject"): (_tabulate, "StorageDenied"),
     ("WriteTables", "s3:GetObject"): (_tell, "StorageDenied"),
+    ("ReadFleets", "s3:GetObject"): (_show_fleet, "StorageDenied"),
     ("OrderExports", "s3:GetObject"): (_tabulate, "StorageDenied"),
     ("OrderExports", "s3:PutObject"): (_tabulate, "StorageDenied"),
     ("WritePages", "s3:PutObject"): (_tabulate, "StorageDenied"),

@@ -11,7 +11,9 @@ from selenium.webdriver import Chrome
 from local.browser import browser, logged, opened, show
 from local.paths import ENVIRONMENTS
 from local.sample_posture import sample_posture
-from pingone_reports.model.posture import Strength
+from pingone_reports.model.fleet_posture import FleetPosture
+from pingone_reports.model.posture import Posture, Strength
+from tests.support.fleets import fleet_posture
 from tests.support.postures import (
     HOSTILE,
     asked_for_little,
@@ -23,7 +25,7 @@ from tests.support.postures import (
 
 AXE = ENVIRONMENTS / "node" / "node_modules" / "axe-core" / "axe.min.js"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-POSTURES = {
+POSTURES: dict[str, Posture | FleetPosture] = {
     "sample": sample_posture(),
     "no-event": with_events(0),
     "one-event": with_events(1),
@@ -32,6 +34,8 @@ POSTURES = {
     "little-asked": asked_for_little(),
     "filtered": filtered(),
     "hostile": hostile(),
+    "fleet": fleet_posture(60),
+    "hostile-fleet": fleet_posture(len(HOSTILE), HOSTILE),
 }
 WIDTHS = (360, 1280)
 

@@ -139,6 +139,7 @@ def hostile(names: Sequence[str] = HOSTILE) -> Posture:
         sample_posture(),
         report=names[0],
         environment=names[1],
+        environment_name=names[1],
         filter=names[2],
         fields=names,
         export_id="it's <b>",

@@ -42,12 +42,16 @@ def _output(sql: str) -> dict[str, str]:
 
 
 def test_the_table_has_every_field_that_is_known_and_no_other() -> None:
-    own = {"report", "environment", "export_id", "exported_at", "date"}
+    own = {"report", "environment", "environment_name", "export_id", "exported_at", "date"}
     assert set(_columns("devices")) - own == {field.lower() for field in ALL_FIELDS}
 
 
 def test_latest_has_the_columns_of_devices() -> None:
     assert _columns("latest") == _columns("devices")
+
+
+def test_every_table_has_the_name_of_the_environment() -> None:
+    assert {_columns(table).get("environment_name") for table in _TABLES} == {"varchar"}
 
 
 def test_changes_are_of_every_field_that_is_known() -> None:

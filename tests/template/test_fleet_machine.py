@@ -10,6 +10,7 @@ import pytest
 
 from local.paths import ENVIRONMENTS, program_of
 from pingone_reports import errors
+from pingone_reports.model.environment import Environment
 from pingone_reports.model.fleet import FleetExports
 from tests.support.documents import faults, sample
 from tests.support.jsonata import Failure, Jsonata, Walk, expressions
@@ -45,9 +46,12 @@ CONTEXT: dict[str, Any] = {
 LISTED = sample("list-environments-output")
 SUMMARY = sample("summarize-fleet-output")
 ITEM = FleetExports(CONTEXT["Execution"]["Id"], None).item(
-    "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
-    "57c3a9d0-1f0e-4a5d-9b32-5a0f5f0f2a11",
-) | {"request": LISTED["request"]}
+    Environment(
+        id="abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
+        name="\"Customers\" 'Europe' {% $x %} \\ \U0001f98a",
+        license_id="57c3a9d0-1f0e-4a5d-9b32-5a0f5f0f2a11",
+    )
+) | {"request": LISTED["request"], "fleet": NAME}
 EXPORT = f"arn:aws:states:eu-central-1:123456789012:execution:reports:{ITEM['executionName']}"
 DESCRIBED = {
     "ExecutionArn": EXPORT,
@@ -338,6 +342,8 @@ def export(jsonata: Jsonata, started: Any = None, *described: Any) -> dict[str, 
     assert faults("export-request", asked["Input"]) == []
     assert asked["Input"] == LISTED["request"] | {
         "environmentId": ITEM["environmentId"],
+        "environmentName": ITEM["environmentName"],
+        "fleet": NAME,
         "idempotencyKey": ITEM["idempotencyKey"],
         "licenseId": ITEM["licenseId"],
     }

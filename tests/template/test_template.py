@@ -24,8 +24,10 @@ from pingone_reports.config import (
 )
 from pingone_reports.model.announcements import CHANGES_DETECTED, SECURITY_EVENT_DETECTED
 from pingone_reports.model.fleet_request import FleetRequest
+from pingone_reports.model.keys import FleetKeys
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.observability import NAMESPACE
+from tests.support.documents import sample
 from tests.support.template import (
     FUNCTIONS,
     INTERFACE,
@@ -304,6 +306,7 @@ class TestPermissions:
             ("TabulateReportRole", "s3:GetObject", "report=*"),
             ("TabulateReportRole", "s3:GetObject", "tables/*"),
             ("TabulateReportRole", "s3:PutObject", "tables/*"),
+            ("TabulateReportRole", "s3:GetObject", "fleet/*"),
             ("TabulateReportRole", "s3:GetObject", "series/*"),
             ("TabulateReportRole", "s3:PutObject", "series/*"),
             ("TabulateReportRole", "s3:PutObject", "posture/*"),
@@ -743,9 +746,22 @@ class TestWiring:
 
     def test_what_cannot_be_tabulated_is_kept(self) -> None:
         queue = {"Fn::GetAtt": ["UntabulatedExports", "Arn"]}
-        (rule_target,) = RESOURCES["ExportCompletedRule"]["Properties"]["Targets"]
         dead_letters = FUNCTIONS["TabulateReport"]["Properties"]["DeadLetterQueue"]
-        assert rule_target["DeadLetterConfig"]["Arn"] == dead_letters["TargetArn"] == queue
+        for rule in ("ExportCompletedRule", "FleetFailedRule"):
+            (rule_target,) = RESOURCES[rule]["Properties"]["Targets"]
+            assert rule_target["DeadLetterConfig"]["Arn"] == dead_letters["TargetArn"] == queue
+
+    def test_a_fleet_is_shown_if_it_has_a_manifest(self) -> None:
+        """What the rules hand on is the key of the manifest, wherever the event has it."""
+        for end, name in (("completed", "ExportCompletedRule"), ("failed", "FleetFailedRule")):
+            rule = RESOURCES[name]["Properties"]
+            assert f"PingOne Fleet Export {end.capitalize()}" in rule["EventPattern"]["detail-type"]
+            (target,) = rule["Targets"]
+            handed: Any = {"detail": sample(f"fleet-{end}")}
+            for part in target["InputPath"].split(".")[1:]:
+                handed = handed[part]
+            assert FleetKeys.parse(handed["manifestKey"])
+        assert rule["EventPattern"]["detail"] == {"fleet": {"manifestKey": [{"exists": True}]}}
 
     @pytest.mark.parametrize(
         "name", ["ReportsBucket", "ReportsBucketPolicy", "ReportsKey", "SigningKey", "PseudonymKey"]

@@ -220,6 +220,8 @@ class TestDefaults:
             "idempotencyKey": None,
             "changesUntil": None,
             "licenseId": None,
+            "environmentName": None,
+            "fleet": None,
         }
 
     def test_a_request_skips_a_gate_that_is_disabled(self) -> None:

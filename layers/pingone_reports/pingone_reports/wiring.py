@@ -36,10 +36,12 @@ from pingone_reports.pingone.turns import Turns
 
 if TYPE_CHECKING:
     from pingone_reports.aws.bucket import Bucket
+    from pingone_reports.aws.event_bus import Topic
     from pingone_reports.steps.check import CheckReport
     from pingone_reports.steps.discard import DiscardReport
     from pingone_reports.steps.fetch import FetchReport
     from pingone_reports.steps.list_environments import ListEnvironments
+    from pingone_reports.steps.show_fleet import ShowFleet
     from pingone_reports.steps.start import StartReport
     from pingone_reports.steps.summarize_fleet import SummarizeFleet
     from pingone_reports.steps.tabulate import TabulateReport
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
 # The fetch stops this early, to abort its uploads and report an error. This is longer than the 20
 # seconds after which a stalled download is noticed.
 _SECONDS_TO_GIVE_UP = 30
+# To look for the exports of ten thousand environments once more, and to write the page.
+_SECONDS_TO_SHOW_A_FLEET = 90
 # Longer than the tries of a start, and than PingOne keeps a report.
 _SECONDS_OF_A_START = 3600
 # botocore's own are a minute each, which is most of a function's time.
@@ -137,19 +141,34 @@ def discard_report() -> "DiscardReport":
 @cache
 def tabulate_report() -> "TabulateReport":
     """TabulateReport, with a temporary folder that only this function uses."""
-    from pingone_reports.aws.event_bus import EventBus, Topic
+    from pingone_reports.aws.event_bus import EventBus
     from pingone_reports.steps.tabulate import TabulateReport
     from pingone_reports.tables.announcements import Announcements
 
-    config = TabulateConfig.from_environment()
+    config = _tabulate_config()
     return TabulateReport(
         bucket=_bucket(config.bucket),
         announcements=Announcements(
             bus=EventBus(_client("events"), config.event_bus),
-            digest=Topic(_client("sns"), config.digest_topic) if config.digest_topic else None,
+            digest=_digest(config),
             most_events=config.max_security_events,
         ),
         folder=Path(gettempdir()) / "tabulate",
+    )
+
+
+def show_fleet(context: Any) -> "ShowFleet":
+    """ShowFleet for the invocation of TabulateReport with this Lambda context."""
+    from pingone_reports.steps.show_fleet import ShowFleet
+
+    config = _tabulate_config()
+    return ShowFleet(
+        bucket=_bucket(config.bucket),
+        digest=_digest(config),
+        seconds_left=lambda: (
+            float(context.get_remaining_time_in_millis()) / 1000 - _SECONDS_TO_SHOW_A_FLEET
+        ),
+        sleep=time.sleep,
     )
 
 
@@ -208,6 +227,17 @@ def _pseudonyms(config: FetchConfig) -> "Pseudonyms | None":
 
     key = Secret(_client("secretsmanager"), config.pseudonym_key_arn)
     return Pseudonyms(config.pseudonymize, key.read())
+
+
+@cache
+def _tabulate_config() -> TabulateConfig:
+    return TabulateConfig.from_environment()
+
+
+def _digest(config: TabulateConfig) -> "Topic | None":
+    from pingone_reports.aws.event_bus import Topic
+
+    return Topic(_client("sns"), config.digest_topic) if config.digest_topic else None
 
 
 @cache

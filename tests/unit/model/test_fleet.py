@@ -20,7 +20,9 @@ from pingone_reports.model.fleet import (
     series_of,
 )
 from pingone_reports.model.fleet_request import FleetRequest
+from pingone_reports.model.request import ExportRequest
 from tests.support.documents import faults, sample
+from tests.support.postures import HOSTILE
 
 EXECUTION = Execution.parse(sample("list-environments-input")["execution"])
 
@@ -143,18 +145,27 @@ class TestNames:
         assert all(len(name) <= 80 and name.replace("-", "").isalnum() for name in names)
 
     def test_a_fleet_that_takes_over_a_key_has_the_keys_but_not_the_names(self) -> None:
-        id_ = str(UUID(int=1))
-        first, second = (FleetExports(arn, "nightly").item(id_, None) for arn in ("arn:a", "arn:b"))
+        first, second = (
+            FleetExports(arn, "nightly").item(environment(1)) for arn in ("arn:a", "arn:b")
+        )
         assert first["idempotencyKey"] == second["idempotencyKey"]
         assert first["executionName"] != second["executionName"]
         assert faults("export-request", {"idempotencyKey": first["idempotencyKey"]}) == []
 
     def test_without_a_key_fleets_share_none(self) -> None:
-        id_ = str(UUID(int=1))
         keys = {
-            FleetExports(arn, None).item(id_, None)["idempotencyKey"] for arn in ("arn:a", "arn:b")
+            FleetExports(arn, None).item(environment(1))["idempotencyKey"]
+            for arn in ("arn:a", "arn:b")
         }
         assert len(keys) == 2
+
+    @pytest.mark.parametrize("name", [*HOSTILE, "", "n" * 300])
+    def test_whatever_an_environment_is_called_its_export_can_be_started(self, name: str) -> None:
+        listed = Environment.parse({"id": str(UUID(int=1)), "name": name, "type": "SANDBOX"})
+        told = {"environmentName": FleetExports("arn:a", None).item(listed)["environmentName"]}
+        assert faults("export-request", told) == []
+        parsed = ExportRequest.parse(told, sample("export-request") | {"environmentName": None})
+        assert (parsed.environment_name is None) == (name == "")
 
 
 class TestManifest:

@@ -25,6 +25,8 @@ DEFAULTS: dict[str, Any] = {
     "changesUntil": None,
     "skipQualityGate": False,
     "licenseId": None,
+    "environmentName": None,
+    "fleet": None,
 }
 OVERRIDES: dict[str, Any] = {
     "environmentId": "11111111-2222-3333-4444-555555555555",
@@ -37,6 +39,8 @@ OVERRIDES: dict[str, Any] = {
     "changesUntil": "2026-03-01T01:30:00+00:00",
     "skipQualityGate": True,
     "licenseId": "57f4eb70-4ba7-4a2a-9c0c-27a8c2b2bd33",
+    "environmentName": "Customers <Europe> \U0001f98a",
+    "fleet": "nightly-2026-03-01",
 }
 
 
@@ -149,6 +153,17 @@ class TestRefusals:
             ("skipQualityGate", "true", "true or false"),
             ("skipQualityGate", 1, "true or false"),
             ("licenseId", "mine", "the UUID of a PingOne licence"),
+            ("environmentName", "", "one line of 1 to 256"),
+            ("environmentName", "n" * 257, "one line of 1 to 256"),
+            ("environmentName", "two\nlines", "one line of 1 to 256"),
+            ("environmentName", "two\u2028lines", "one line of 1 to 256"),
+            ("environmentName", "Europe\n", "one line of 1 to 256"),
+            ("environmentName", "epoc\u202egnp", "visible characters"),
+            ("environmentName", "a\ud800", "visible characters"),
+            ("environmentName", ["Europe"], "visible characters"),
+            ("fleet", "", "an execution's name"),
+            ("fleet", "f" * 81, "an execution's name"),
+            ("fleet", "a\nb", "an execution's name"),
         ],
     )
     def test_a_wrong_value_is_told_its_field_and_what_is_allowed(
@@ -173,7 +188,7 @@ class TestRefusals:
     def test_a_long_unknown_name_is_cut(self) -> None:
         with pytest.raises(InvalidRequest) as refusal:
             parse({"n" * 100_000: 1})
-        assert len(str(refusal.value)) < 250
+        assert len(str(refusal.value)) < 300
 
 
 _JSON = st.recursive(
@@ -197,6 +212,8 @@ _RIGHT: dict[str, st.SearchStrategy[Any]] = {
     ),
     "skipQualityGate": st.booleans(),
     "licenseId": st.none() | st.uuids().map(str),
+    "fleet": st.none() | st.from_regex(r"\A[a-zé]{1,80}\Z"),
+    "environmentName": st.none() | st.from_regex(r"\A[ -~\u00a1-\u0200\U0001f600]{1,256}\Z"),
 }
 _NEARLY_RIGHT: dict[str, st.SearchStrategy[Any]] = {
     "environmentId": st.uuids().map(lambda uuid: f"{uuid}\n".upper()),
@@ -213,6 +230,8 @@ _NEARLY_RIGHT: dict[str, st.SearchStrategy[Any]] = {
     ),
     "skipQualityGate": st.sampled_from(["true", 0, 1, None]),
     "licenseId": st.uuids().map(lambda uuid: f"{uuid}\n".upper()),
+    "fleet": st.text(max_size=5) | st.integers(0, 82).map("é".__mul__),
+    "environmentName": st.text(max_size=5) | st.integers(0, 258).map("é".__mul__),
 }
 _FIELDS = {name: _RIGHT[name] | _NEARLY_RIGHT[name] | _JSON for name in DEFAULTS}
 _REQUESTS = st.fixed_dictionaries(

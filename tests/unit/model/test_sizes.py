@@ -60,6 +60,8 @@ def largest_export() -> Export:
             "correlationId": "c" * 128,
             "idempotencyKey": "i" * 128,
             "changesUntil": "2026-03-01T02:00:00.123456+00:00",
+            "environmentName": _WIDEST * 256,
+            "fleet": _WIDEST * 80,
         },
         {},
     )

@@ -13,6 +13,8 @@ from local.deployment import read_template
 from local.metrics import embedded_metrics
 from local.paths import ROOT
 from pingone_reports.errors import InvalidReport, InvalidRequest
+from pingone_reports.model.keys import ExportKeys
+from pingone_reports.model.posture import Strength
 from pingone_reports.observability import logger
 from pingone_reports.steps.tabulate import TabulateReport
 from pingone_reports.tables.announcements import Announcements
@@ -103,6 +105,26 @@ def test_the_devices_are_written_first_and_the_row_about_their_export_last(tmp_p
         else f"pingone/tables/{table}/{_OF_ENVIRONMENT}.parquet"
         for table in ("newest_exports", "users")
     ]
+
+
+@pytest.mark.parametrize("fleet", ["nightly", None])
+def test_the_numbers_of_an_export_are_kept_for_the_page_of_its_fleet(
+    tmp_path: Path, fleet: str | None
+) -> None:
+    files = _Files(tmp_path, b"userId,deviceId,deviceType\r\nu,d,SMS\r\n", records=1)
+    manifest = json.loads(files.objects[_MANIFEST_KEY])
+    files.write_json(_MANIFEST_KEY, manifest | {"fleet": fleet})
+    files.tabulate()
+
+    keys = ExportKeys.parse(_MANIFEST_KEY)
+    assert keys
+    kept = files.read_json(keys.summary)
+    if fleet is None:
+        assert kept is None
+        return
+    assert kept == {
+        "users": dict.fromkeys(Strength, 0) | {"weak": 1}, "changes": None, "events": {},
+    }  # fmt: skip
 
 
 def test_a_table_of_the_newest_has_the_types_that_it_says(tmp_path: Path) -> None:

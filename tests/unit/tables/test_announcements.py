@@ -14,7 +14,7 @@ from pingone_reports.errors import AnnouncementFailed
 from pingone_reports.model.posture import Event
 from tests.support.documents import faults, sample
 from tests.support.memory_bucket import MemoryBucket
-from tests.support.tabulating import DayExport, World
+from tests.support.tabulating import ENVIRONMENT, DayExport, World
 
 _HEADER = "userId,username,deviceId,deviceType,mfaEnabled,deviceBlocked,deviceLocked\n"
 
@@ -78,6 +78,24 @@ def test_no_name_and_no_phone_number_is_told(tmp_path: Path) -> None:
         )
     assert len(world.bus.events) == 4
     assert "canary" not in str(world.bus.events) + str(world.bus.mails)
+
+
+@pytest.mark.parametrize("name", ["Customers Europe", None])
+def test_the_name_of_the_environment_is_told(tmp_path: Path, name: str | None) -> None:
+    world = World(tmp_path)
+    world.tabulate(_export(1, "ada 1 FIDO2", tmp_path))
+    world.tabulate(_export(2, "ada 1 SMS/ada 2 SMS", tmp_path, environmentName=name))
+    assert {event["environmentName"] for _, event in world.bus.events} == {name}
+    assert f"of environment {name} {ENVIRONMENT}\n" in world.bus.mails[0][1] or name is None
+    assert "None" not in world.bus.mails[0][1]
+
+
+def test_an_export_of_a_fleet_has_events_but_no_mail(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for day, rows in ((1, "ada 1 SMS"), (2, "ada 1 SMS/ada 2 SMS")):
+        world.tabulate(_export(day, rows, tmp_path, fleet="nightly"))
+    assert len(world.bus.events) == 2
+    assert world.bus.mails == []
 
 
 def test_an_export_that_changed_nothing_is_not_told(tmp_path: Path) -> None:

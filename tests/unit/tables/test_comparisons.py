@@ -53,6 +53,28 @@ def test_an_export_is_compared_with_the_one_before_it(
     assert {str(row["date"]) for row in latest} == {"2026-03-05"}
 
 
+def test_each_table_has_the_name_of_the_environment(tmp_path: Path) -> None:
+    """The rows of an export that was tabulated before names were known have none."""
+    world = World(tmp_path)
+    older, newer = (
+        DayExport(day, "userId,deviceId\n" + rows, tmp_path)
+        for day, rows in ((1, "ada,1\n"), (2, "ada,1\nada,2\n"))
+    )
+    del older.manifest["environmentName"]
+
+    def names() -> set[str | None]:
+        newest = [key for key in world.bucket.objects if "/newest_exports/" in key]
+        tables = [*newest, newer.keys.users_table]
+        return {row["environment_name"] for key in tables for row in world.rows(key)}
+
+    world.tabulate(older)
+    assert names() == {None}
+    world.tabulate(newer)
+    assert names() == {"Customers Europe"}
+    [change] = world.rows(newer.keys.changes_table)
+    assert change["environment_name"] == "Customers Europe"
+
+
 @pytest.mark.parametrize("first", range(5))
 def test_every_order_of_arrival_gives_the_same_tables(
     exports: list[DayExport], tmp_path: Path, first: int

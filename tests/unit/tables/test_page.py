@@ -133,6 +133,15 @@ def test_names_of_others_are_text() -> None:
     assert "export_id = 'it''s <b>'" in page.text
 
 
+def test_the_environment_has_its_name_beside_its_id() -> None:
+    id_ = sample_posture().environment
+    assert f"Customers Europe Environment {id_}" in Page(sample_posture()).text
+    unknown = Page(replace(sample_posture(), environment_name=""))
+    assert f"Environment {id_}" in unknown.text
+    assert "<h2></h2>" not in unknown.html
+    assert "<h2><bdi" not in unknown.html
+
+
 def test_each_number_of_the_users_is_text() -> None:
     posture = sample_posture()
     assert posture.users

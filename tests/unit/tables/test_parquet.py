@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from pingone_reports.errors import InvalidReport
 from pingone_reports.tables import json_rows
-from pingone_reports.tables.database import Cell, open_database
+from pingone_reports.tables.database import Cell, Unknown, open_database
 from pingone_reports.tables.parquet import repeated_values, report_to_parquet, row_to_parquet
 from pingone_reports.transfer.records import JsonRecordCounter
 from tests.support.csv_dialects import DIALECTS
@@ -421,6 +421,15 @@ def test_a_row_of_half_a_character_is_written(tmp_path: Path) -> None:
         row_to_parquet(database, {"filter": "\ud800 it"}, tmp_path / "parquet")
 
     assert _read(tmp_path / "parquet") == (["filter"], [["? it"]])
+
+
+def test_what_is_not_known_has_the_type_of_its_column(tmp_path: Path) -> None:
+    with open_database(tmp_path) as database:
+        row_to_parquet(database, {each.name: each for each in Unknown}, tmp_path / "parquet")
+        read = database.read_parquet(str(tmp_path / "parquet"))
+        assert list(map(str, read.types)) == ["VARCHAR", "BIGINT"]
+
+    assert _read(tmp_path / "parquet")[1] == [[None, None]]
 
 
 class TestRepeatedValues:

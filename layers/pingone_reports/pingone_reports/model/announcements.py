@@ -1,4 +1,7 @@
-"""What is told of an export's changes: two kinds of events, and a mail. Ids only, no names."""
+"""What is told of an export's changes: two kinds of events, and a mail.
+
+No user has a name there, only an id.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -74,7 +77,8 @@ def seen(changes: Changes, event: Event) -> int | str:
 
 
 def _lines(posture: Posture, changes: Changes, page: str) -> Iterator[str]:
-    yield f"Report {posture.report} of environment {posture.environment}"
+    name = f"{posture.environment_name} " if posture.environment_name else ""
+    yield f"Report {posture.report} of environment {name}{posture.environment}"
     if posture.filter:
         yield "It has a filter: devices enter and leave it."
     yield f"Exported {posture.exported_at}, the one before {changes.previous_exported_at} (UTC)"
@@ -108,6 +112,7 @@ def _exports(
     return {
         "reportName": posture.report,
         "environmentId": posture.environment,
+        "environmentName": posture.environment_name or None,
         "exportId": posture.export_id,
         "exportedAt": posture.exported_at,
         "previousExportId": changes.previous_export_id,

@@ -101,14 +101,16 @@ class FleetExports:
         """The name of the environment's execution of ExportReport."""
         return f"fleet-{_hash(self.execution_arn)}-{environment_id}"
 
-    def item(self, environment_id: str, license_id: str | None) -> dict[str, str | None]:
+    def item(self, environment: Environment) -> dict[str, str | None]:
         """What the state machine's map reads for an environment."""
         key = _hash(self.idempotency_key or self.execution_arn)
         return {
-            "environmentId": environment_id,
-            "licenseId": license_id,
-            "executionName": self.name(environment_id),
-            "idempotencyKey": f"fleet:{key}:{environment_id}",
+            "environmentId": environment.id,
+            # An empty name is none.
+            "environmentName": environment.name or None,
+            "licenseId": environment.license_id,
+            "executionName": self.name(environment.id),
+            "idempotencyKey": f"fleet:{key}:{environment.id}",
         }
 
 

@@ -114,6 +114,11 @@ class ExportKeys:
         """Where the exports of this report and environment have their places; ends in `/`."""
         return f"{self.prefix}series/report={self.report}/environment={self.environment}/"
 
+    @property
+    def summary(self) -> str:
+        """The numbers of an export of a fleet, for the page of that fleet."""
+        return f"{self.series_folder}summary/{self.execution}"
+
     def _in_table(self, table: str) -> str:
         """The export's file in a table that has a partition for each day."""
         # Athena ignores files whose names begin with these. No execution's name has a comma, so
@@ -181,3 +186,13 @@ class FleetKeys:
     def manifest(self) -> str:
         """The fleet's manifest, written last and once. A reader waits for this object."""
         return f"{self.folder}{FLEET}"
+
+    @property
+    def page(self) -> str:
+        """The page about the fleet."""
+        return f"{self.prefix}posture/fleet/date={self.date}/{self.execution}.html"
+
+    @property
+    def told(self) -> str:
+        """The mark that the mail about the fleet was sent."""
+        return f"{self.prefix}series/fleet/date={self.date}/{self.execution}"

@@ -49,6 +49,7 @@ def _description(export: Export, exploration: Exploration, landed: Landed) -> di
     return {
         "reportName": export.request.report_name,
         "environmentId": export.request.environment_id,
+        "environmentName": export.request.environment_name,
         "templateId": DEVICES_REPORT_TEMPLATE_ID,
         "fields": list(export.request.fields),
         "filter": export.request.filter,
@@ -66,6 +67,7 @@ def _description(export: Export, exploration: Exploration, landed: Landed) -> di
         "pseudonymized": landed.pseudonymized,
         "correlationId": export.request.correlation_id,
         "executionArn": export.execution.arn,
+        "fleet": export.request.fleet,
     }
 
 

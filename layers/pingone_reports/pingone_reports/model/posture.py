@@ -108,6 +108,7 @@ class Day:
 class Posture:
     """All that the page about an export says. Times are UTC in ISO 8601.
 
+    `environment` is an id; `environment_name` is empty if nobody told it.
     `users` and `factors` are None if the fields for them were not asked for. `past` has at most the
     30 days before, the oldest first, and this export last. `changes` is None if the export
     was compared with none; `not_compared` says why. `doubts` are whole sentences.
@@ -115,6 +116,7 @@ class Posture:
 
     report: str
     environment: str
+    environment_name: str
     filter: str
     fields: Sequence[str]
     export_id: str

@@ -15,6 +15,10 @@ CORRELATION_ID_CHARACTERS = "A-Za-z0-9._:/+=@-"
 
 ID = rf"[{CORRELATION_ID_CHARACTERS}]{{1,128}}"
 ID_ALLOWED = "1 to 128 letters, digits or characters of . _ : / + = @ -"
+# One line in which nothing is hidden or reordered, because people read it as it is.
+_NAME = r"[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]{1,256}"
+# What the name of an execution may hold, at least.
+_EXECUTION = r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,80}"
 UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _FIELDS = (
     "environmentId",
@@ -27,6 +31,8 @@ _FIELDS = (
     "changesUntil",
     "skipQualityGate",
     "licenseId",
+    "environmentName",
+    "fleet",
 )
 # Python's `fromisoformat` accepts more than this.
 _TIME = (
@@ -139,7 +145,8 @@ class ExportRequest(Request):
 
     Requests with the same `idempotency_key` get one export. The report can include all changes up
     to `changes_until` (aware). `skip_quality_gate` publishes even a doubtful report. Exports of one
-    `license_id` share PingOne's limit for a licence.
+    `license_id` share PingOne's limit for a licence. `environment_name` is what people call the
+    environment. `fleet` is the execution of the fleet whose page and mail tell of the export.
     """
 
     environment_id: str
@@ -150,6 +157,8 @@ class ExportRequest(Request):
     changes_until: datetime | None = None
     skip_quality_gate: bool = False
     license_id: str | None = None
+    environment_name: str | None = None
+    fleet: str | None = None
 
     @classmethod
     def parse(cls, document: object, defaults: Mapping[str, Any]) -> Self:
@@ -207,6 +216,16 @@ class ExportRequest(Request):
                 if asked.has("licenseId")
                 else None
             ),
+            environment_name=(
+                asked.text("environmentName", _NAME, "one line of 1 to 256 visible characters")
+                if asked.has("environmentName")
+                else None
+            ),
+            fleet=(
+                asked.text("fleet", _EXECUTION, "an execution's name, of 1 to 80 characters")
+                if asked.has("fleet")
+                else None
+            ),
         )
 
     def to_state(self) -> dict[str, Any]:
@@ -222,6 +241,8 @@ class ExportRequest(Request):
             "changesUntil": self.changes_until and self.changes_until.isoformat(),
             "skipQualityGate": self.skip_quality_gate,
             "licenseId": self.license_id,
+            "environmentName": self.environment_name,
+            "fleet": self.fleet,
         }
 
     @classmethod
@@ -239,4 +260,6 @@ class ExportRequest(Request):
             changes_until=changes_until and datetime.fromisoformat(changes_until),
             skip_quality_gate=state["skipQualityGate"],
             license_id=state.get("licenseId"),
+            environment_name=state.get("environmentName"),
+            fleet=state.get("fleet"),
         )

@@ -52,10 +52,7 @@ class ListEnvironments:
         if not listing:
             listing = self.bucket.create_json(keys.listing, self._listing(request).to_document())
         exports = FleetExports(execution.arn, key)
-        items = [
-            exports.item(each["environmentId"], each["licenseId"])
-            for each in listing["environments"]
-        ]
+        items = [exports.item(Environment.from_document(each)) for each in listing["environments"]]
         self.bucket.write_json(keys.items, items)
         of_each = {"correlationId": listing["correlationId"], **of_exports(listing["request"])}
         return self._answer(LISTED, items_key=keys.items, request=of_each)

@@ -9,6 +9,7 @@ from typing import Any
 
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.errors import InvalidReport, InvalidRequest
+from pingone_reports.model.fleet_posture import summary_of
 from pingone_reports.model.keys import ExportKeys
 from pingone_reports.model.posture import Strength
 from pingone_reports.observability import logger, measure_report
@@ -79,6 +80,8 @@ class TabulateReport:
         row = self.folder / "row"
         row_to_parquet(database, row_about(export, about), row)
         self.bucket.upload_file(row, keys.exports_table)
+        if export.manifest.get("fleet"):
+            self.bucket.write_json(keys.summary, summary_of(comparison.posture))
         self._measure(comparisons, comparison, repeated_ids)
         self.announcements.tell(comparisons, comparison, tell)
         changes = comparison.posture.changes

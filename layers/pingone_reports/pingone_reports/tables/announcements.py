@@ -22,7 +22,10 @@ _TOLD, _MAIL_IS_DUE = {"mail": "sent"}, {"mail": "due"}
 
 @dataclass(frozen=True, kw_only=True)
 class Announcements:
-    """Tells of changes, on the bus and by mail; of at most `most_events` security events each."""
+    """Tells of changes, on the bus and by mail; of at most `most_events` security events each.
+
+    A fleet has one mail of its own, so its exports have none.
+    """
 
     bus: EventBus
     digest: Topic | None
@@ -51,7 +54,7 @@ class Announcements:
                 # The export before may have come after this comparison.
                 own = each == place and len(untold) == 1
                 told_of = comparison if own else comparisons.compare_at(each)
-                if told_of and self._publish(told_of) and self.digest:
+                if told_of and self._publish(told_of) and self._has_mail(told_of):
                     told.add(each, _MAIL_IS_DUE)
                     due.append((each, told_of))
                 else:
@@ -81,6 +84,10 @@ class Announcements:
         self.bus.publish(SECURITY_EVENT_DETECTED, security_events(*about))
         self.bus.publish(CHANGES_DETECTED, [changes_detected(*about)])
         return True
+
+    def _has_mail(self, comparison: Comparison) -> bool:
+        """A fleet has one mail for all of its exports."""
+        return self.digest is not None and not comparison.export.manifest.get("fleet")
 
     def _mail(self, comparison: Comparison) -> None:
         export, posture = comparison.export, comparison.posture

@@ -16,7 +16,7 @@ from pingone_reports.errors import StorageUnavailable
 from pingone_reports.model.manifest import pseudonyms_id
 from pingone_reports.model.posture import Changes, Day, Posture, Strength
 from pingone_reports.tables.changes import changes_to_parquet, rows_with_date
-from pingone_reports.tables.database import Cell
+from pingone_reports.tables.database import Cell, Unknown
 from pingone_reports.tables.page import render
 from pingone_reports.tables.parquet import row_to_parquet
 from pingone_reports.tables.tabulated import TabulatedExport, Workplace
@@ -169,6 +169,7 @@ class Comparisons:
         posture = Posture(
             report=manifest["reportName"],
             environment=manifest["environmentId"],
+            environment_name=export.environment_name,
             filter=manifest["filter"],
             fields=manifest["fields"],
             export_id=export.keys.execution,
@@ -225,7 +226,7 @@ def row_about(export: TabulatedExport, about: Mapping[str, Any]) -> dict[str, Ce
         "execution_arn": manifest["executionArn"],
         "repeated_ids": about["repeatedIds"],
         **{
-            f"users_{strength.replace('-', '_')}": users[strength] if users else None
+            f"users_{strength.replace('-', '_')}": users[strength] if users else Unknown.NUMBER
             for strength in Strength
         },
         "not_asked": about["notAsked"],

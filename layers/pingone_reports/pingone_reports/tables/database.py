@@ -4,6 +4,7 @@ import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from typing import cast
 
@@ -21,8 +22,16 @@ except ImportError:
 
 Database = duckdb.DuckDBPyConnection
 DatabaseError = duckdb.Error
-Cell = str | int | date | None
-"""None is a number that is not known."""
+
+
+class Unknown(StrEnum):
+    """A value that is not known, with the type that its column has all the same."""
+
+    TEXT = "VARCHAR"
+    NUMBER = "BIGINT"
+
+
+Cell = str | int | date | Unknown
 
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1,  # keeps the order of rows, so that the same report gives the same file
@@ -73,6 +82,8 @@ def literals(cells: Mapping[str, Cell]) -> list[str]:
 
 def _literal(cell: Cell) -> str:
     match cell:
+        case Unknown():
+            return f"NULL::{cell}"
         case str():
             # A filter may hold a lone surrogate.
             return quoted(cell.encode(errors="replace").decode())
@@ -80,8 +91,6 @@ def _literal(cell: Cell) -> str:
             return f"{cell}::BIGINT"
         case date():
             return f"DATE '{cell}'"
-        case None:
-            return "NULL::BIGINT"
 
 
 def name_of(name: str) -> str:

@@ -66,7 +66,7 @@ class _Group:
 def render(posture: Posture) -> str:
     """The page, in text that UTF-8 can encode."""
     now, changes = posture.users, posture.changes
-    return _template().render(
+    return template("page.html").render(
         posture=posture,
         changes=changes,
         users=None if now is None else sum(now.values()),
@@ -101,7 +101,8 @@ def _others(changes: Changes) -> _Group:
 
 
 @cache
-def _template() -> Template:
+def template(name: str) -> Template:
+    """A page to fill in. Whatever it shows that is no markup is escaped and visible."""
     environment = Environment(
         loader=PackageLoader("pingone_reports.tables", "."),
         autoescape=True,
@@ -135,7 +136,7 @@ def _template() -> Template:
         # No style of anybody else's applies, whatever stands in the report.
         style_hash=b64encode(hashlib.sha256(style.encode()).digest()).decode(),
     )
-    return environment.get_template("page.html")
+    return environment.get_template(name)
 
 
 def _source(environment: Environment, name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.model.keys import ExportKeys
-from pingone_reports.tables.database import Cell, Database
+from pingone_reports.tables.database import Cell, Database, Unknown
 from pingone_reports.tables.posture import Strengths, users_to_parquet
 
 
@@ -53,9 +53,15 @@ class TabulatedExport:
         return {
             "report": self.manifest["reportName"],
             "environment": self.manifest["environmentId"],
+            "environment_name": self.environment_name or Unknown.TEXT,
             "export_id": self.keys.execution,
             "exported_at": self.manifest["createdAt"],
         }
+
+    @property
+    def environment_name(self) -> str:
+        """What people call the environment; empty if nobody told, or in an older manifest."""
+        return self.manifest.get("environmentName") or ""
 
     @property
     def file(self) -> Mapping[str, Any]:
