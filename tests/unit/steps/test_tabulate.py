@@ -152,6 +152,15 @@ def test_the_rows_of_devices_have_the_types_of_their_table(tmp_path: Path) -> No
     assert {"userid", "deviceid", "export_id"} <= set(devices)
 
 
+@pytest.mark.parametrize("report", [b"[]", b'{"entries": []}', b""])
+def test_an_empty_json_report_has_the_columns_that_were_asked_for(
+    tmp_path: Path, report: bytes
+) -> None:
+    files = _Files(tmp_path, report, 0, "json")
+    files.tabulate()
+    assert {"userid", "deviceid", "phone"} <= set(files.types_of(_DEVICES, tmp_path))
+
+
 def test_json_is_read_when_there_is_no_csv(tmp_path: Path) -> None:
     assert _Files(tmp_path, b'[{"userId": "u"}]', 1, "json").tabulate()["rows"] == 1
 

@@ -14,7 +14,7 @@ from pingone_reports.model.keys import ExportKeys
 from pingone_reports.model.posture import Strength
 from pingone_reports.observability import logger, measure_report
 from pingone_reports.tables.announcements import Announcements
-from pingone_reports.tables.changes import not_asked
+from pingone_reports.tables.changes import FIELDS, not_asked
 from pingone_reports.tables.comparisons import Comparison, Comparisons, row_about
 from pingone_reports.tables.database import columns_of, open_database
 from pingone_reports.tables.parquet import repeated_values, report_to_parquet, row_to_parquet
@@ -100,7 +100,12 @@ class TabulateReport:
             raise InvalidReport("The file of the manifest is gone: export the report again.")
         _verify(report, file["sha256"])
         records = report_to_parquet(
-            export.workplace.database, report, file["format"], export.identity, export.rows
+            export.workplace.database,
+            report,
+            file["format"],
+            export.identity,
+            export.rows,
+            asked=export.manifest["fields"] or FIELDS,
         )
         if records != file["records"]:
             raise InvalidReport(

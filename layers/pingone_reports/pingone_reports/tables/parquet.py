@@ -5,7 +5,7 @@ even at a quoted one.
 """
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -33,13 +33,15 @@ def report_to_parquet(
     format_name: str,
     constants: Mapping[str, Cell],
     parquet: Path,
+    asked: Sequence[str] = (),
 ) -> int:
     """Write a CSV or JSON report, plain or `.gz`, with `constants` as further columns.
 
     An empty value becomes ''; Athena shows NULL only for columns that the report lacks. JSON
     numbers, lists and objects keep their JSON text. In CSV, spaces between a quote and a comma are
     dropped. A column with a constant's name gets the suffix `_1`. The rows of a JSON file may be
-    written to a file beside `parquet`, as big as the report.
+    written to a file beside `parquet`, as big as the report. A JSON report without any record shows
+    no column: it gets those that were `asked` for.
 
     Returns the number of rows. Compare it with the report's: DuckDB skips a last row whose quote is
     open. Raises InvalidReport.
@@ -50,7 +52,7 @@ def report_to_parquet(
                 values, source = _csv_table(report)
             else:
                 values, source = _json_table(report, database, parquet)
-            values = [*literals(constants), *values]
+            values = [*literals(constants), *(values or [f"'' AS {name_of(n)}" for n in asked])]
             return write(database, f"SELECT {', '.join(values)} FROM {source}", parquet)  # noqa: S608
     except (DatabaseError, ValueError, RecursionError, csv.Error) as error:
         # DuckDB's messages quote the report.
