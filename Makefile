@@ -103,7 +103,7 @@ oldest: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud .venv/oldest ## Bucket and tab
 		tests/integration/test_bucket.py tests/integration/test_table.py
 
 end-to-end: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Tests of the deployed template on the local cloud
-	$(DEV)/pytest tests/end_to_end
+	$(DEV)/pytest -n 2 --dist loadfile tests/end_to_end
 
 faults: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Let everything go wrong, and write into docs what came of it
 	$(DEV)/pytest tests/end_to_end/test_faults.py --deselect \

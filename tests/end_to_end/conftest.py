@@ -5,6 +5,7 @@ Waits take a tenth of their time, in Step Functions and in PingOne alike.
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -29,7 +30,9 @@ _MADE_LATER = ("pingone/tables/", "pingone/series/", "pingone/posture/")
 
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[LocalCloud]:
-    with LocalCloud(wait_scale=_TIME_SCALE, log_name="end-to-end") as cloud:
+    # Each process that runs tests has a cloud of its own.
+    name = f"end-to-end-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    with LocalCloud(wait_scale=_TIME_SCALE, log_name=name) as cloud:
         yield cloud
 
 

@@ -50,10 +50,12 @@ def test_the_demo_shows_what_changed_and_leaves_nothing_running() -> None:
 
 
 def _processes() -> set[str]:
-    """The processes of the local stack that are running."""
-    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True)
+    """The process groups of local clouds and their functions that are running."""
+    listed = subprocess.run(["ps", "-eo", "pgid,args"], capture_output=True, text=True, check=True)
     return {
-        line for line in listed.stdout.splitlines() if "ministack" in line or "run_function" in line
+        line.split()[0]
+        for line in listed.stdout.splitlines()
+        if "ministack" in line or "run_function" in line
     }
 
 
@@ -96,7 +98,7 @@ def test_a_stack_is_deployed_again_by_two_words(
     cloud: LocalCloud, pingone: PingOneSimulator, tmp_path: Path
 ) -> None:
     built = tmp_path / "built"
-    shutil.copytree(WORK / "end-to-end-reports-build", built)
+    shutil.copytree(WORK / f"{cloud.log.stem}-reports-build", built)
     shutil.copy(ROOT / "samconfig.toml", built)
     parameters = simulator_parameters(pingone) | {"Analytics": "disabled"}
     given = [f'{name}="{value}"' for name, value in parameters.items()]
