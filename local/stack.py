@@ -81,6 +81,11 @@ class Stack:
                 raise TimeoutError(f"Not in the tables after {timeout_seconds} s: {execution_arn}")
             time.sleep(0.1)
 
+    def log_groups(self) -> list[dict[str, Any]]:
+        """The log groups of all stacks in this cloud."""
+        pages = self.cloud.client("logs").get_paginator("describe_log_groups").paginate()
+        return [group for page in pages for group in page["logGroups"]]
+
     def receive_events(self, wait_seconds: int = 0) -> list[dict[str, Any]]:
         """Take the application's events from its subscriber's queue."""
         sqs = self.cloud.client("sqs")

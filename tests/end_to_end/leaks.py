@@ -34,7 +34,7 @@ def everything_left(stacks: Sequence[Stack]) -> Iterator[tuple[str, str]]:
                         child = each["executionArn"]
                         yield _text(stacks[0].history(child)), f"history of {child}"
                         yield _text(stacks[0].describe(child)), f"execution {child}"
-    for group in logs.describe_log_groups()["logGroups"]:
+    for group in stacks[0].log_groups():
         name = group["logGroupName"]
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName=name)
         lines = [event["message"] for page in pages for event in page["events"]]

@@ -18,7 +18,7 @@ def test_everything_that_is_kept_is_kept_under_the_key(
         QueueUrl=secured.outputs["UndeliveredRequestsUrl"], AttributeNames=["All"]
     )["Attributes"]
     assert queue["KmsMasterKeyId"] == key_arn
-    groups = secured.cloud.client("logs").describe_log_groups()["logGroups"]
+    groups = secured.log_groups()
     for name in _physical_ids(secured, "AWS::Logs::LogGroup"):
         (group,) = (group for group in groups if group["logGroupName"] == name)
         assert group["kmsKeyId"] == key_arn

@@ -533,7 +533,7 @@ def _retried(stack: Stack, execution_arn: str) -> list[str]:
 def _times_measured(stack: Stack, arn: str) -> int:
     """How often the metrics count this execution as a completed export."""
     logs, name = stack.cloud.client("logs"), arn.rpartition(":")[2]
-    groups = logs.describe_log_groups()["logGroups"]
+    groups = stack.log_groups()
     return sum(
         line["execution"] == name
         for group in groups

@@ -52,11 +52,17 @@ _NOT_SHOWN = {
 class Bench:
     """The deployed roles, which permissions are taken from one by one, and what happens then."""
 
-    def __init__(self, name: str, stack: Stack, pingone: PingOneSimulator) -> None:
+    def __init__(
+        self,
+        name: str,
+        stack: Stack,
+        pingone: PingOneSimulator,
+        events: dict[str, dict[str, Any]],
+    ) -> None:
         self.stack = stack
         self.pingone = pingone
         self.seen: list[tuple[str, str, str, str]] = []
-        self._events: dict[str, dict[str, Any]] = {}
+        self._events = events
         resources = stack.cloud.client("cloudformation").describe_stack_resources(StackName=name)[
             "StackResources"
         ]
@@ -118,12 +124,14 @@ class Bench:
 
 @pytest.fixture(scope="module")
 def bench(secured: Stack, pingone: PingOneSimulator) -> Bench:
-    return Bench("secured", secured, pingone)
+    return Bench("secured", secured, pingone, {})
 
 
 @pytest.fixture(scope="module")
-def bench_with_secret(stack: Stack, pingone: PingOneSimulator) -> Bench:
-    return Bench("reports", stack, pingone)
+def bench_with_secret(
+    stack: Stack, pingone: PingOneSimulator, received_events: dict[str, dict[str, Any]]
+) -> Bench:
+    return Bench("reports", stack, pingone, received_events)
 
 
 def _export(bench: Bench, _role: str) -> str:
