@@ -1,12 +1,17 @@
 """The calendar of turns in memory, for simulations and tests."""
 
 import threading
+from collections.abc import Callable
 
 
 class MemoryCalendar:
-    """As aws.calendar.TurnCalendar; `bookings` counts the times that were booked."""
+    """As aws.calendar.TurnCalendar; `bookings` counts the times that were booked.
 
-    def __init__(self) -> None:
+    `pause` is called before each write.
+    """
+
+    def __init__(self, pause: Callable[[], None] = lambda: None) -> None:
+        self._pause = pause
         self._booked_until: dict[str, int] = {}
         self._licences: dict[str, str] = {}
         self._tickets: dict[str, int] = {}
@@ -22,6 +27,7 @@ class MemoryCalendar:
         latest: int,
         licence: str | None = None,
     ) -> tuple[int, bool, str | None]:
+        self._pause()
         with self._lock:
             booked_until = self._booked_until.get(key, 0)
             begins = earliest if booked_until in (own_end, 0) else max(earliest, booked_until)
@@ -34,6 +40,7 @@ class MemoryCalendar:
             return begins, made, self._licences.get(key)
 
     def ticket(self, licence: str, now: int) -> int:  # noqa: ARG002 -- only a real item expires
+        self._pause()
         with self._lock:
             self._tickets[licence] = self._tickets.get(licence, 0) + 1
             return self._tickets[licence]

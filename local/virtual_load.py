@@ -63,35 +63,6 @@ class _Clock:
         self.now += seconds
 
 
-class _Table(MemoryCalendar):
-    """Takes the time of a write."""
-
-    def __init__(self, clock: _Clock, dice: random.Random) -> None:
-        super().__init__()
-        self._clock = clock
-        self._dice = dice
-
-    def book(
-        self,
-        key: str,
-        earliest: int,
-        length: int,
-        own_end: int,
-        latest: int,
-        licence: str | None = None,
-    ) -> tuple[int, bool, str | None]:
-        self._write()
-        return super().book(key, earliest, length, own_end, latest, licence)
-
-    def ticket(self, licence: str, now: int) -> int:
-        self._write()
-        return super().ticket(licence, now)
-
-    def _write(self) -> None:
-        slow = self._dice.random() < 0.01
-        self._clock.sleep(self._dice.uniform(0.2, 0.5) if slow else self._dice.uniform(0.003, 0.03))
-
-
 @dataclass
 class VirtualLoad:
     """Exports that start at one moment, at most `at_once` of them at a time.
@@ -112,7 +83,7 @@ class VirtualLoad:
         self._clock, self._dice = _Clock(), random.Random(self.seed)  # noqa: S311 -- no secret
         self.calls, self.expired = [], 0
         self._turns = Turns(
-            _Table(self._clock, self._dice),
+            MemoryCalendar(self._write),
             self.calls_per_minute,
             self._clock.shown,
             self._clock.sleep,
@@ -198,6 +169,11 @@ class VirtualLoad:
         self.calls.append((arrived, environment_id))
         self._clock.now += 2 * way
         return arrived
+
+    def _write(self) -> None:
+        """The time that a write into the table takes."""
+        slow = self._dice.random() < 0.01
+        self._clock.sleep(self._dice.uniform(0.2, 0.5) if slow else self._dice.uniform(0.003, 0.03))
 
     def _invocation(self) -> float:
         """The time until a function runs, which is longer for one that has to start first."""

@@ -1,6 +1,7 @@
 """Exports that are tabulated without a cloud: a bucket in memory, and a bus that keeps events."""
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
@@ -102,7 +103,7 @@ class World:
         with _DATABASE.cursor() as database:
             workplace = Workplace(cast("Bucket", self.bucket), folder, database)
             tabulated = TabulatedExport(workplace, export.keys, export.manifest)
-            tabulated.rows = export.rows
+            shutil.copy(export.rows, tabulated.rows)
             columns = columns_of(database, export.rows)
             comparisons = Comparisons(workplace, tabulated, "" if "deviceid" in columns else "none")
             comparisons.take_places(

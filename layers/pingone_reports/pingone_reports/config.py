@@ -57,6 +57,10 @@ class _Variables:
             )
         return int(value)
 
+    def key_prefix(self) -> str:
+        """It neither begins nor ends with `/`."""
+        return self.text("KEY_PREFIX").strip("/")
+
     def words(self, name: str) -> list[str]:
         return [word.strip() for word in self.text(name).split(",") if word.strip()]
 
@@ -188,7 +192,7 @@ class FetchConfig:
             pingone=PingOneConfig.of(read),
             table=read.text("TABLE"),
             bucket=read.text("BUCKET"),
-            key_prefix=read.text("KEY_PREFIX").strip("/"),
+            key_prefix=read.key_prefix(),
             compression=read.choice("COMPRESSION", Compression),
             link_hosts=read.words("LINK_HOSTS"),
             max_report_bytes=read.number("MAX_REPORT_MEGABYTES") * 1_000_000,
@@ -213,7 +217,7 @@ class DiscardConfig:
         return cls(
             table=read.text("TABLE"),
             bucket=read.text("BUCKET"),
-            key_prefix=read.text("KEY_PREFIX").strip("/"),
+            key_prefix=read.key_prefix(),
         )
 
 
@@ -256,7 +260,7 @@ class ListConfig:
             pingone=PingOneConfig.of(read),
             table=read.text("TABLE"),
             bucket=read.text("BUCKET"),
-            key_prefix=read.text("KEY_PREFIX").strip("/"),
+            key_prefix=read.key_prefix(),
             max_concurrency=read.number("MAX_CONCURRENCY"),
         )
 
@@ -277,6 +281,6 @@ class SummarizeConfig:
         return cls(
             table=read.text("TABLE"),
             bucket=read.text("BUCKET"),
-            key_prefix=read.text("KEY_PREFIX").strip("/"),
+            key_prefix=read.key_prefix(),
             tolerated_failure_percent=read.number("TOLERATED_FAILURE_PERCENT"),
         )

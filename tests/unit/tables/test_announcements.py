@@ -212,6 +212,25 @@ def test_of_a_first_burst_every_change_is_told_and_of_history_none(
     assert world.bus.told == (["e3 after e2"] if hours else ["e2 after e1", "e3 after e2"])
 
 
+def test_an_older_export_is_told_on_demand_with_one_before_it_that_nobody_was_told_of(
+    tmp_path: Path,
+) -> None:
+    world, at = World(tmp_path), "2026-03-01T00:00:00.000Z"
+    exports = [
+        _export(day, "/".join(f"ada {n} SMS" for n in range(day)), tmp_path,
+                createdAt=at, requestedAt=at)
+        for day in (1, 2, 3)
+    ]  # fmt: skip
+    for export in exports:
+        world.tabulate(export, tell=False)
+    for key in [key for key in world.bucket.objects if ",told/" in key]:
+        del world.bucket.objects[key]
+
+    world.tabulate(exports[1], tell=True)
+
+    assert world.bus.told == ["e2 after e1"]
+
+
 def _refuse(_detail_type: str) -> None:
     raise AnnouncementFailed
 

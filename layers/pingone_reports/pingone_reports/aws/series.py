@@ -47,16 +47,17 @@ class Series:
     def before(self, place: Place) -> Place | None:
         """The nearest place before this one."""
         for days in (*_DAYS_BACK, None):
-            found = None
-            for found in self.within(place, days):  # noqa: B007 -- the last one is wanted
-                pass
-            if found:
+            if found := _last(self.within(place, days)):
                 return found
         return None
 
     def after(self, place: Place) -> Place | None:
         """The nearest place behind this one."""
         return next(self.behind(place), None)
+
+    def newest(self, place: Place) -> Place:
+        """The last of this place and those behind it."""
+        return _last(self.behind(place)) or place
 
     def behind(self, place: Place | None = None) -> Iterator[Place]:
         """All places behind this one, or all places."""
@@ -70,6 +71,13 @@ class Series:
             if name >= place.name:
                 return
             yield _place(name)
+
+
+def _last(places: Iterator[Place]) -> Place | None:
+    last = None
+    for last in places:  # noqa: B007 -- the last one is wanted
+        pass
+    return last
 
 
 def _place(name: str) -> Place:

@@ -9,12 +9,11 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from pingone_reports.model.keys import ExportKeys
-from pingone_reports.model.posture import Change, Changes, Event, Posture, Strength
+from pingone_reports.model.posture import NOT_ASKED, Change, Changes, Event, Posture, Strength
 
 CHANGES_DETECTED = "PingOne Report Changes Detected"
 SECURITY_EVENT_DETECTED = "PingOne Device Security Event Detected"
 
-NOT_ASKED = "not asked"
 HIDDEN = "hidden by the filter"
 
 

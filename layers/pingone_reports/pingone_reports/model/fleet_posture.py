@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pingone_reports.model.fleet import COMPLETED
 from pingone_reports.model.keys import ExportKeys
-from pingone_reports.model.posture import Event, Posture, Strength
+from pingone_reports.model.posture import NOT_ASKED, Event, Posture, Strength
 
 # Together they are the rows of a page that a browser opens at once.
 MOST_ENVIRONMENTS = 200
@@ -181,7 +181,7 @@ def _lines(posture: FleetPosture, page: str) -> Iterator[str]:
     yield ""
     yield "Users by their strongest factor"
     for strength in Strength:
-        users = f"{posture.users[strength]:,}" if posture.users else "not asked"
+        users = f"{posture.users[strength]:,}" if posture.users else NOT_ASKED
         yield f"  {strength}: {users}"
     lists = {
         "The weakest environments": [

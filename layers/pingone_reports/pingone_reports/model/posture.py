@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+NOT_ASKED = "not asked"
+"""What stands where a number would, if the fields for it were not asked for."""
+
 MOST_EVENTS, MOST_OTHERS = 1_000, 200
 """Rows that a page lists. The table `changes` has all of them."""
 

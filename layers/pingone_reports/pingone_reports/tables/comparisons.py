@@ -101,7 +101,8 @@ class Comparisons:
                 found.append(self._shown(export, place, None, _EXPIRED))
                 return
             found.append(self._shown(export, place, self._changes(export, older), ""))
-            shutil.rmtree(older.folder)
+            if older is not self._export:  # whose rows are needed later
+                shutil.rmtree(older.folder)
 
         _settle(lambda: self.compared.before(place), write)
         return found[-1]
@@ -112,7 +113,7 @@ class Comparisons:
             return
 
         def write(newest: Place) -> None:
-            export = self._export if newest == self.place else self._at(self._all, newest)
+            export = self._at(self._all, newest)
             if not export:
                 return  # whoever deleted it decides what is the newest
             latest = export.folder / "latest"
@@ -120,7 +121,7 @@ class Comparisons:
             self._bucket.upload_file(latest, export.keys.latest_table)
             self._bucket.upload_file(export.users, export.keys.users_table)
 
-        _settle(lambda: _last(self._all.behind(self.place)) or self.place, write)
+        _settle(lambda: self._all.newest(self.place), write)
 
     def show_newest_export(self) -> None:
         """Let `newest_exports` hold the row about the newest export with the filter."""
@@ -131,7 +132,7 @@ class Comparisons:
 
         def write(found: tuple[Place, int]) -> None:
             newest, number = found
-            export = self._export if newest == self.place else self._at(self._same_filter, newest)
+            export = self._at(self._same_filter, newest)
             about = self._same_filter.about(newest)
             if not (export and about):
                 return
@@ -201,6 +202,8 @@ class Comparisons:
                 )
 
     def _at(self, series: Series, place: Place) -> TabulatedExport | None:
+        if place == self.place:
+            return self._export
         about = series.about(place)  # it expires as exports do
         return TabulatedExport.at(self._workplace, str(about["manifestKey"])) if about else None
 
@@ -242,13 +245,6 @@ def _place_of(manifest: Mapping[str, Any], execution: str) -> Place:
     # A manifest of an older version does not tell the request.
     created_at = str(manifest["createdAt"])
     return Place(min(created_at, str(manifest.get("requestedAt", created_at))), execution)
-
-
-def _last(places: Iterator[Place]) -> Place | None:
-    last = None
-    for last in places:  # noqa: B007 -- the last one is wanted
-        pass
-    return last
 
 
 def _settle(look: Callable[[], _Found], write: Callable[[_Found], None]) -> None:

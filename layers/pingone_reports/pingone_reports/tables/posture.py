@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pingone_reports.model.posture import Factor, Strength
+from pingone_reports.model.posture import NOT_ASKED, Factor, Strength
 from pingone_reports.tables.database import (
     Cell,
     Database,
@@ -14,8 +14,6 @@ from pingone_reports.tables.database import (
     within_limits,
     write,
 )
-
-NOT_ASKED = "not asked"
 
 _TYPES = {
     Strength.PHISHING_RESISTANT: ("FIDO2",),

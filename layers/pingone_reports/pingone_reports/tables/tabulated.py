@@ -41,11 +41,7 @@ class TabulatedExport:
         if not manifest:
             return None
         export = cls(workplace, keys, manifest)
-        rows = export.folder / "rows"
-        if not workplace.bucket.download(keys.devices_table, rows):
-            return None
-        export.rows = rows
-        return export
+        return export if workplace.bucket.download(keys.devices_table, export.rows) else None
 
     @property
     def identity(self) -> dict[str, Cell]:
