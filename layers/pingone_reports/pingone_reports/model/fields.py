@@ -59,9 +59,8 @@ USER_FIELDS = frozenset(
 )
 """Fields that choose users: a filter on these alone leaves each user all devices."""
 
-_FILTER_WORDS = frozenset(
-    "eq ne co sw ew gt ge lt le pr in and or not true false null".split()
-)
+_OPERATORS = ("eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "pr", "in", "and", "or", "not")
+_FILTER_WORDS = frozenset((*_OPERATORS, "true", "false", "null"))
 
 
 def spelling(name: str) -> str:

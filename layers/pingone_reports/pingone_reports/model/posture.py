@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pingone_reports.model.security_events import RULES, Event
+from pingone_reports.model.security_events import RULES, Event, Severity
 from pingone_reports.model.strength import Strength
 
 NOT_ASKED = "not asked"
@@ -121,6 +121,15 @@ class Changes:
         return sum(self.kinds.values())
 
     @property
+    def grave(self) -> int:
+        """The security events of a severity above info."""
+        return sum(
+            number
+            for event, number in self.events.items()
+            if RULES[event].severity is not Severity.INFO
+        )
+
+    @property
     def result(self) -> Result:
         """Whether anything is worth a mail."""
         return Result.CHANGED if self.number or any(self.events.values()) else Result.UNCHANGED
@@ -148,9 +157,9 @@ class Protection:
     """How well the users of an export are protected.
 
     `users` counts each strength. `protected` users can sign on with a second factor tonight.
-    `devices` are all that are enrolled, `unusable` those of them that cannot be used, `locked` those
-    that cannot be used for the moment. `device_bound` and `synced` are FIDO2 devices that can be
-    used; `dormant` ones were not used for 90 days. None stands for what was not asked for.
+    `devices` are all that are enrolled, `unusable` those of them that cannot be used, `locked`
+    those that cannot be used for the moment. `device_bound` and `synced` are FIDO2 devices that can
+    be used; `dormant` ones were not used for 90 days. None stands for what was not asked for.
     """
 
     users: Mapping[Strength, int]
@@ -173,7 +182,7 @@ class Protection:
 class Day:
     """The exports of a UTC day: how the users stood at its last, and what the day's changed.
 
-    `events`, `lost` and `left` are None if none of them was compared.
+    `events` are those above info. They, `lost` and `left` are None if no export was compared.
     """
 
     exported_at: str

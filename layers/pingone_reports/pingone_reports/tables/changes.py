@@ -31,7 +31,7 @@ from pingone_reports.tables.database import (
     write,
 )
 from pingone_reports.tables.events import find_events
-from pingone_reports.tables.facts import Rows, rows_of
+from pingone_reports.tables.facts import rows_of
 
 _IN_WHOLE = (Kind.ADDED, Kind.REMOVED, Kind.CHANGED)
 _IN_FILTERED = (Kind.ENTERED, Kind.LEFT, Kind.CHANGED)
@@ -184,9 +184,7 @@ def _find_changes(database: Database, common: Collection[str], *, filtered: bool
         f"'field': {quoted(name)}, 'old_value': o.{name.lower()}, 'new_value': n.{name.lower()}}}"
         for place, name in enumerate(names)
     )
-    nothing = (
-        "{'place': 0, 'minor': false, 'field': '', 'old_value': '', 'new_value': ''}"
-    )
+    nothing = "{'place': 0, 'minor': false, 'field': '', 'old_value': '', 'new_value': ''}"
     columns = "u, d, userid, username, deviceid, devicetype" + "".join(
         f", {name.lower()}"
         for name in names
@@ -231,9 +229,7 @@ def _changes(
         database,
         "SELECT count(*) FROM (SELECT d FROM changed_fields GROUP BY d HAVING bool_and(minor))",
     )
-    counted = dict(
-        database.execute("SELECT code, count(*) FROM events GROUP BY code").fetchall()
-    )
+    counted = dict(database.execute("SELECT code, count(*) FROM events GROUP BY code").fetchall())
     losses = ", ".join(quoted(event.name) for event in LOSSES)
     lost = _number(
         database,

@@ -7,10 +7,12 @@ the devices that are not the same in both.
 from collections.abc import Sequence
 
 from pingone_reports.model.security_events import RULES, Event
+from pingone_reports.model.strength import Strength
 from pingone_reports.tables.database import Database, quoted
 from pingone_reports.tables.facts import (
     ACTIVE,
     BLOCKED,
+    CLASSES,
     LOCKED,
     MFA_OFF,
     MFA_ON,
@@ -42,9 +44,7 @@ def find_events(
     reasons = ", ".join(
         f"CASE WHEN {RULES[event].sql} THEN {quoted(event.name)} END" for event in shown
     )
-    before, after = (
-        _strength(side, shows_strength=shows_strength) for side in ("before", "after")
-    )
+    before, after = (_strength(side, shows_strength=shows_strength) for side in ("before", "after"))
     database.execute(
         "CREATE TEMP TABLE events AS "  # noqa: S608
         f"SELECT reasons[1] AS code, *, {before} AS strength_before, {after} AS strength_after "
@@ -57,15 +57,20 @@ def _strength(side: str, *, shows_strength: bool) -> str:
     if not shows_strength:
         return "NULL::VARCHAR"
     there, flags = ("in_o", "o_flags") if side == "before" else ("in_n", "n_flags")
-    classes = (f"{name}_{side} > 0" for name in ("resistant", "unknown", "phishable", "weak"))
-    return f"CASE WHEN {there} THEN {strength_of_user(*classes, flags)} END"
+    usable_of = {each: f"{name}_{side} > 0" for each, name in _NAMES.items()}
+    return f"CASE WHEN {there} THEN {strength_of_user(usable_of, flags)} END"
 
 
-_CLASSES = {"resistant": "3", "phishable": "2", "weak": "1", "unknown": "0"}
+_NAMES = {
+    Strength.PHISHING_RESISTANT: "resistant",
+    Strength.PHISHABLE: "phishable",
+    Strength.WEAK: "weak",
+    Strength.UNKNOWN: "unknown",
+}
 _COUNTS = ", ".join(
-    f"count(*) FILTER ({when} AND usable AND class = {number}) AS {name}_{side}"
+    f"count(*) FILTER ({when} AND usable AND class = {CLASSES[each]}) AS {name}_{side}"
     for side, when in (("before", "NOT newer"), ("after", "newer"))
-    for name, number in _CLASSES.items()
+    for each, name in _NAMES.items()
 )
 _PEOPLE = f"""
 CREATE TEMP TABLE people AS

@@ -11,6 +11,14 @@ from pingone_reports.tables.database import Database, columns_of, name_of, quote
 ACTIVE, BLOCKED, LOCKED, MFA_ON, MFA_OFF, BYPASS_UNKNOWN = 1, 2, 4, 8, 16, 32
 """The bits of a row's `flags`."""
 
+CLASSES = {
+    Strength.PHISHING_RESISTANT: 3,
+    Strength.PHISHABLE: 2,
+    Strength.WEAK: 1,
+    Strength.UNKNOWN: 0,
+}
+"""The number of each class of device types, in a row's `class`."""
+
 _OTHER = 62
 """The bit of all device types beyond the first 62: no report has so many."""
 
@@ -43,19 +51,18 @@ def has(flags: str, flag: int) -> str:
     return f"({flags} & {flag}) <> 0"
 
 
-def strength_of_user(resistant: str, unknown: str, phishable: str, weak: str, flags: str) -> str:
-    """SQL: a user's strength, from whether usable factors of each class are there.
+def strength_of_user(usable_of: Mapping[Strength, str], flags: str) -> str:
+    """SQL: a user's strength, from whether there are usable factors of each class.
 
     `flags` are those of all rows of the user. Rows that contradict each other leave MFA on.
     """
-    off = f"{has(flags, MFA_OFF)} AND NOT {has(flags, MFA_ON)}"
     cases = {
-        off: Strength.MFA_OFF,
+        f"{has(flags, MFA_OFF)} AND NOT {has(flags, MFA_ON)}": Strength.MFA_OFF,
         has(flags, BYPASS_UNKNOWN): Strength.UNKNOWN,
-        resistant: Strength.PHISHING_RESISTANT,
-        unknown: Strength.UNKNOWN,  # it could be the strongest
-        phishable: Strength.PHISHABLE,
-        weak: Strength.WEAK,
+        usable_of[Strength.PHISHING_RESISTANT]: Strength.PHISHING_RESISTANT,
+        usable_of[Strength.UNKNOWN]: Strength.UNKNOWN,  # it could be the strongest
+        usable_of[Strength.PHISHABLE]: Strength.PHISHABLE,
+        usable_of[Strength.WEAK]: Strength.WEAK,
     }
     whens = " ".join(f"WHEN {condition} THEN {quoted(each)}" for condition, each in cases.items())
     return f"CASE {whens} ELSE {quoted(Strength.NONE)} END"
@@ -119,11 +126,10 @@ def _is_device(known: Mapping[str, str]) -> str:
 
 
 def _class(known: Mapping[str, str], types: tuple[str, ...]) -> str:
-    classes = {Strength.PHISHING_RESISTANT: 3, Strength.PHISHABLE: 2, Strength.WEAK: 1}
     whens = ""
-    for strength, number in classes.items():
+    for strength, number in CLASSES.items():
         names = [quoted(name) for name in types if strength_of_type(name) is strength]
-        if names:
+        if names and number:
             whens += f" WHEN {known['devicetype']} IN ({', '.join(names)}) THEN {number}"
     return f"CASE{whens} ELSE 0 END::TINYINT" if whens else "0::TINYINT"
 

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from pingone_reports.model.posture import NOT_ASKED, Factor, Protection
+from pingone_reports.model.fields import hides_factors
+from pingone_reports.model.posture import HIDDEN, NOT_ASKED, Factor, Protection
 from pingone_reports.model.strength import DORMANT_DAYS, Strength
 from pingone_reports.tables.database import (
     Cell,
@@ -17,6 +18,7 @@ from pingone_reports.tables.database import (
 )
 from pingone_reports.tables.facts import (
     BYPASS_UNKNOWN,
+    CLASSES,
     LOCKED,
     MFA_OFF,
     MFA_ON,
@@ -32,17 +34,20 @@ _RESISTANT_TYPES = "class = 3 AND usable"
 
 
 def users_to_parquet(
-    database: Database, rows: Path, about: Mapping[str, Cell], parquet: Path
+    database: Database, rows: Path, about: Mapping[str, Cell], parquet: Path, filter_: str = ""
 ) -> Protection | None:
     """Write a row for each user of an export: strength, usable factors and numbers of devices.
 
-    There is none if the export lacks userId. Without deviceType, the strength is "not asked", and
-    the answer None. `about` are further columns, `exported_at` among them.
+    There is none if the export lacks userId. Without deviceType, the strength is "not asked"; if
+    the filter may hide factors, or users because of theirs, it says so. Then the answer is None.
+    `about` are further columns, `exported_at` among them.
     """
     at = str(about["exported_at"])
     with database.cursor() as own, within_limits():
         export = rows_of(own, rows, "r", at)
-        knows = {"userid", "devicetype"} <= set(export.fields)
+        unknown = HIDDEN if hides_factors(filter_) else ""
+        if not {"userid", "devicetype"} <= set(export.fields):
+            unknown = NOT_ASKED
         own.execute(
             "CREATE TEMP TABLE per_user AS SELECT u, min(userid) AS userid, "  # noqa: S608
             "max(username) AS username, max(mfaenabled) AS mfaenabled, bit_or(flags) AS flags, "
@@ -52,15 +57,15 @@ def users_to_parquet(
             f"FROM (SELECT *, device AND {usable('flags')} AS usable FROM r) "
             "WHERE u <> '' GROUP BY u"
         )
-        bits = (f"(classes & {1 << number}) <> 0" for number in (3, 0, 2, 1))
-        strength = strength_of_user(*bits, "flags") if knows else quoted(NOT_ASKED)
+        there = {each: f"(classes & {1 << bit}) <> 0" for each, bit in CLASSES.items()}
+        strength = quoted(unknown) if unknown else strength_of_user(there, "flags")
         write(
             own,
             f"SELECT {', '.join(literals(about))}, userid, username, {strength} AS strength, "  # noqa: S608
             f"{_names(export)} AS factors, devices, usable, mfaenabled FROM per_user ORDER BY u",
             parquet,
         )
-        return _protection(own, export, parquet, at) if knows else None
+        return None if unknown else _protection(own, export, parquet, at)
 
 
 def _names(export: Rows) -> str:
@@ -101,7 +106,7 @@ def _protection(database: Database, export: Rows, parquet: Path, at: str) -> Pro
         "synced": "fidobackupstate",
         "dormant": "lastdevicetrxtime",
     }
-    facts = f"(SELECT *, device AND {usable('flags')} AS usable FROM r)"
+    facts = f"(SELECT *, device AND {usable('flags')} AS usable FROM r)"  # noqa: S608
     asked = [name for name in numbers if needs.get(name, "devicetype") in export.fields]
     columns = ", ".join(f"count(*) FILTER ({numbers[name]})" for name in asked)
     found = dict(zip(asked, _row(database, f"SELECT {columns} FROM {facts}"), strict=True))  # noqa: S608
