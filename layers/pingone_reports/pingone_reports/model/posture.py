@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pingone_reports.model.security_events import RULES, Event
+from pingone_reports.model.security_events import RULES, Event, Severity
 from pingone_reports.model.strength import Strength
 
 NOT_ASKED = "not asked"
@@ -12,6 +12,9 @@ NOT_ASKED = "not asked"
 
 HIDDEN = "hidden by the filter"
 """What stands where a number would, if the request's filter could be the reason for it."""
+
+FIRST_EXPORT = "It is the first export of this report, environment and filter."
+"""Why an export was compared with none, if that is no surprise: it sends no mail."""
 
 MOST_EVENTS, MOST_OTHERS = 1_000, 200
 """Rows that a page lists. The table `changes` has all of them."""
@@ -121,6 +124,15 @@ class Changes:
         return sum(self.kinds.values())
 
     @property
+    def above_info(self) -> int:
+        """Users with a security event above the severity info."""
+        return sum(
+            number
+            for event, number in self.events.items()
+            if RULES[event].severity is not Severity.INFO
+        )
+
+    @property
     def result(self) -> Result:
         """Whether anything is worth a mail."""
         return Result.CHANGED if self.number or any(self.events.values()) else Result.UNCHANGED
@@ -148,9 +160,9 @@ class Protection:
     """How well the users of an export are protected.
 
     `users` counts each strength. `protected` users can sign on with a second factor tonight.
-    `devices` are all that are enrolled, `unusable` those of them that cannot be used, `locked` those
-    that cannot be used for the moment. `device_bound` and `synced` are FIDO2 devices that can be
-    used; `dormant` ones were not used for 90 days. None stands for what was not asked for.
+    `devices` are all that are enrolled, `unusable` those of them that cannot be used, `locked`
+    those that cannot be used for the moment. `device_bound` and `synced` are FIDO2 devices that can
+    be used; `dormant` ones were not used for 90 days. None stands for what was not asked for.
     """
 
     users: Mapping[Strength, int]
