@@ -8,6 +8,7 @@ from typing import Any
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.aws.series import Series, Trend
 from pingone_reports.errors import InvalidReport, InvalidRequest
+from pingone_reports.model.announcements import Told
 from pingone_reports.model.fleet_posture import summary_of
 from pingone_reports.model.keys import ExportKeys
 from pingone_reports.model.posture import Changes, Day, Posture
@@ -80,7 +81,8 @@ class TabulateReport:
         if manifest.get("fleet"):
             self.bucket.write_json(keys.summary, summary_of(posture))
         if tell and standing:
-            self.announcements.tell(posture, keys, manifest)
+            about = Told(keys=keys, manifest=manifest, bucket=self.bucket.name)
+            self.announcements.tell(posture, about)
         return {
             "rows": posture.records,
             "result": str(posture.result),
@@ -104,7 +106,7 @@ class TabulateReport:
             Day(
                 exported_at=export.exported_at,
                 users=export.protection.users if export.protection else {},
-                events=compared.grave if compared else None,
+                events=compared.above_info if compared else None,
                 lost=compared.users_lost if compared else None,
                 left=compared.users_left if compared else None,
             ),

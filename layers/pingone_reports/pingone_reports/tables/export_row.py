@@ -29,7 +29,7 @@ def write_row(export: TabulatedExport, posture: Posture, parquet: Path) -> None:
         "not_asked": ", ".join(not_asked(export.fields)),
         "hidden_by_filter": ", ".join(hidden_by(manifest["filter"])),
         "repeated_ids": changes.repeated_ids if changes else export.repeated_ids,
-        "events": changes.grave if changes else None,
+        "events": changes.above_info if changes else None,
         "users_joined": changes.users_joined if changes else None,
         "users_left": changes.users_left if changes else None,
         "devices": protection.devices if protection else None,
