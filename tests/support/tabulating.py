@@ -84,7 +84,7 @@ class World:
         counter.update(data)
         columns.update(data)
         sha256 = hashlib.sha256(data).hexdigest()
-        file = {
+        file: dict[str, Any] = {
             "format": form,
             "key": f"{key}{report}.{form}",
             "bytes": len(data),

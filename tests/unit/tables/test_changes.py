@@ -308,7 +308,7 @@ def test_what_a_side_did_not_ask_for_is_said_and_is_no_change(
     before, after = [_FIDO, _TOTP], [_FIDO | {"deviceLocked": "true"}]
     for row in (sides := [[dict(row) for row in rows] for rows in (before, after)])[side]:
         del row[without]
-    changes = nights.compare(*sides)
+    changes = nights.compare(sides[0], sides[1])
     assert set(changes.not_asked) == {e for e, rule in RULES.items() if without in rule.needs}
     assert {event.event for event in changes.security} & set(changes.not_asked) == set()
     assert changes.events[Event.DEVICE_LOCKED] == 1
@@ -483,7 +483,7 @@ def test_random_weeks_are_told_exactly(nights: Nights, seed: int) -> None:
                 strengths = _strength(old) if old else None, _strength(new) if new else None
                 expected[user] = (gravest, *strengths)
         rows = [[row for rows in night.values() for row in rows] for night in (before, after)]
-        changes = nights.compare(*rows)
+        changes = nights.compare(rows[0], rows[1])
         told = {
             event.user_id: (event.event, event.before, event.after) for event in changes.security
         }

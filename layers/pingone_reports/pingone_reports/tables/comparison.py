@@ -44,6 +44,7 @@ def compare(export: TabulatedExport, previous: str | None, why_none: str) -> Cha
             "filter": export.manifest["filter"],
             "previous_export_id": older.keys.execution,
             "previous_exported_at": older.exported_at,
+            "previous_data_not_before": older.manifest["dataNotBefore"],
         },
         parquet,
         incomparable={
