@@ -63,9 +63,8 @@ class Nights:
             "filter": filter_,
             "previous_export_id": "before",
             "previous_exported_at": _AT,
-            "previous_data_not_before": _AT,
         }
-        newer, older = Side(rows=after, at=_AT), Side(rows=before, at=_AT)
+        newer, older = (Side(rows=rows, at=_AT, data_not_before=_AT) for rows in (after, before))
         return changes_to_parquet(self._database, newer, older, about, self._folder / "changes")
 
 

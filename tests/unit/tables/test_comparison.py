@@ -87,9 +87,7 @@ def test_exports_that_are_tabulated_at_once_give_the_same_tables(
 
 
 @pytest.mark.parametrize("dies_at", range(14))
-def test_what_dies_at_any_write_is_settled_by_its_next_try(
-    world: World, dies_at: int
-) -> None:
+def test_what_dies_at_any_write_is_settled_by_its_next_try(world: World, dies_at: int) -> None:
     """An older export that is slow, and a newer one that overtakes it."""
     keys = _published(world)
 

@@ -103,7 +103,6 @@ class Changes:
 
     previous_export_id: str
     previous_exported_at: str
-    previous_data_not_before: str
     kinds: Mapping[Kind, int]
     events: Mapping[Event, int]
     not_asked: Sequence[Event]
@@ -113,9 +112,10 @@ class Changes:
     users_lost: int
     minor: int
     others: int
-    repeated_ids: int
     security: Sequence[SecurityEvent]
     rows: Sequence[Change]
+    previous_data_not_before: str = ""
+    repeated_ids: int = 0
     unusual: str = ""
 
     @property

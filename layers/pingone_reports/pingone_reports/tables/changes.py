@@ -5,7 +5,7 @@ little: only for that, the fields and the other devices of the same users are re
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -42,10 +42,11 @@ _KIND_IN_FILTERED = (
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """One of two exports: its Parquet file of devices, and when it was exported (ISO 8601)."""
+    """One of two exports: its Parquet file of devices, and its times (UTC, ISO 8601)."""
 
     rows: Path
     at: str
+    data_not_before: str
 
 
 def not_asked(fields: Collection[str]) -> list[Event]:
@@ -84,7 +85,7 @@ def changes_to_parquet(
     them repeats tells none apart, and is left out. A device that is in one export alone is one row;
     else each field that differs is. A field that one of them lacks is no change, nor is one of
     `incomparable`, in lower case. Each security event is a row without device. `about` are further
-    columns: among them the filter, and the previous export's id and times. The same files give the
+    columns: among them the filter, and the previous export's id and time. The same files give the
     same file again.
     """
     with database.cursor() as own, within_limits():
@@ -126,7 +127,10 @@ def changes_to_parquet(
             "ORDER BY deviceid, userid, field, event",
             parquet,
         )
-        return _changes(own, about, _Shown(shown, unknown, hidden), repeated, knows_users)
+        changes = _changes(own, about, _Shown(shown, unknown, hidden), knows_users=knows_users)
+        return replace(
+            changes, previous_data_not_before=older.data_not_before, repeated_ids=repeated
+        )
 
 
 @dataclass(frozen=True)
@@ -216,7 +220,7 @@ def _changes(
     database: Database,
     about: Mapping[str, Cell],
     shown: _Shown,
-    repeated: int,
+    *,
     knows_users: bool,
 ) -> Changes:
     filtered = bool(about["filter"])
@@ -245,7 +249,6 @@ def _changes(
     return Changes(
         previous_export_id=str(about["previous_export_id"]),
         previous_exported_at=str(about["previous_exported_at"]),
-        previous_data_not_before=str(about["previous_data_not_before"]),
         kinds={kind: kinds.get(kind, 0) for kind in (_IN_FILTERED if filtered else _IN_WHOLE)},
         events={event: counted.get(event.name, 0) for event in shown.events},
         not_asked=shown.not_asked,
@@ -255,7 +258,6 @@ def _changes(
         users_lost=lost,
         minor=minor,
         others=_number(database, "SELECT count(*) FROM changed_fields WHERE NOT minor"),
-        repeated_ids=repeated,
         security=fair(_events(database), MOST_EVENTS),
         rows=list(_rows(database)),
     )

@@ -37,14 +37,13 @@ def compare(export: TabulatedExport, previous: str | None, why_none: str) -> Cha
     parquet = export.folder / "changes"
     changes = changes_to_parquet(
         export.workplace.database,
-        Side(rows=export.rows, at=export.exported_at),
-        Side(rows=older.rows, at=older.exported_at),
+        _side(export),
+        _side(older),
         export.identity
         | {
             "filter": export.manifest["filter"],
             "previous_export_id": older.keys.execution,
             "previous_exported_at": older.exported_at,
-            "previous_data_not_before": older.manifest["dataNotBefore"],
         },
         parquet,
         incomparable={
@@ -56,6 +55,14 @@ def compare(export: TabulatedExport, previous: str | None, why_none: str) -> Cha
     export.workplace.bucket.upload_file(parquet, export.keys.changes_table)
     older.discard()
     return changes
+
+
+def _side(export: TabulatedExport) -> Side:
+    return Side(
+        rows=export.rows,
+        at=export.exported_at,
+        data_not_before=str(export.manifest["dataNotBefore"]),
+    )
 
 
 def unusual(changes: Changes, days: Sequence[Day]) -> str:

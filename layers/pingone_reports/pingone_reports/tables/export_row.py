@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pingone_reports.model.posture import Posture
 from pingone_reports.model.strength import Strength
-from pingone_reports.tables.changes import hidden_by, not_asked
+from pingone_reports.tables.changes import not_asked
 from pingone_reports.tables.database import Cell, Unknown
 from pingone_reports.tables.parquet import row_to_parquet
 from pingone_reports.tables.tabulated import TabulatedExport
@@ -27,7 +27,6 @@ def write_row(export: TabulatedExport, posture: Posture, parquet: Path) -> None:
         "result": str(posture.result),
         "previous_export_id": changes.previous_export_id if changes else "",
         "not_asked": ", ".join(not_asked(export.fields)),
-        "hidden_by_filter": ", ".join(hidden_by(manifest["filter"])),
         "repeated_ids": changes.repeated_ids if changes else export.repeated_ids,
         "events": changes.above_info if changes else None,
         "users_joined": changes.users_joined if changes else None,
