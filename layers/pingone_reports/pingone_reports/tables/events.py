@@ -38,6 +38,8 @@ def find_events(
 
     Without `knows_users`, an event is of one device. A user without userId is nobody, too.
     """
+    for near, side in (("n_near", "n"), ("o_near", "o")):
+        database.execute(_NEAR.format(near=near, side=side))
     database.execute(_PEOPLE)
     database.execute(_NEWLY_SHARED if knows_users and knows_phones else _NOTHING_SHARED)
     database.execute(_CONCERNED)
@@ -72,6 +74,14 @@ _COUNTS = ", ".join(
     for side, when in (("before", "NOT newer"), ("after", "newer"))
     for each, name in _NAMES.items()
 )
+# The rows of touched users and devices: each export is read once for all that follows.
+_NEAR = """
+CREATE TEMP TABLE {near} AS
+SELECT u, d, device, class, flags, userid, username, deviceid, devicetype FROM {side}
+WHERE u IN (SELECT u FROM touched WHERE u <> '')
+    OR d IN (SELECT d FROM touched WHERE device AND u = '')
+"""
+
 _PEOPLE = f"""
 CREATE TEMP TABLE people AS
 SELECT u, coalesce(max(userid) FILTER (newer), max(userid)) AS userid,
@@ -83,11 +93,11 @@ SELECT u, coalesce(max(userid) FILTER (newer), max(userid)) AS userid,
 FROM (
     SELECT true AS newer, u, userid, username, class, flags,
         device AND {usable("flags")} AND d NOT IN (FROM repeated) AS usable
-    FROM n WHERE u <> '' AND u IN (SELECT u FROM touched)
+    FROM n_near WHERE u <> ''
     UNION ALL
     SELECT false, u, userid, username, class, flags,
         device AND {usable("flags")} AND d NOT IN (FROM repeated)
-    FROM o WHERE u <> '' AND u IN (SELECT u FROM touched))
+    FROM o_near WHERE u <> '')
 GROUP BY u
 """  # noqa: S608
 
@@ -143,10 +153,8 @@ SELECT *, {_HAPPENED} AS what FROM (
             HAVING bool_or(NOT in_o) AND bool_or(NOT in_n)) AS moved,
         coalesce(s.users, 0) AS shared_by
     FROM touched t
-    LEFT JOIN (FROM n WHERE d IN (SELECT d FROM touched WHERE device)) n
-        ON t.in_n AND n.d = t.d AND n.u = t.u
-    LEFT JOIN (FROM o WHERE d IN (SELECT d FROM touched WHERE device)) o
-        ON t.in_o AND o.d = t.d AND o.u = t.u
+    LEFT JOIN n_near n ON t.in_n AND n.d = t.d AND n.u = t.u
+    LEFT JOIN o_near o ON t.in_o AND o.d = t.d AND o.u = t.u
     LEFT JOIN shared s ON s.u = t.u AND s.phone = t.n_phone
     WHERE t.device)
 """  # noqa: S608

@@ -62,7 +62,7 @@ def users_to_parquet(
         write(
             own,
             f"SELECT {', '.join(literals(about))}, userid, username, {strength} AS strength, "  # noqa: S608
-            f"{_names(export)} AS factors, devices, usable, mfaenabled FROM per_user ORDER BY u",
+            f"{_names(export)} AS factors, devices, usable, mfaenabled FROM per_user",
             parquet,
         )
         return None if unknown else _protection(own, export, parquet, at)
