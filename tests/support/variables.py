@@ -51,6 +51,7 @@ VARIABLES: dict[str, dict[str, str]] = {
         "DIGEST_TOPIC": "",
         "MAX_SECURITY_EVENTS": "500",
     },
+    "show_fleet": {**_BUCKET, "DIGEST_TOPIC": ""},
     "list_environments": {
         **_PINGONE,
         **_TABLE,

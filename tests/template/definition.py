@@ -23,7 +23,7 @@ def definition(partition: str = "aws", source: Path = EXPORT_REPORT) -> Definiti
     place = f"arn:{partition}"
     functions = (
         "StartReport", "CheckReport", "FetchReport", "DiscardReport", "ListEnvironments",
-        "SummarizeFleet",
+        "SummarizeFleet", "ShowFleet",
     )  # fmt: skip
     substitutions = {
         f"{name}FunctionArn": f"{place}:lambda:eu-central-1:123456789012:function:{name}"

@@ -18,13 +18,13 @@ from pingone_reports.config import (
     FetchConfig,
     ListConfig,
     PersonalField,
+    ShowFleetConfig,
     StartConfig,
     SummarizeConfig,
     TabulateConfig,
 )
-from pingone_reports.model.announcements import CHANGES_DETECTED, SECURITY_EVENT_DETECTED
+from pingone_reports.model.announcements import COMPARED, SECURITY_EVENT_DETECTED
 from pingone_reports.model.fleet_request import FleetRequest
-from pingone_reports.model.keys import FleetKeys
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.observability import NAMESPACE
 from tests.support.documents import sample
@@ -267,7 +267,7 @@ class TestPermissions:
             for pattern in resource_patterns(statement["Resource"]):
                 # A star stands for exports, tables or fleets below the prefix, or for executions.
                 named = re.sub(
-                    r"/\$\{Prefix\}(quarantine/)?(report=|tables/|series/|posture/|fleet/)\*",
+                    r"/\$\{Prefix\}(quarantine/|posture/)?(report=|tables/|series/|posture/|fleet/)\*",
                     "",
                     pattern,
                 )
@@ -306,7 +306,6 @@ class TestPermissions:
             ("TabulateReportRole", "s3:GetObject", "report=*"),
             ("TabulateReportRole", "s3:GetObject", "tables/*"),
             ("TabulateReportRole", "s3:PutObject", "tables/*"),
-            ("TabulateReportRole", "s3:GetObject", "fleet/*"),
             ("TabulateReportRole", "s3:GetObject", "series/*"),
             ("TabulateReportRole", "s3:PutObject", "series/*"),
             ("TabulateReportRole", "s3:PutObject", "posture/*"),
@@ -318,6 +317,10 @@ class TestPermissions:
             ("SummarizeFleetRole", "s3:GetObject", "fleet/*"),
             ("SummarizeFleetRole", "s3:PutObject", "fleet/*"),
             ("SummarizeFleetRole", "s3:ListBucket", ""),
+            ("ShowFleetRole", "s3:GetObject", "fleet/*"),
+            ("ShowFleetRole", "s3:GetObject", "series/*"),
+            ("ShowFleetRole", "s3:PutObject", "posture/fleet/*"),
+            ("ShowFleetRole", "s3:ListBucket", ""),
         }
 
     @pytest.mark.parametrize("name", ROLES)
@@ -345,7 +348,7 @@ class TestPermissions:
         assert allowed == {"StringEquals": {"events:source": "pingone.reports"}}
 
     def test_what_changed_is_all_that_tabulate_report_tells(self) -> None:
-        types = [CHANGES_DETECTED, SECURITY_EVENT_DETECTED]
+        types = [COMPARED, SECURITY_EVENT_DETECTED]
         policy = RESOURCES["ChangesBusPolicy"]["Properties"]
         assert policy["EventBusName"] == {"Ref": "ReportsBus"}
         assert policy["Statement"] == self._denied(policy["StatementId"]) | {
@@ -650,6 +653,7 @@ class TestWiring:
             "TabulateReport": TabulateConfig,
             "ListEnvironments": ListConfig,
             "SummarizeFleet": SummarizeConfig,
+            "ShowFleet": ShowFleetConfig,
         }.items(),
     )
     def test_a_function_gets_exactly_the_variables_that_it_reads(
@@ -708,7 +712,10 @@ class TestWiring:
             if name in FUNCTIONS:
                 placeholder = state["Arguments"]["FunctionName"]
                 (substitution,) = DEFINITION_SUBSTITUTION.findall(placeholder)
-                assert substitutions[substitution] == {"Fn::GetAtt": [name, "Arn"]}
+                arn = {"Fn::GetAtt": [name, "Arn"]}
+                # The definition asks whether there is one.
+                maybe = {"Fn::If": ["HasAnalytics", arn, "none"]}
+                assert substitutions[substitution] == (maybe if name == "ShowFleet" else arn)
 
     @pytest.mark.parametrize("what", ["Export", "Fleet"])
     def test_what_cannot_start_an_export_or_a_fleet_is_kept(self, what: str) -> None:
@@ -747,21 +754,31 @@ class TestWiring:
     def test_what_cannot_be_tabulated_is_kept(self) -> None:
         queue = {"Fn::GetAtt": ["UntabulatedExports", "Arn"]}
         dead_letters = FUNCTIONS["TabulateReport"]["Properties"]["DeadLetterQueue"]
-        for rule in ("ExportCompletedRule", "FleetFailedRule"):
-            (rule_target,) = RESOURCES[rule]["Properties"]["Targets"]
-            assert rule_target["DeadLetterConfig"]["Arn"] == dead_letters["TargetArn"] == queue
+        (rule_target,) = RESOURCES["ExportCompletedRule"]["Properties"]["Targets"]
+        assert rule_target["DeadLetterConfig"]["Arn"] == dead_letters["TargetArn"] == queue
 
-    def test_a_fleet_is_shown_if_it_has_a_manifest(self) -> None:
-        """What the rules hand on is the key of the manifest, wherever the event has it."""
-        for end, name in (("completed", "ExportCompletedRule"), ("failed", "FleetFailedRule")):
-            rule = RESOURCES[name]["Properties"]
-            assert f"PingOne Fleet Export {end.capitalize()}" in rule["EventPattern"]["detail-type"]
-            (target,) = rule["Targets"]
-            handed: Any = {"detail": sample(f"fleet-{end}")}
-            for part in target["InputPath"].split(".")[1:]:
-                handed = handed[part]
-            assert FleetKeys.parse(handed["manifestKey"])
-        assert rule["EventPattern"]["detail"] == {"fleet": {"manifestKey": [{"exists": True}]}}
+    def test_a_completed_export_is_tabulated_and_told(self) -> None:
+        rule = RESOURCES["ExportCompletedRule"]["Properties"]
+        assert rule["EventPattern"]["detail-type"] == ["PingOne Report Export Completed"]
+        (target,) = rule["Targets"]
+        detail = sample("export-completed")
+        sent = target["InputTransformer"]["InputTemplate"]
+        for name, path in target["InputTransformer"]["InputPathsMap"].items():
+            sent = sent.replace(f"<{name}>", json.dumps(detail[path.removeprefix("$.detail.")]))
+        assert json.loads(sent) == {
+            "manifestKey": detail["manifestKey"],
+            "correlationId": detail["correlationId"],
+            "tell": True,
+        }
+
+    def test_a_page_that_is_not_written_raises_an_alarm(self) -> None:
+        states = self.definition("ExportFleet")["States"]
+        (metric,) = states["RecordUnshown"]["Arguments"]["MetricData"]
+        alarm = RESOURCES["UnshownFleet"]["Properties"]
+        assert (alarm["Namespace"], alarm["MetricName"]) == (NAMESPACE, metric["MetricName"])
+        assert [each["Name"] for each in alarm["Dimensions"]] == [
+            each["Name"] for each in metric["Dimensions"]
+        ]
 
     @pytest.mark.parametrize(
         "name", ["ReportsBucket", "ReportsBucketPolicy", "ReportsKey", "SigningKey", "PseudonymKey"]

@@ -252,6 +252,20 @@ class TabulateConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShowFleetConfig:
+    """ShowFleet's configuration. `digest_topic` is empty if nobody gets a mail."""
+
+    bucket: str
+    digest_topic: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Raises InvalidConfiguration."""
+        read = _Variables(environment)
+        return cls(bucket=read.text("BUCKET"), digest_topic=read.text("DIGEST_TOPIC"))
+
+
+@dataclass(frozen=True, kw_only=True)
 class ListConfig:
     """ListEnvironments' configuration. `key_prefix` neither begins nor ends with `/`."""
 

@@ -16,8 +16,8 @@ from pingone_reports.errors import ExportError, UnexpectedError
 from pingone_reports.model.export import Execution, Export
 
 NAMESPACE = "PingOneReports"
-# Every metric of an export's functions, with its unit. The state machines publish ExportsFailed and
-# FleetsFailed.
+# Every metric of an export's functions, with its unit. The state machines publish ExportsFailed,
+# FleetsFailed and FleetsUnshown.
 UNITS = {
     "Polls": "Count",
     "SecondsGenerating": "Seconds",
@@ -26,12 +26,12 @@ UNITS = {
     "Records": "Count",
     "SecondsFetching": "Seconds",
     "RepeatedDeviceIds": "Count",
+    "UsersProtected": "Count",
     "UsersPhishingResistant": "Count",
     "UsersPhishable": "Count",
-    "UsersMfaOff": "Count",
-    "UsersProtected": "Count",
     "UsersWeakOnly": "Count",
     "UsersWithoutFactor": "Count",
+    "UsersMfaOff": "Count",
     "UsersOfUnknownStrength": "Count",
 }
 

@@ -25,6 +25,7 @@ from pingone_reports.config import (
     FetchConfig,
     ListConfig,
     PingOneConfig,
+    ShowFleetConfig,
     StartConfig,
     SummarizeConfig,
     TabulateConfig,
@@ -50,8 +51,6 @@ if TYPE_CHECKING:
 # The fetch stops this early, to abort its uploads and report an error. This is longer than the 20
 # seconds after which a stalled download is noticed.
 _SECONDS_TO_GIVE_UP = 30
-# To look for the exports of ten thousand environments once more, and to write the page.
-_SECONDS_TO_SHOW_A_FLEET = 90
 # Longer than the tries of a start, and than PingOne keeps a report.
 _SECONDS_OF_A_START = 3600
 # botocore's own are a minute each, which is most of a function's time.
@@ -147,7 +146,7 @@ def tabulate_report() -> "TabulateReport":
     from pingone_reports.steps.tabulate import TabulateReport
     from pingone_reports.tables.announcements import Announcements
 
-    config = _tabulate_config()
+    config = TabulateConfig.from_environment()
     table = _table(config.table)
     return TabulateReport(
         bucket=_bucket(config.bucket),
@@ -155,26 +154,20 @@ def tabulate_report() -> "TabulateReport":
         trend=Trend(table),
         announcements=Announcements(
             bus=EventBus(_client("events"), config.event_bus),
-            digest=_digest(config),
+            digest=_digest(config.digest_topic),
             most_events=config.max_security_events,
         ),
         folder=Path(gettempdir()) / "tabulate",
     )
 
 
-def show_fleet(context: Any) -> "ShowFleet":
-    """ShowFleet for the invocation of TabulateReport with this Lambda context."""
+@cache
+def show_fleet() -> "ShowFleet":
+    """ShowFleet."""
     from pingone_reports.steps.show_fleet import ShowFleet
 
-    config = _tabulate_config()
-    return ShowFleet(
-        bucket=_bucket(config.bucket),
-        digest=_digest(config),
-        seconds_left=lambda: (
-            float(context.get_remaining_time_in_millis()) / 1000 - _SECONDS_TO_SHOW_A_FLEET
-        ),
-        sleep=time.sleep,
-    )
+    config = ShowFleetConfig.from_environment()
+    return ShowFleet(bucket=_bucket(config.bucket), digest=_digest(config.digest_topic))
 
 
 def list_environments(context: Any) -> "ListEnvironments":
@@ -234,15 +227,10 @@ def _pseudonyms(config: FetchConfig) -> "Pseudonyms | None":
     return Pseudonyms(config.pseudonymize, key.read())
 
 
-@cache
-def _tabulate_config() -> TabulateConfig:
-    return TabulateConfig.from_environment()
-
-
-def _digest(config: TabulateConfig) -> "Topic | None":
+def _digest(topic: str) -> "Topic | None":
     from pingone_reports.aws.event_bus import Topic
 
-    return Topic(_client("sns"), config.digest_topic) if config.digest_topic else None
+    return Topic(_client("sns"), topic) if topic else None
 
 
 @cache

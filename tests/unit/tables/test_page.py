@@ -259,7 +259,7 @@ def test_a_number_that_the_fields_cannot_give_is_not_asked() -> None:
 
 def test_a_part_that_was_not_asked_is_told_beside_the_number() -> None:
     changes = changed([event(1)])
-    events = {each: n for each, n in changes.events.items() if each is not Event.MFA_DISABLED}
+    events = {each: n for each, n in changes.events.items() if each.name != "MFA_DISABLED"}
     page = Page(
         replace(
             sample_posture(),

@@ -87,7 +87,9 @@ def compared(posture: Posture, told: Told, sent: int) -> dict[str, Any]:
         "records": posture.records,
         "dataNotBefore": posture.data_not_before,
         **_numbers(changes, sent),
-        "protection": _protection(posture.protection) or posture.no_protection,
+        "protection": (
+            _protection(posture.protection) if posture.protection else posture.no_protection
+        ),
         "doubts": list(posture.doubts),
     }
 
@@ -186,8 +188,8 @@ def _numbers(changes: Changes | None, sent: int) -> dict[str, Any]:
     }
 
 
-def _protection(protection: Protection | None) -> dict[str, Any] | None:
-    return protection and {
+def _protection(protection: Protection) -> dict[str, Any]:
+    return {
         "protected": protection.protected,
         "users": {str(each): protection.users.get(each, 0) for each in Strength},
         "devices": protection.devices,
