@@ -191,7 +191,7 @@ _DENIED_JSON, _THROTTLED = (
 )
 _BROKEN = Refuse(500, "InternalServiceError")
 _UNAVAILABLE = ("StorageUnavailable",)
-_MANIFEST = "manifest.json"
+_MANIFEST, _QUARANTINE = "manifest.json", "quarantine.json"
 
 
 def _s3(operation: str, rows: int, about: str = ".csv") -> dict[str, Case]:
@@ -454,6 +454,11 @@ FAULTS: dict[str, dict[str, Case]] = {
             error="StorageDenied",
             retried=_UNAVAILABLE,
         ),
+        "the document in quarantine is denied": Case(
+            Scenario(rows=0),
+            aws=(AwsFault("CompleteMultipartUpload", _DENIED, None, about=_QUARANTINE),),
+            error="StorageDenied",
+        ),
         "neither the manifest nor DiscardReport is allowed": Case(
             aws=(
                 AwsFault("CompleteMultipartUpload", _DENIED, about=_MANIFEST),
@@ -496,6 +501,13 @@ FAULTS: dict[str, dict[str, Case]] = {
             ".csv",
             None,
             rows=_MANY_ROWS,
+            error="Runtime.ExitError",
+            retried=("Runtime.ExitError",),
+            slow=True,
+        ),
+        "FetchReport is killed before the document in quarantine, for ever": Case(
+            Scenario(rows=0),
+            aws=(AwsFault("CompleteMultipartUpload", Kill(), None, about=_QUARANTINE),),
             error="Runtime.ExitError",
             retried=("Runtime.ExitError",),
             slow=True,
