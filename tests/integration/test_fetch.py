@@ -484,7 +484,7 @@ def _fetch(
     compression: str,
     seconds_left: Callable[[], float],
     export: Export | None = None,
-    gate: "_Gate | _Recorder | None" = None,
+    gate: "_Gate | _Cut | _Recorder | None" = None,
     pseudonyms: Pseudonyms | None = None,
 ) -> dict[str, Any]:
     """Fetch a report of the simulator into the bucket, through a gate."""
@@ -512,7 +512,7 @@ def _fetch(
         return dict(fetch.run(export or _accepted(pingone), None)["completed"])
 
 
-def _client(cloud: LocalCloud, service: str, gate: "_Gate | _Recorder | None" = None) -> Any:
+def _client(cloud: LocalCloud, service: str, gate: "_Gate | _Cut | _Recorder | None" = None) -> Any:
     """The cloud's, or one whose calls go through a gate."""
     if not gate:
         return cloud.client(service)
