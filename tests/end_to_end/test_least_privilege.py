@@ -355,6 +355,7 @@ _SHOWN_BY: dict[tuple[str, ...], _Shown] = {
         for action in ("events:PutRule", "events:PutTargets", "events:DescribeRule")
     },
     ("RecordResults", "dynamodb:PutItem"): (_simulate(_table, "dynamodb:PutItem"), "implicitDeny"),
+    ("RecordResults", "dynamodb:GetItem"): (_simulate(_table, "dynamodb:GetItem"), "implicitDeny"),
     ("ListEnvironmentsRole", "ReadCredentials", "secretsmanager:GetSecretValue"): (
         _fleet,
         "InvalidSecret",

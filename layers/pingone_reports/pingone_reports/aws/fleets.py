@@ -17,7 +17,7 @@ _KEPT = timedelta(days=400)
 
 
 class FleetResults:
-    """What the state machine has noted of a fleet's exports. Raises TableUnavailable."""
+    """What the fleet's state machine has noted of exports. Raises TableUnavailable."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -25,11 +25,33 @@ class FleetResults:
     def of(self, execution_names: Sequence[str]) -> Iterator[Mapping[str, Any] | None]:
         """The result of each export's execution, in order; None for one that has none."""
         with ThreadPoolExecutor(_AT_A_TIME) as pool:
-            yield from pool.map(self._of, execution_names)
+            yield from pool.map(self.of_one, execution_names)
 
-    def _of(self, execution_name: str) -> Mapping[str, Any] | None:
+    def of_one(self, execution_name: str) -> Mapping[str, Any] | None:
+        """The result of one export's execution."""
         item = self._table.get(f"result#{execution_name}")
-        return dict(json.loads(str(item["result"]))) if item else None
+        return _result_of(json.loads(str(item["result"]))) if item else None
+
+
+def _result_of(noted: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was noted, with the end of the export that the cause of a failed task describes.
+
+    Source: "Manage AWS Step Functions executions", Step Functions Developer Guide: `.sync` returns
+    what DescribeExecution does.
+    """
+    if noted.get("error") != "States.TaskFailed" or noted["status"] != "UNKNOWN":
+        return noted
+    with suppress(ValueError, TypeError, KeyError):
+        told = json.loads(noted["message"])
+        return {
+            "status": told["Status"],
+            "executionArn": told["ExecutionArn"],
+            "startedAt": told.get("StartDate"),
+            "endedAt": told.get("StopDate"),
+            "error": told.get("Error"),
+            "message": told.get("Cause"),
+        }
+    return noted
 
 
 class FleetHistory:

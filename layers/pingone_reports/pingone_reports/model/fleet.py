@@ -141,16 +141,23 @@ def entry_of(environment: Environment, result: Mapping[str, Any] | None) -> dict
         "manifestKey": None,
         "records": None,
         "error": result.get("error") or otherwise,
-        "message": result.get("message") or "The export's execution tells no reason.",
+        "message": (result.get("message") or "The export's execution tells no reason.")[:1000],
     }
 
 
 def _seconds(started_at: object, ended_at: object) -> float | None:
     try:
-        began, ended = (datetime.fromisoformat(str(time)) for time in (started_at, ended_at))
+        began, ended = map(_moment, (started_at, ended_at))
         return round((ended - began).total_seconds(), 3)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
+
+
+def _moment(time: object) -> datetime:
+    """Step Functions tells times in ISO 8601, and those of a task's result in milliseconds."""
+    if isinstance(time, int | float):
+        return datetime.fromtimestamp(time / 1000, UTC)
+    return datetime.fromisoformat(str(time))
 
 
 def fleet_manifest(
