@@ -864,8 +864,8 @@ NOT_SHOWN = {
     "not there. It rests on S3 listing each upload that was begun before, and on an aborted upload "
     "staying so. AWS documents that lists of objects are strongly consistent, not in so many words "
     "that lists of uploads are, nor what comes of an abort while S3 completes the upload.",
-    "A try that is killed while another one publishes": "The next one finds the manifest and aborts "
-    "what the dead one has begun, in `tests/integration/test_fetch.py`.",
+    "A try that is killed while another one publishes": "The next one finds the manifest and "
+    "aborts what the dead one has begun, in `tests/integration/test_fetch.py`.",
     "FetchReport is killed between its manifest and its metrics": "The export has landed and its "
     "event comes, but no metric counts it. That is some milliseconds of an export; if it was the "
     "only one in `AlarmAfterHoursWithoutExport`, the alarm goes off in vain.",
