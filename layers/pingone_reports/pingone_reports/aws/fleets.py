@@ -15,6 +15,12 @@ _AT_A_TIME = 8
 # More than a year, so that a yearly fleet has its predecessor.
 _KEPT = timedelta(days=400)
 
+# What DescribeExecution tells, which is also the cause of a `.sync` task whose execution failed.
+_DESCRIBED = {
+    "executionArn": "ExecutionArn", "startedAt": "StartDate", "endedAt": "StopDate",
+    "error": "Error", "message": "Cause",
+}  # fmt: skip
+
 
 class FleetResults:
     """What the fleet's state machine has noted of exports. Raises TableUnavailable."""
@@ -34,23 +40,13 @@ class FleetResults:
 
 
 def _result_of(noted: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What was noted, with the end of the export that the cause of a failed task describes.
-
-    Source: "Manage AWS Step Functions executions", Step Functions Developer Guide: `.sync` returns
-    what DescribeExecution does.
-    """
-    if noted.get("error") != "States.TaskFailed" or noted["status"] != "UNKNOWN":
-        return noted
-    with suppress(ValueError, TypeError, KeyError):
-        told = json.loads(noted["message"])
-        return {
-            "status": told["Status"],
-            "executionArn": told["ExecutionArn"],
-            "startedAt": told.get("StartDate"),
-            "endedAt": told.get("StopDate"),
-            "error": told.get("Error"),
-            "message": told.get("Cause"),
-        }
+    """What was noted; of a failed task, the end of the export that its cause describes."""
+    if noted.get("error") == "States.TaskFailed" and noted["status"] == "UNKNOWN":
+        # Anything else than a description, and one that is cut off, stays as it is.
+        with suppress(ValueError, TypeError, KeyError):
+            told = json.loads(noted["message"])
+            described = {name: told.get(theirs) for name, theirs in _DESCRIBED.items()}
+            return described | {"status": told["Status"]}
     return noted
 
 

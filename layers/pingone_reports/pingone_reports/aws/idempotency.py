@@ -29,6 +29,8 @@ _PREFIX = "start"
 
 # What the keys of a fleet's exports begin with; see FleetExports.
 _OF_A_FLEET = "fleet:"
+# An execution that was aborted or timed out can be redriven.
+_LASTING = {"SUCCEEDED", "FAILED"}
 
 # An execution that ended like this cannot release its key itself. It may have published, if only
 # its event could not be sent. Its report is exported twice then.
@@ -72,15 +74,14 @@ class IdempotencyKeys:
                 return former
 
     def _noted(self, idempotency_key: str, execution_arn: str) -> str | None:
-        """The end of a fleet's export that its fleet has noted, if it is one that stays.
+        """The status that a fleet has noted of its export, if no redrive can have changed it.
 
-        A fleet of ten thousand that takes over a stopped one would exceed the quota of
-        DescribeExecution. An execution that was aborted or timed out can be redriven.
+        A fleet that takes over ten thousand exports would exceed the quota of DescribeExecution.
         """
         if not idempotency_key.startswith(_OF_A_FLEET):
             return None
-        result = self._results.of_one(execution_arn.rpartition(":")[2]) or {}
-        return result["status"] if result.get("status") in ("SUCCEEDED", "FAILED") else None
+        result = self._results.of_one(execution_arn.rpartition(":")[2])
+        return result["status"] if result and result["status"] in _LASTING else None
 
     def _status(self, execution_arn: str) -> str:
         try:

@@ -78,11 +78,7 @@ class FleetRequest(Request):
             include=asked.names("include", _NAME, 0, _MOST_NAMED, _NAMES_ALLOWED),
             exclude=asked.names("exclude", _NAME, 0, _MOST_NAMED, _NAMES_ALLOWED),
             types=asked.names(
-                "types",
-                "[A-Z0-9_-]{1,40}",
-                0,
-                10,
-                "a list of types, such as ['PRODUCTION', 'SANDBOX']",
+                "types", "[A-Z_]{1,40}", 0, 10, "a list of types, such as ['PRODUCTION', 'SANDBOX']"
             ),
             only_failed_of=_manifest_key(asked) if asked.has("onlyFailedOf") else None,
             export=export,

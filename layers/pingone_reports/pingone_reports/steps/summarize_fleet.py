@@ -6,12 +6,7 @@ from typing import Any
 
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.aws.fleets import FleetHistory, FleetResults
-from pingone_reports.errors import (
-    InvalidRequest,
-    StorageDenied,
-    StorageUnavailable,
-    TableUnavailable,
-)
+from pingone_reports.errors import ExportError, InvalidRequest, TableUnavailable
 from pingone_reports.model.environment import Environment
 from pingone_reports.model.export import Execution
 from pingone_reports.model.fleet import (
@@ -88,7 +83,7 @@ class SummarizeFleet:
             manifest_key = self.history.before(series)
             keys = FleetKeys.below(manifest_key, self.key_prefix) if manifest_key else None
             listing = self.bucket.read_json(keys.listing) if keys else None
-        except (StorageDenied, StorageUnavailable, TableUnavailable) as error:
+        except ExportError as error:
             logger.warning("The fleet before cannot be read.", error=str(error))
             return None
         return (manifest_key, listing) if manifest_key and listing else None
