@@ -212,13 +212,13 @@ def _tell(bench: Bench, _role: str) -> str:
 
 
 def _discard(bench: Bench, _role: str) -> str:
-    """A call of DiscardReport for an export that left a file and uploads."""
+    """A call of DiscardReport for an export that left files and uploads, in quarantine too."""
     state = sample("check-report-input")
     export = Export.from_state(state["export"])
     s3, target = bench.stack.cloud.client("s3"), {"Bucket": bench.stack.outputs["BucketName"]}
     keys = ExportKeys.of(export, "pingone")
-    s3.put_object(**target, Key=f"{keys.folder}devices.csv", Body=b"left")
     for folder in (keys.folder, keys.quarantine_folder):
+        s3.put_object(**target, Key=f"{folder}devices.csv", Body=b"left")
         s3.create_multipart_upload(**target, Key=f"{folder}devices.csv")
     return str(_invoked(bench, "DiscardReport", state).get("errorType", ""))
 
@@ -355,6 +355,7 @@ _SHOWN_BY: dict[tuple[str, ...], _Shown] = {
         for action in ("events:PutRule", "events:PutTargets", "events:DescribeRule")
     },
     ("RecordResults", "dynamodb:PutItem"): (_simulate(_table, "dynamodb:PutItem"), "implicitDeny"),
+    ("RecordResults", "dynamodb:GetItem"): (_simulate(_table, "dynamodb:GetItem"), "implicitDeny"),
     ("ListEnvironmentsRole", "ReadCredentials", "secretsmanager:GetSecretValue"): (
         _fleet,
         "InvalidSecret",
@@ -394,6 +395,7 @@ _SHOWN_BY: dict[tuple[str, ...], _Shown] = {
     ("RemoveLeftovers", "s3:AbortMultipartUpload"): (_discard, "StorageDenied"),
     ("RemoveLeftovers", "s3:DeleteObject"): (_discard, "StorageDenied"),
     ("RemoveFromQuarantine", "s3:AbortMultipartUpload"): (_discard, "StorageDenied"),
+    ("RemoveFromQuarantine", "s3:DeleteObject"): (_discard, "StorageDenied"),
     ("WriteLogs", "logs:CreateLogStream"): (
         _simulate(_log_stream, "logs:CreateLogStream"),
         "implicitDeny",
