@@ -1,11 +1,14 @@
 """PingOne, simulated over HTTP on a clock that a test moves, and the client that asks it."""
 
 import os
+import random
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
-from hypothesis import settings
+import time_machine
+from hypothesis import HealthCheck, settings
 
 from local.pingone_simulator import PingOneSimulator, Scenario
 from pingone_reports.pingone.api import PingOne
@@ -18,8 +21,35 @@ from tests.support.simulator import FakeBucket, ManualClock
 os.environ["POWERTOOLS_SERVICE_NAME"] = "reports"
 
 # How long an example takes says more about this machine than about the code.
-settings.register_profile("unit", deadline=None)
+settings.register_profile("unit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unit")
+
+
+class _Clock(time_machine.Traveller):
+    """Shows a later time at each reading; stops where a test stops the clock."""
+
+    step = timedelta()
+
+    def time_ns(self) -> int:
+        self.shift(self.step)
+        return super().time_ns()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--clock-step", type=float, default=0.001, help="seconds between two readings")
+
+
+@pytest.fixture(autouse=True)
+def year_that_ends(pytestconfig: pytest.Config) -> Iterator[None]:
+    """A year ends between two of the first readings of the clock, and with it a day and a second.
+
+    Which two, the seed says.
+    """
+    step = timedelta(seconds=pytestconfig.getoption("--clock-step", default=0.001))
+    start = datetime(2027, 1, 1, tzinfo=UTC) - step * (random.randrange(8) + 0.5)
+    with time_machine.travel(start, tick=False) as traveller:
+        traveller.__class__, _Clock.step = _Clock, step
+        yield
 
 
 @pytest.fixture
