@@ -7,11 +7,11 @@ from typing import TypeVar
 _Seen = TypeVar("_Seen")
 
 
-def wait_until(look: Callable[[], _Seen], what: str = "It", seconds: float = 300) -> _Seen:
-    """What `look` returns, as soon as it is true. Raises TimeoutError, for a run that hangs."""
+def wait_until(look: Callable[[], _Seen | None], what: str = "it", seconds: float = 300) -> _Seen:
+    """What `look` returns, as soon as that is true. Raises TimeoutError if nothing ever comes."""
     deadline = time.monotonic() + seconds
     while not (seen := look()):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{what} was not there after {seconds} s.")
+            raise TimeoutError(f"After {seconds} s, this is still not so: {what}")
         time.sleep(0.05)
     return seen

@@ -25,8 +25,8 @@ settings.register_profile("unit", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("unit")
 
 
-class _Clock(time_machine.Traveller):
-    """Shows a later time at each reading; stops where a test stops the clock."""
+class SteppingClock(time_machine.Traveller):
+    """Shows a later time at each reading."""
 
     step = timedelta()
 
@@ -40,16 +40,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(autouse=True)
-def year_that_ends(pytestconfig: pytest.Config) -> Iterator[None]:
-    """A year ends between two of the first readings of the clock, and with it a day and a second.
+def wall_clock(pytestconfig: pytest.Config) -> Iterator[SteppingClock]:
+    """Time passes at each reading, and a year ends after one of the first: the seed says which.
 
-    Which two, the seed says.
+    With the year ends a day, an hour, a minute and a second.
     """
     step = timedelta(seconds=pytestconfig.getoption("--clock-step", default=0.001))
     start = datetime(2027, 1, 1, tzinfo=UTC) - step * (random.randrange(8) + 0.5)
-    with time_machine.travel(start, tick=False) as traveller:
-        traveller.__class__, _Clock.step = _Clock, step
-        yield
+    with time_machine.travel(start, tick=False) as clock:
+        clock.__class__ = SteppingClock
+        assert isinstance(clock, SteppingClock)
+        clock.step = step
+        yield clock
+
+
+@pytest.fixture
+def stopped_clock(wall_clock: SteppingClock) -> None:
+    """For tests that count seconds."""
+    wall_clock.step = timedelta()
 
 
 @pytest.fixture
