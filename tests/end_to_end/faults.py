@@ -322,8 +322,8 @@ FAULTS: dict[str, dict[str, Case]] = {
             Scenario(
                 rows=_MANY_ROWS,
                 faults=(
-                    Fault("read_ready", LinkLifetime(5), skip=1),
-                    Fault("download", Hang(5.2), skip=1),
+                    Fault("read_ready", LinkLifetime(15), skip=1),
+                    Fault("download", Hang(15.2), skip=1),
                     Fault("download", Reset(_FAR), skip=1),
                 ),
             ),
@@ -675,10 +675,10 @@ FAULTS_IN_A_HURRY: dict[str, dict[str, Case]] = {
             "UpdateItem", Kill(after_work=True), "explorationId", retried=("Runtime.ExitError",)
         ),
         "StartReport times out": _aws(
-            "UpdateItem", Delay(18), "pace#", retried=("Sandbox.Timedout",)
+            "UpdateItem", Delay(26), "pace#", retried=("Sandbox.Timedout",)
         ),
         "CheckReport is killed": _at_check(Kill(), retried=("Runtime.ExitError",)),
-        "CheckReport times out": _at_check(Delay(18), retried=("Sandbox.Timedout",)),
+        "CheckReport times out": _at_check(Delay(26), retried=("Sandbox.Timedout",)),
     },
     "DynamoDB": {
         "the report cannot be noted once PingOne has it": _aws(

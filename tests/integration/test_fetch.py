@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import itertools
 import json
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from local.pingone_simulator import PingOneSimulator, Scenario
 from local.pingone_simulator.report_data import DEFAULT_FIELDS, DevicesReport
 from local.pingone_simulator.zip_damage import Damage, flipped_bit
 from local.stack import ENVIRONMENT_ID, create_table, simulated_pingone
+from local.waiting import wait_until
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.aws.discarded import DiscardedExports
 from pingone_reports.aws.history import History
@@ -469,8 +469,7 @@ def _accepted(pingone: PingOne) -> Export:
     """A report that is ready; there is no other export of it."""
     created = pingone.create_exploration(ExportRequest.parse(_REQUEST, {}))
     export = export_of(created.id)
-    while pingone.read_exploration(export).status is not Status.SUCCESS:
-        time.sleep(0.1)
+    wait_until(lambda: pingone.read_exploration(export).status is Status.SUCCESS)
     return replace(
         export,
         execution=replace(export.execution, arn=f"arn:{created.id}", name=created.id),

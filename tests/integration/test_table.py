@@ -5,11 +5,12 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import time_machine
 
 from local.cloud import LocalCloud
 from local.memory_calendar import MemoryCalendar
@@ -175,9 +176,11 @@ class TestHistory:
 
     def test_a_clock_that_was_ahead_makes_no_later_export_old(self, table: Table) -> None:
         history, export = History(table), self.export(report_name=str(uuid4()))
-        for created_at, records in (("2999-01-01T00:00:00.000Z", 1), (utc(datetime.now(UTC)), 2)):
-            export = replace(export, requested_at=datetime.now(UTC))
-            history.remember(export, self.manifest(created_at, records), "manifest.json")
+        first, second = (datetime(2026, 3, day, tzinfo=UTC) for day in (1, 2))
+        ahead = datetime(2999, 1, 1, tzinfo=UTC)
+        for requested, created, records in ((first, ahead, 1), (second, second, 2)):
+            export = replace(export, requested_at=requested)
+            history.remember(export, self.manifest(utc(created), records), "manifest.json")
             assert (before := history.before(export))
             assert before.records == records
 
@@ -348,9 +351,9 @@ class TestStarts:
             starts.once(arn, fail)
         assert starts.once(arn, lambda: EXPORT) == EXPORT
 
-    @pytest.mark.parametrize(("left", "free"), [(80_000, False), (0, True)])
+    @pytest.mark.parametrize(("later", "free"), [(0, False), (81, True)])
     def test_a_start_that_was_cut_off_gives_its_place_free_when_its_time_is_over(
-        self, table: Table, left: int, free: bool
+        self, table: Table, later: int, free: bool
     ) -> None:
         arn = f"arn:{uuid4()}"
 
@@ -358,14 +361,14 @@ class TestStarts:
             raise CutOff
 
         with pytest.raises(CutOff):
-            Starts(table, 1800).within(Invocation(left)).once(arn, die)
-        time.sleep(0.01)
+            Starts(table, 1800).within(Invocation(80_000)).once(arn, die)
         again = Starts(table, 1800).within(Invocation(80_000))
-        if free:
-            assert again.once(arn, lambda: EXPORT) == EXPORT
-        else:
-            with pytest.raises(StartInProgress):
-                again.once(arn, lambda: EXPORT)
+        with time_machine.travel(timedelta(seconds=later)):
+            if free:
+                assert again.once(arn, lambda: EXPORT) == EXPORT
+            else:
+                with pytest.raises(StartInProgress):
+                    again.once(arn, lambda: EXPORT)
 
     def test_a_missing_table_is_a_typed_error(self, missing_table: Table) -> None:
         starts = Starts(missing_table, 1800).within(Invocation(80_000))

@@ -189,7 +189,7 @@ def test_a_list_that_does_not_end_is_given_up(links: list[str], size: int, most:
 
 
 def test_the_list_needs_a_token(simulator: PingOneSimulator, session: requests.Session) -> None:
-    assert session.get(f"{simulator.api_url}/environments", timeout=5).status_code == 401
+    assert session.get(f"{simulator.api_url}/environments", timeout=60).status_code == 401
 
 
 def test_a_revoked_token_is_renewed_on_the_way(
