@@ -24,7 +24,7 @@ from local.pingone_simulator.zip_damage import Damage, flipped_bit
 from local.stack import ENVIRONMENT_ID, create_table, simulated_pingone
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.aws.discarded import DiscardedExports
-from pingone_reports.aws.history import History
+from pingone_reports.aws.series import Series
 from pingone_reports.aws.table import Table
 from pingone_reports.errors import CorruptZip, DownloadInterrupted, ExportError
 from pingone_reports.model.exploration import Status
@@ -420,7 +420,8 @@ def _fetch(
             ),
             bucket=Bucket(s3, "reports"),
             key_prefix="pingone",
-            history=History(table),
+            region=None,
+            series=Series(table),
             discarded=DiscardedExports(table),
             max_record_drop_percent=50,
             seconds_left=seconds_left,

@@ -45,6 +45,7 @@ VARIABLES: dict[str, dict[str, str]] = {
     },
     "discard_report": {**_TABLE, **_BUCKET, **_KEY_PREFIX},
     "tabulate_report": {
+        **_TABLE,
         **_BUCKET,
         "EVENT_BUS": "reports-bus",
         "DIGEST_TOPIC": "",

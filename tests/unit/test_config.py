@@ -112,6 +112,7 @@ class TestFunctions:
     def test_the_tabulation_knows_the_bucket_and_whom_to_tell(self) -> None:
         tabulate = TabulateConfig.from_environment(VARIABLES["tabulate_report"])
         assert tabulate == TabulateConfig(
+            table="coordination",
             bucket="reports",
             event_bus="reports-bus",
             digest_topic="",
@@ -224,6 +225,7 @@ class TestDefaults:
             "licenseId": None,
             "environmentName": None,
             "fleet": None,
+            "standing": True,
         }
 
     def test_a_request_skips_a_gate_that_is_disabled(self) -> None:

@@ -4,6 +4,7 @@ Each function's class holds only what that function reads, and template.yaml set
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -116,6 +117,12 @@ class PingOneConfig:
             calls_per_minute=variables.number("CALLS_PER_MINUTE"),
         )
 
+    @property
+    def region(self) -> str | None:
+        """The end of PingOne's domain, such as `eu`; None behind a proxy."""
+        found = re.fullmatch(r"https://api\.pingone\.([a-z.]+)/v1", self.api_url)
+        return found[1] if found else None
+
     @staticmethod
     def _credentials_of(variables: _Variables) -> ClientSecret | ClientKey:
         names = ("PINGONE_SECRET_ARN", "PINGONE_CLIENT_ID", "PINGONE_SIGNING_KEY_ARN")
@@ -225,6 +232,7 @@ class DiscardConfig:
 class TabulateConfig:
     """TabulateReport's configuration. `digest_topic` is empty if nobody gets a mail."""
 
+    table: str
     bucket: str
     event_bus: str
     digest_topic: str
@@ -235,6 +243,7 @@ class TabulateConfig:
         """Raises InvalidConfiguration."""
         read = _Variables(environment)
         return cls(
+            table=read.text("TABLE"),
             bucket=read.text("BUCKET"),
             event_bus=read.text("EVENT_BUS"),
             digest_topic=read.text("DIGEST_TOPIC"),

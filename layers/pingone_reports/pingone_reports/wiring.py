@@ -93,7 +93,7 @@ def check_report() -> "CheckReport":
 def fetch_report(context: Any) -> "FetchReport":
     """FetchReport for the invocation with this Lambda context."""
     from pingone_reports.aws.discarded import DiscardedExports
-    from pingone_reports.aws.history import History
+    from pingone_reports.aws.series import Series
     from pingone_reports.pingone.link_hosts import LinkHosts
     from pingone_reports.steps.fetch import FetchReport
     from pingone_reports.transfer.transfer import Transfer
@@ -116,7 +116,8 @@ def fetch_report(context: Any) -> "FetchReport":
         ),
         bucket=_bucket(config.bucket),
         key_prefix=config.key_prefix,
-        history=History(table),
+        region=config.pingone.region,
+        series=Series(table),
         discarded=DiscardedExports(table),
         max_record_drop_percent=config.max_record_drop_percent,
         seconds_left=seconds_left,
@@ -141,12 +142,16 @@ def discard_report() -> "DiscardReport":
 def tabulate_report() -> "TabulateReport":
     """TabulateReport, with a temporary folder that only this function uses."""
     from pingone_reports.aws.event_bus import EventBus
+    from pingone_reports.aws.series import Series, Trend
     from pingone_reports.steps.tabulate import TabulateReport
     from pingone_reports.tables.announcements import Announcements
 
     config = TabulateConfig.from_environment()
+    table = _table(config.table)
     return TabulateReport(
         bucket=_bucket(config.bucket),
+        series=Series(table),
+        trend=Trend(table),
         announcements=Announcements(
             bus=EventBus(_client("events"), config.event_bus),
             digest=_digest(config.digest_topic),

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-
 from pingone_reports.model.previous import Previous
+
 from pingone_reports.model.quality import doubts
 from pingone_reports.model.report_file import Format, ReportFile
 from tests.support.asking import REQUEST

@@ -103,7 +103,6 @@ class Changes:
 
     previous_export_id: str
     previous_exported_at: str
-    previous_data_not_before: str
     kinds: Mapping[Kind, int]
     events: Mapping[Event, int]
     not_asked: Sequence[Event]
@@ -113,9 +112,10 @@ class Changes:
     users_lost: int
     minor: int
     others: int
-    repeated_ids: int
     security: Sequence[SecurityEvent]
     rows: Sequence[Change]
+    previous_data_not_before: str = ""
+    repeated_ids: int = 0
     unusual: str = ""
 
     @property
@@ -181,7 +181,7 @@ class Protection:
 class Day:
     """The exports of a UTC day: how the users stood at its last, and what the day's changed.
 
-    `events`, `lost` and `left` are None if none of them was compared.
+    `events` are those above info. They, `lost` and `left` are None if no export was compared.
     """
 
     exported_at: str

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from pingone_reports.model.previous import Previous
 from pingone_reports.model.report_file import ReportFile
 from pingone_reports.model.request import ExportRequest
+from pingone_reports.model.series import PublishedExport
 
 # With a narrow filter, the number of devices varies by a few from day to day.
 _SMALL_DROP = 10
@@ -14,7 +14,7 @@ _NAMES_TOLD = 5
 def doubts(
     request: ExportRequest,
     files: Sequence[ReportFile],
-    previous: Previous | None,
+    previous: PublishedExport | None,
     max_drop_percent: int,
 ) -> list[str]:
     """The reasons to keep back these files of one report; empty if they may be published.
@@ -33,7 +33,10 @@ def doubts(
 
 
 def _record_doubts(
-    filter_: str, files: Sequence[ReportFile], previous: Previous | None, max_drop_percent: int
+    filter_: str,
+    files: Sequence[ReportFile],
+    previous: PublishedExport | None,
+    max_drop_percent: int,
 ) -> Iterator[str]:
     records = {file.format: file.records for file in files}
     fewest = min(records.values())
@@ -53,7 +56,7 @@ def _record_doubts(
 
 
 def _column_doubts(
-    fields: Sequence[str], columns: Sequence[str], previous: Previous | None
+    fields: Sequence[str], columns: Sequence[str], previous: PublishedExport | None
 ) -> Iterator[str]:
     """Compare column names; their spelling does not count, as PingOne does not document it.
 
@@ -62,7 +65,7 @@ def _column_doubts(
     or if no name matches: then the header only spells the fields in another way.
     """
     given = {_normalized(name): name for name in columns}
-    if previous and previous.columns:
+    if previous and previous.columns and set(previous.fields) == set(fields):
         wanted = {_normalized(name): name for name in previous.columns}
     else:
         wanted = {_normalized(name): name for name in fields}

@@ -94,7 +94,7 @@ RULES: Mapping[Event, Rule] = {
     Event.DEVICE_MOVED: Rule(
         severity=Severity.HIGH,
         needs=_USABLE,
-        sql="moved > 0",
+        sql="moved > 0 AND (in_n OR u = '')",  # a leaver's are no alarm
         sentence="has, or had, a device that is another user's in the other export; or its type is "
         "another",
         of_presence=False,

@@ -37,8 +37,8 @@ FACTORS = {
     "VOICE": Strength.WEAK,
     "WHATSAPP": Strength.WEAK,
     "EMAIL": Strength.WEAK,
-    # PingID's: "PingID User Detailed Status Report fields", docs.pingidentity.com. Its security keys
-    # are above; a YubiKey there is one that types one-time passwords.
+    # PingID's: "PingID User Detailed Status Report fields", docs.pingidentity.com. Its security
+    # keys are above; a YubiKey there is one that types one-time passwords.
     "FIDO2BIOMETRICS": Strength.PHISHING_RESISTANT,
     "ANDROID": Strength.PHISHABLE,
     "IPHONE": Strength.PHISHABLE,

@@ -7,14 +7,21 @@ from typing import Any
 
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.aws.discarded import DiscardedExports
-from pingone_reports.aws.history import History
+from pingone_reports.aws.series import Series
 from pingone_reports.errors import DownloadChanged, QualityGateFailed, TableUnavailable
 from pingone_reports.model.exploration import Status
 from pingone_reports.model.export import Export
 from pingone_reports.model.keys import MANIFEST, QUARANTINE, ExportKeys
-from pingone_reports.model.manifest import Landed, completed_event, manifest_of, quarantine_of
+from pingone_reports.model.manifest import (
+    Landed,
+    completed_event,
+    description_of,
+    manifest_of,
+    quarantine_of,
+)
 from pingone_reports.model.quality import doubts
 from pingone_reports.model.report_file import ReportFile, content_type, file_name
+from pingone_reports.model.series import PublishedExport
 from pingone_reports.observability import logger, measure
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.link_hosts import LinkHosts
@@ -37,7 +44,8 @@ class FetchReport:
     transfer: Transfer
     bucket: Bucket
     key_prefix: str
-    history: History
+    region: str | None
+    series: Series
     discarded: DiscardedExports
     max_record_drop_percent: int
     seconds_left: Callable[[], float]
@@ -63,7 +71,7 @@ class FetchReport:
             with self._publication(export, keys.folder, MANIFEST) as publication:
                 manifest = publication.published() or self._publish(export, keys, publication, turn)
         try:
-            self.history.remember(export, manifest, keys.manifest)
+            self.series.add(PublishedExport.of(manifest, keys.manifest))
         except TableUnavailable as error:
             # The export is published, so it has succeeded. The next one uses an older comparison.
             logger.warning("The next export cannot be compared with this one.", error=str(error))
@@ -75,18 +83,21 @@ class FetchReport:
         """Download, judge and publish; returns the manifest."""
         began = time.monotonic()
         self.discarded.refuse(export.execution.arn)
-        previous = self.history.before(export, self._pseudonymized)
         links = FreshLinks(
             LinkRequests(self.pingone, export, self.turns, self.seconds_left), self.link_hosts, turn
         )
         files = self.transfer.run(links, publication.files)
+        description = self._description(export, links, files)
+        published = PublishedExport.of(description, keys.manifest)
+        predecessor = published.predecessor(self.series.exports(keys.report, keys.environment))
         if not export.request.skip_quality_gate:
-            reasons = doubts(export.request, files, previous, self.max_record_drop_percent)
+            reasons = doubts(
+                export.request, files, predecessor.export, self.max_record_drop_percent
+            )
             if reasons:
                 doubtful = _Doubtful(files, reasons)
                 raise self._quarantined(export, keys.quarantine_folder, links, doubtful)
-        unchanged = previous is not None and previous.has_content_of(files)
-        manifest = manifest_of(export, links.exploration, self._landed(files), unchanged=unchanged)
+        manifest = manifest_of(export, description, predecessor)
         if not publication.publish(manifest):
             return publication.published() or manifest
         measure(
@@ -119,22 +130,24 @@ class FetchReport:
                 files = self.transfer.run(links, publication.files)
                 if not doubtful.has_content_of(files):
                     raise DownloadChanged("PingOne replaced the report while it was kept back.")
-                publication.publish(
-                    quarantine_of(export, links.exploration, self._landed(files), reasons)
-                )
+                publication.publish(quarantine_of(self._description(export, links, files), reasons))
         return QualityGateFailed(
             f"The report was kept back: {'; '.join(reasons)}. It is in "
             f"s3://{self.bucket.name}/{folder} and nowhere else. If it is right, export again with "
             '"skipQualityGate": true.'
         )
 
-    @property
-    def _pseudonymized(self) -> dict[str, Any] | None:
+    def _description(
+        self, export: Export, links: FreshLinks, files: list[ReportFile]
+    ) -> dict[str, Any]:
         pseudonyms = self.transfer.pseudonyms
-        return pseudonyms.to_document() if pseudonyms else None
-
-    def _landed(self, files: list[ReportFile]) -> Landed:
-        return Landed(bucket=self.bucket.name, files=files, pseudonymized=self._pseudonymized)
+        landed = Landed(
+            bucket=self.bucket.name,
+            region=self.region,
+            files=files,
+            pseudonymized=pseudonyms.to_document() if pseudonyms else None,
+        )
+        return description_of(export, links.exploration, landed)
 
     def _publication(self, export: Export, folder: str, document: str) -> Publication:
         compression = self.transfer.compression
