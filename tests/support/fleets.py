@@ -48,8 +48,6 @@ def summary(weak: int, phishable: int = 0, **events: int | str) -> dict[str, Any
     return {
         "users": {"WEAK": weak, "PHISHABLE": phishable},
         "protected": weak + phishable,
-        "noProtection": "",
-        "result": "changed" if any(events.values()) else "unchanged",
         "notCompared": "",
         "events": numbers,
         "changes": sum(number for number in numbers.values() if isinstance(number, int)),
@@ -59,7 +57,7 @@ def summary(weak: int, phishable: int = 0, **events: int | str) -> dict[str, Any
 
 def alone(weak: int = 1, why: str = "It is the first export.") -> dict[str, Any]:
     """Those of an export that was compared with none."""
-    nothing = {"result": "not compared", "notCompared": why, "events": None, "changes": None}
+    nothing = {"notCompared": why, "events": None, "changes": None}
     return summary(weak) | nothing
 
 

@@ -87,5 +87,5 @@ def test_a_quiet_day_has_a_low_pillar_and_one_that_was_not_compared_has_none() -
         Day(exported_at=f"2026-03-{number}T02:00:00Z", users={}, events=events)
         for number, events in ((28, None), (29, 0), (30, 4), (31, 8))
     ]
-    assert [(each.place, each.height) for each in pillars(past)] == [(28, 2), (29, 50), (30, 100)]
+    assert [(place, height) for place, _, height in pillars(past)] == [(28, 2), (29, 50), (30, 100)]
     assert pillars(past[:1]) == pillars(()) == []

@@ -31,6 +31,10 @@ SCHEMA_VERSION = "1.0"
 
 # "less than 100 characters long" (Publish, Amazon SNS API reference).
 _LONGEST_SUBJECT, _LONGEST_NAME = 99, 40
+_COUNTED = (
+    *("devices", "minor", "securityEvents", "securityEventsNotSent", "usersJoined", "usersLeft"),
+    *("usersLost", "unusual", "repeatedIds"),
+)
 _CONSOLES = {"aws-us-gov": "console.amazonaws-us-gov.com", "aws-cn": "console.amazonaws.cn"}
 
 
@@ -48,9 +52,7 @@ def security_events(posture: Posture, told: Told, most: int) -> list[dict[str, A
     changes = posture.changes
     if not changes:
         return []
-    ranked: dict[Event, list[SecurityEvent]] = {}
-    for each in changes.security:
-        ranked.setdefault(each.event, []).append(each)
+    ranked = {event: [each for each in changes.security if each.event is event] for event in Event}
     about = _about(posture, told)
     return [
         {
@@ -102,10 +104,8 @@ def mail(posture: Posture, told: Told) -> tuple[str, str] | None:
     changes = posture.changes
     if changes.result is Result.UNCHANGED if changes else posture.not_compared == FIRST_EXPORT:
         return None
-    return (
-        subject(posture.environment_name or posture.environment, _gist(changes)),
-        "\n".join(_lines(posture, told)),
-    )
+    line = subject(posture.environment_name or posture.environment, _gist(changes))
+    return line, "\n".join(_lines(posture, told))
 
 
 def subject(name: str, gist: str) -> str:
@@ -169,23 +169,20 @@ def _id(event: SecurityEvent, previous: str) -> str:
 
 
 def _numbers(changes: Changes | None, sent: int) -> dict[str, Any]:
-    if not changes:
-        names = (
-            "devices", "minor", "securityEvents", "securityEventsNotSent", "usersJoined",
-            "usersLeft", "usersLost", "unusual", "repeatedIds",
-        )  # fmt: skip
-        return dict.fromkeys(names)
-    return {
+    lost = changes and changes.seen(Event.FACTOR_REMOVED)
+    numbers = changes and {
         "devices": {str(kind): number for kind, number in changes.kinds.items()},
         "minor": changes.minor,
         "securityEvents": {event.name: changes.seen(event) for event in Event},
         "securityEventsNotSent": max(0, sum(changes.events.values()) - sent),
         "usersJoined": _known(changes.users_joined),
         "usersLeft": _known(changes.users_left),
-        "usersLost": _lost(changes),
+        # They can be seen where a lost factor can.
+        "usersLost": lost if isinstance(lost, str) else changes.users_lost,
         "unusual": changes.unusual or None,
         "repeatedIds": changes.repeated_ids,
     }
+    return numbers or dict.fromkeys(_COUNTED)
 
 
 def _protection(protection: Protection) -> dict[str, Any]:
@@ -205,12 +202,6 @@ def _known(number: int | None) -> int | str:
     return NOT_ASKED if number is None else number
 
 
-def _lost(changes: Changes) -> int | str:
-    """Users who lost a factor, if a lost factor can be seen."""
-    seen = changes.seen(Event.FACTOR_REMOVED)
-    return seen if isinstance(seen, str) else changes.users_lost
-
-
 def _gist(changes: Changes | None) -> str:
     if not changes:
         return "could not be compared"
@@ -226,9 +217,8 @@ def _gist(changes: Changes | None) -> str:
 
 
 def _lines(posture: Posture, told: Told) -> Iterator[str]:
-    changes = posture.changes
-    name = f"{posture.environment_name} " if posture.environment_name else ""
-    yield f"Report {posture.report} of environment {name}{posture.environment}"
+    changes, named = posture.changes, (posture.environment_name, posture.environment)
+    yield f"Report {posture.report} of environment {' '.join(filter(None, named))}"
     if posture.filter:
         yield "It has a filter: devices enter and leave it."
     yield f"Exported {posture.exported_at}, with data of {posture.data_not_before} or later (UTC)"
@@ -237,33 +227,29 @@ def _lines(posture: Posture, told: Told) -> Iterator[str]:
     else:
         yield f"It could not be compared: {posture.not_compared}"
     if changes and changes.unusual:
-        yield ""
-        yield f"UNUSUAL: {changes.unusual}"
+        yield f"\nUNUSUAL: {changes.unusual}"
     yield from (f"Doubtful: {doubt}" for doubt in posture.doubts)
-    for title, numbers in _counted(posture).items():
-        if shown := [f"  {what}: {_said(number)}" for what, number in numbers if number]:
-            yield ""
-            yield title
-            yield from shown
-    yield ""
-    yield "The page, for who is signed on to this account:"
+    for title, numbers in _sections(compared(posture, told, 0)).items():
+        if shown := [f"  {what}: {_said(number)}" for what, number in numbers.items() if number]:
+            yield "\n".join((f"\n{title}", *shown))
+    yield "\nThe page, for who is signed on to this account:"
     yield console_link(told.bucket, told.keys.page, told.manifest["executionArn"])
 
 
-def _counted(posture: Posture) -> dict[str, list[tuple[str, int | str | None]]]:
-    changes, protection = posture.changes, posture.protection
-    numbers: dict[str, list[tuple[str, int | str | None]]] = {}
-    if changes:
-        numbers["Security events"] = [(str(event), changes.seen(event)) for event in Event]
-        numbers["Devices"] = [(str(kind), number) for kind, number in changes.kinds.items()]
-        numbers["Users"] = [("joined", changes.users_joined), ("left", changes.users_left)]
-    if protection:
-        numbers["Protection"] = [
-            ("protected users", protection.protected),
-            *((f"{strength}", protection.users.get(strength)) for strength in Strength),
-            ("enrolled devices that cannot be used", protection.unusable),
-        ]
-    return numbers
+def _sections(numbers: Mapping[str, Any]) -> dict[str, Mapping[str, int | str | None]]:
+    """What the event says, in the words of people."""
+    events, protection = numbers["securityEvents"] or {}, numbers["protection"]
+    known = {} if isinstance(protection, str) else protection
+    return {
+        "Security events": {Event[code].value: number for code, number in events.items()},
+        "Devices": numbers["devices"] or {},
+        "Users": {"joined": numbers["usersJoined"], "left": numbers["usersLeft"]},
+        "Protection": {
+            "protected users": known.get("protected"),
+            **known.get("users", {}),
+            "enrolled devices that cannot be used": known.get("unusable"),
+        },
+    }
 
 
 def _said(value: int | str) -> str:

@@ -1,44 +1,42 @@
 """How a fleet stands: where what happened, and where the most users are badly protected."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from heapq import nlargest
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from posixpath import dirname, relpath
 from typing import Any, Self
 
 from pingone_reports.model.announcements import console_link, subject
 from pingone_reports.model.fleet import COMPLETED
 from pingone_reports.model.keys import ExportKeys, FleetKeys
-from pingone_reports.model.posture import Posture, Result
-from pingone_reports.model.security_events import RULES, Event, Severity
+from pingone_reports.model.posture import Posture
+from pingone_reports.model.security_events import Event, above_info
 from pingone_reports.model.strength import Strength
 
 # Together they are the rows of a page that a browser opens at once.
-MOST_ENVIRONMENTS = 150
-MOST_ABSENT = 50
+_MOST = {"happened": 150, "weakest": 150, "not_compared": 50, "failed": 50, "untabulated": 50}
 _MOST_IN_A_MAIL = 15
 
 
 @dataclass(frozen=True, kw_only=True)
 class EnvironmentPosture:
-    """An environment whose export is in the tables. Name and type are empty if nobody told them.
+    """An environment of a fleet; of one whose export is not in the tables, nothing but its name.
 
-    `users` is None if the export cannot show them. `events` has a number or a reason for each
-    event; it is empty if the export was compared with none, and `not_compared` says why. `page` is
-    where its page is, as the fleet's page sees it.
+    Name and type are empty if nobody told them. `why` says why its export failed or was not
+    compared, and is empty else. `users` is None if the export cannot show them. `events` has a
+    number or a reason for each event. `page` is where its page is, as the fleet's page sees it.
     """
 
     id: str
     name: str
     type: str
-    users: Mapping[Strength, int] | None
-    protected: int
-    events: Mapping[Event, int | str]
-    changes: int
-    unusual: str
-    not_compared: str
-    page: str
+    why: str = ""
+    users: Mapping[Strength, int] | None = None
+    protected: int = 0
+    events: Mapping[Event, int | str] = field(default_factory=dict)
+    changes: int = 0
+    unusual: str = ""
+    page: str = ""
 
     @property
     def all_users(self) -> int:
@@ -47,33 +45,18 @@ class EnvironmentPosture:
     @property
     def weak_users(self) -> int:
         """Users with a weak factor, with none, or with MFA off."""
-        users = self.users or {}
-        return sum(users.get(each, 0) for each in (Strength.WEAK, Strength.NONE, Strength.MFA_OFF))
+        worse = (Strength.WEAK, Strength.NONE, Strength.MFA_OFF)
+        return sum((self.users or {}).get(each, 0) for each in worse)
+
+    @property
+    def counted(self) -> Mapping[Event, int]:
+        """The events that can be known, the gravest first."""
+        return {e: n for e in Event if isinstance(n := self.events.get(e), int)}
 
     @property
     def happened(self) -> Mapping[Event, int]:
-        """The events that happened above the severity info, the gravest first."""
-        return {
-            event: number
-            for event in Event
-            if isinstance(number := self.events.get(event), int)
-            and number
-            and RULES[event].severity is not Severity.INFO
-        }
-
-    @property
-    def in_production(self) -> bool:
-        return self.type == "PRODUCTION"
-
-
-@dataclass(frozen=True)
-class Absent:
-    """An environment of which there are no numbers, and why: its export's error, if it failed."""
-
-    id: str
-    name: str
-    type: str
-    why: str
+        """Those that happened, above the severity info."""
+        return {e: n for e, n in self.counted.items() if above_info({e: n})}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +78,8 @@ class FleetPosture:
     happened: Sequence[EnvironmentPosture]
     weakest: Sequence[EnvironmentPosture]
     not_compared: Sequence[EnvironmentPosture]
-    failed: Sequence[Absent]
-    untabulated: Sequence[Absent]
+    failed: Sequence[EnvironmentPosture]
+    untabulated: Sequence[EnvironmentPosture]
     numbers: Mapping[str, int]
 
     @classmethod
@@ -107,55 +90,49 @@ class FleetPosture:
         summaries: Mapping[str, Mapping[str, Any]],
     ) -> Self:
         """From the fleet's manifest, and from the summaries of its exports by manifest key."""
-        shown: list[EnvironmentPosture] = []
-        failed: list[Absent] = []
-        untabulated: list[Absent] = []
+        failed, untabulated, shown = [], [], []
         for entry in manifest["environments"]:
-            named = (entry["environmentId"], entry["name"] or "", entry.get("type") or "")
+            summary = summaries.get(entry["manifestKey"])
+            environment = _environment(entry, summary, keys)
             if entry["status"] != COMPLETED:
-                failed.append(Absent(*named, entry["error"]))
-            elif summary := summaries.get(entry["manifestKey"]):
-                shown.append(_environment(named, entry["manifestKey"], summary, keys))
+                failed.append(environment)
             else:
-                untabulated.append(Absent(*named, ""))
+                (shown if summary else untabulated).append(environment)
         users, events = Counter[Strength](), Counter[Event]()
         for each in shown:
             users.update(each.users or {})
-            events.update({e: n for e, n in each.events.items() if isinstance(n, int)})
+            events.update(each.counted)
+        of_users = [each for each in shown if each.users is not None]
+        compared = [each for each in shown if not each.why]
         lists = {
-            "happened": [each for each in shown if each.happened or each.unusual],
-            "weakest": [each for each in shown if each.users is not None],
-            "not_compared": [each for each in shown if each.not_compared],
+            "happened": sorted(
+                (each for each in compared if each.happened or each.unusual),
+                key=_gravity,
+                reverse=True,
+            ),
+            "weakest": sorted(
+                of_users, key=lambda e: (e.type == "PRODUCTION", e.weak_users), reverse=True
+            ),
+            "not_compared": [each for each in shown if each.why],
+            "failed": failed,
+            "untabulated": untabulated,
         }
-        absent = {"failed": failed, "untabulated": untabulated}
         return cls(
             fleet=keys.execution,
             completed_at=manifest["completedAt"],
             execution_arn=manifest["executionArn"],
             environments=len(manifest["environments"]),
-            users={each: users[each] for each in Strength} if lists["weakest"] else None,
+            users={each: users[each] for each in Strength} if of_users else None,
             protected=sum(each.protected for each in shown),
-            events=(
-                {event: events[event] for event in Event if event in events}
-                if len(lists["not_compared"]) < len(shown)
-                else None
-            ),
-            happened=_first(lists["happened"], _gravity),
-            weakest=_first(lists["weakest"], lambda each: (each.in_production, each.weak_users)),
-            not_compared=lists["not_compared"][:MOST_ABSENT],
-            failed=failed[:MOST_ABSENT],
-            untabulated=untabulated[:MOST_ABSENT],
-            numbers={name: len(all_) for name, all_ in (lists | absent).items()},
+            events={each: events[each] for each in Event if each in events} if compared else None,
+            numbers={name: len(each) for name, each in lists.items()},
+            **{name: each[: _MOST[name]] for name, each in lists.items()},
         )
 
     @property
     def above_info(self) -> int:
         """Users with a security event above the severity info, where that is known."""
-        return sum(
-            number
-            for event, number in (self.events or {}).items()
-            if RULES[event].severity is not Severity.INFO
-        )
+        return above_info(self.events or {})
 
     def seen(self, event: Event) -> int | str:
         """How many users an event happened to, where that is known; or that nobody can know."""
@@ -168,8 +145,6 @@ def summary_of(posture: Posture) -> dict[str, Any]:
     return {
         "users": protection and {each.name: n for each, n in protection.users.items()},
         "protected": protection and protection.protected,
-        "noProtection": posture.no_protection,
-        "result": str(posture.result),
         "notCompared": "" if changes else posture.not_compared,
         "events": changes and {event.name: changes.seen(event) for event in Event},
         "changes": changes and changes.number,
@@ -179,34 +154,37 @@ def summary_of(posture: Posture) -> dict[str, Any]:
 
 def fleet_mail(posture: FleetPosture, bucket: str, page: str) -> tuple[str, str]:
     """Subject and text of the one mail about a fleet, whose page has this key in the bucket."""
-    failed = posture.numbers["failed"]
-    gravest = next((event for event in Event if (posture.events or {}).get(event)), None)
+    events, failed = posture.events or {}, posture.numbers["failed"]
     parts = (
         f"{failed:,} failed" if failed else "",
         "unusual!" if any(each.unusual for each in posture.happened) else "",
-        f"{gravest} ({posture.events[gravest]:,})" if posture.events and gravest else "",
+        next((f"{event} ({number:,})" for event, number in events.items() if number), ""),
         f"{posture.above_info:,} security events in {posture.environments:,} environments",
     )
-    gist = "not compared" if posture.events is None else ", ".join(filter(None, parts))
-    link = console_link(bucket, page, posture.execution_arn)
-    return subject("fleet", gist), "\n".join(_lines(posture, link))
+    compared = ", ".join(filter(None, parts))
+    lines = (*_lines(posture), console_link(bucket, page, posture.execution_arn))
+    return subject("fleet", "not compared" if posture.events is None else compared), "\n".join(
+        lines
+    )
 
 
 def _environment(
-    named: tuple[str, str, str], manifest_key: str, summary: Mapping[str, Any], fleet: FleetKeys
+    entry: Mapping[str, Any], summary: Mapping[str, Any] | None, fleet: FleetKeys
 ) -> EnvironmentPosture:
-    keys, users, events = ExportKeys.parse(manifest_key), summary["users"], summary["events"]
+    named = {"id": entry["environmentId"], "name": entry["name"] or "", "type": entry["type"] or ""}
+    keys = ExportKeys.parse(entry["manifestKey"] or "")
+    if not summary or not keys:
+        return EnvironmentPosture(**named, why=entry["error"] or "")
+    users = summary["users"]
     return EnvironmentPosture(
-        id=named[0],
-        name=named[1],
-        type=named[2],
+        **named,
+        why=summary["notCompared"],
         users=None if users is None else {Strength[name]: n for name, n in users.items()},
         protected=summary["protected"] or 0,
-        events={Event[name]: n for name, n in (events or {}).items()},
+        events={Event[name]: n for name, n in (summary["events"] or {}).items()},
         changes=summary["changes"] or 0,
         unusual=summary["unusual"],
-        not_compared="" if summary["result"] != Result.NOT_COMPARED else summary["notCompared"],
-        page=relpath(keys.page, dirname(fleet.page)) if keys else "",
+        page=relpath(keys.page, dirname(fleet.page)),
     )
 
 
@@ -216,29 +194,17 @@ def _gravity(environment: EnvironmentPosture) -> tuple[Any, ...]:
     return (bool(environment.unusual), *(happened.get(event, 0) for event in Event))
 
 
-def _first(
-    environments: Sequence[EnvironmentPosture], key: Callable[[EnvironmentPosture], Any]
-) -> Sequence[EnvironmentPosture]:
-    return nlargest(MOST_ENVIRONMENTS, environments, key=key)
-
-
-def _lines(posture: FleetPosture, link: str) -> Iterator[str]:
+def _lines(posture: FleetPosture) -> Iterator[str]:
     yield f"Fleet {posture.fleet}, completed {posture.completed_at} (UTC)"
     yield f"{posture.environments:,} environments"
-    for name, what in (
-        ("failed", "failed"),
-        ("untabulated", "not in the tables"),
-        ("not_compared", "not compared"),
-    ):
-        if number := posture.numbers[name]:
-            yield f"  {what}: {number:,}"
     lists = {
         "Failed": [f"{_called(each)}: {each.why}" for each in posture.failed],
         "Security events": [
             f"{event}: {number:,}" for event, number in (posture.events or {}).items() if number
         ],
         "Where": [
-            f"{_called(each)}: {'unusual! ' if each.unusual else ''}{_told(each.happened)}"
+            f"{_called(each)}: {'unusual! ' if each.unusual else ''}"
+            + ", ".join(f"{event} ({number:,})" for event, number in each.happened.items())
             for each in posture.happened
         ],
         "Weak or worse": [
@@ -247,20 +213,13 @@ def _lines(posture: FleetPosture, link: str) -> Iterator[str]:
             if each.weak_users
         ],
         "Not in the tables": list(map(_called, posture.untabulated)),
+        "Not compared": [f"{_called(each)}: {each.why}" for each in posture.not_compared],
     }
     for title, rows in lists.items():
         if rows:
-            yield ""
-            yield title
-            yield from (f"  {row}" for row in rows[:_MOST_IN_A_MAIL])
-    yield ""
-    yield "All of it is on the page, for who is signed on to this account:"
-    yield link
+            yield "\n".join((f"\n{title}", *(f"  {row}" for row in rows[:_MOST_IN_A_MAIL])))
+    yield "\nAll of it is on the page, for who is signed on to this account:"
 
 
-def _told(events: Mapping[Event, int]) -> str:
-    return ", ".join(f"{event} ({number:,})" for event, number in events.items())
-
-
-def _called(environment: EnvironmentPosture | Absent) -> str:
+def _called(environment: EnvironmentPosture) -> str:
     return " ".join(filter(None, (environment.name, environment.type, environment.id)))

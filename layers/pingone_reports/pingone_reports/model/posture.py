@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pingone_reports.model.security_events import RULES, Event, Severity
+from pingone_reports.model.security_events import RULES, Event, above_info
 from pingone_reports.model.strength import Strength
 
 NOT_ASKED = "not asked"
@@ -126,11 +126,7 @@ class Changes:
     @property
     def above_info(self) -> int:
         """Users with a security event above the severity info."""
-        return sum(
-            number
-            for event, number in self.events.items()
-            if RULES[event].severity is not Severity.INFO
-        )
+        return above_info(self.events)
 
     @property
     def result(self) -> Result:

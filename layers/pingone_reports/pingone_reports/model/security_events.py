@@ -168,3 +168,8 @@ def fair(ranked: Mapping[Event, Sequence[_Found]], most: int) -> list[_Found]:
         room -= more
         kept += ranked[kind][: share + more]
     return kept
+
+
+def above_info(events: Mapping[Event, int]) -> int:
+    """How many users had an event above the severity info."""
+    return sum(n for event, n in events.items() if RULES[event].severity is not Severity.INFO)

@@ -53,15 +53,6 @@ class Label:
 
 
 @dataclass(frozen=True)
-class Pillar:
-    """A day's security events: a place from 0 to 30, and its height in percent of the top."""
-
-    place: int
-    day: Day
-    height: float
-
-
-@dataclass(frozen=True)
 class Columns:
     """The chart: `ticks` from the top down to 0, `dates` at its start, middle and end."""
 
@@ -109,13 +100,14 @@ def columns(past: Sequence[Day]) -> Columns:
     return Columns(ticks, dates, drawn, _labels(drawn[-1].segments))
 
 
-def pillars(past: Sequence[Day]) -> Sequence[Pillar]:
-    """One a UTC day whose exports were compared, the highest up to the top; 0 is seen, too."""
-    events = {place: day for place, day in _placed(past).items() if day.events is not None}
-    most = max((day.events or 0 for day in events.values()), default=0) or 1
+def pillars(past: Sequence[Day]) -> Sequence[tuple[int, Day, float]]:
+    """Place, day and height in percent for each day whose exports were compared; 0 is seen, too."""
+    events = {place: day.events for place, day in _placed(past).items() if day.events is not None}
+    most = max(events.values(), default=0) or 1
     return [
-        Pillar(place, day, max(100 * (day.events or 0) / most, _LOWEST))
-        for place, day in events.items()
+        (place, day, max(100 * events[place] / most, _LOWEST))
+        for place, day in _placed(past).items()
+        if place in events
     ]
 
 
