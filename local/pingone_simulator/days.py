@@ -98,7 +98,8 @@ class Change:
 
 def changes() -> list[Change]:
     """All changes: each happens to a user of its own."""
-    planted, row = [], _FIRST_ROW
+    planted: list[Change] = []
+    row = _FIRST_ROW
     for kind, times in _TIMES.items():
         for day, count in enumerate(times, 1):
             for _ in range(count):
