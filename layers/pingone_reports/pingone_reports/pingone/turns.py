@@ -173,7 +173,7 @@ class Turns:
         unused: bool = False,
         to_book: int = _TO_BOOK,
     ) -> tuple[Turn | None, int]:
-        now, turn = self._now(), held
+        now, turn, own = self._now(), held, None
         if not turn or turn.begins + (_LATEST if unused else 0) < now:
             begins, made, licence = self.calendar.book(
                 _pace(request),
@@ -185,10 +185,11 @@ class Turns:
             )
             if not made:
                 return None, (begins - now) // 1000
+            own = turn if turn and unused else None
             early = turn.early_next(now) if turn else _EARLY
             turn = Turn(begins, licence or _UNKNOWN, early=early)
         if turn.place is None and turn.begins - now <= turn.early * 1000 + _SOON:
-            begins, place = self._placed(request, turn, now + ahead)
+            begins, place = self._placed(request, turn, own, now + ahead)
             if place is None:
                 return None, (begins - now) // 1000
             turn = replace(turn, begins=begins, place=place)
@@ -198,10 +199,13 @@ class Turns:
             return self._take(request, turn, ahead, unused=True, to_book=2 * to_book)
         return turn, max(0, left // 1000 - turn.early)
 
-    def _placed(self, request: ExportRequest, turn: Turn, latest: int) -> tuple[int, int | None]:
+    def _placed(
+        self, request: ExportRequest, turn: Turn, own: Turn | None, latest: int
+    ) -> tuple[int, int | None]:
         """When the turn begins if it has a place in the licence's minute, and that place.
 
-        If it is free after `latest` only, gives the turn back, and returns that time and None.
+        It is the place of the `own` turn that this one replaces, if that has one. If it is free
+        after `latest` only, gives the turn back, and returns that time and None.
 
         A minute has as many places as calls, and each place takes one call in a minute. So no
         minute, wherever it begins, has more calls than that. Places are given out in rotation.
@@ -210,14 +214,17 @@ class Turns:
         pool = (
             turn.licence if turn.licence == _UNKNOWN else self.calendar.pool(turn.licence, begins)
         )
-        place = self.calendar.ticket(pool, begins) % self.calls_per_minute
-        lengths = {f"place#{pool}#{place}": _MINUTE, pace: _TURN}
-        ends = {pace: turn.ends}
+        if own and own.place is not None and own.licence == turn.licence:
+            place, place_end = own.place, own.begins + _MINUTE
+        else:
+            place, place_end = self.calendar.ticket(pool, begins) % self.calls_per_minute, 0
+        key = f"place#{pool}#{place}"
+        lengths, ends = {key: _MINUTE, pace: _TURN}, {key: place_end, pace: turn.ends}
         # Both move to when both are free: the environment's time behind what others have booked.
-        while moved := [key for key in lengths if ends.get(key) != begins + lengths[key]]:
+        while moved := [each for each in lengths if ends[each] != begins + lengths[each]]:
             key = moved[0]
             until = begins + _NO_LIMIT if key == pace else latest
-            free, made, _ = self.calendar.book(key, begins, lengths[key], ends.get(key, 0), until)
+            free, made, _ = self.calendar.book(key, begins, lengths[key], ends[key], until)
             if not made:
                 # A booking of no length, instead of the turn: if it was the last one, it is gone.
                 self.calendar.book(pace, ends[pace] - _TURN, 0, ends[pace], latest)
