@@ -1,15 +1,19 @@
 """PingOne is asked as documented, and every answer that is no success has its type."""
 
 import json
+import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+import trustme
 
 from local.pingone_simulator import (
     Answer,
@@ -38,6 +42,7 @@ from pingone_reports.model.report_file import Format
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens
 from pingone_reports.pingone.rhythm import pause_after
+from pingone_reports.pingone.sessions import new_session
 from tests.support.asking import ENVIRONMENT_ID, REQUEST, export_of, play, secrets_in, told
 from tests.support.simulator import ManualClock
 
@@ -454,3 +459,29 @@ class TestAnswers:
         with pytest.raises(ReportRejected) as rejection:
             pingone.read_exploration(export_of(UNKNOWN_ID))
         assert len(str(rejection.value)) < 800
+
+
+def test_a_call_that_was_prepared_opens_no_connection(
+    tokens: AccessTokens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To open one takes longer than a turn allows."""
+    authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    opened = threading.Event()
+
+    def serve(listening: socket.socket) -> None:
+        raw, _ = listening.accept()
+        with context.wrap_socket(raw, server_side=True) as connection:
+            opened.set()
+            connection.recv(10_000)
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening, new_session() as session:
+        threading.Thread(target=serve, args=(listening,), daemon=True).start()
+        pingone = PingOne(session, f"https://localhost:{listening.getsockname()[1]}/v1", tokens)
+        pingone.prepare()
+        assert opened.wait(10)
+        with pytest.raises(ReportRejected):
+            pingone.create_exploration(REQUEST)

@@ -11,8 +11,8 @@ from pingone_reports.model.request import ExportRequest
 
 # More than a year, so that a yearly export has its predecessor.
 _KEPT_SECONDS = 400 * 86_400
-# "MFA reports", developer.pingidentity.com: files are cached for two hours, also for a new
-# exploration with exactly the same settings. So such a report is ready at once.
+# "MFA reports", developer.pingidentity.com: PingOne caches files for two hours, also for a new
+# exploration with exactly the same settings.
 _CACHED_SECONDS = 7200
 
 

@@ -32,7 +32,11 @@ class LinkRequests:
         """
         pause, patient = 0.0, turn is None
         while True:
-            self._wait(pause)
+            if pause >= self.seconds_left():
+                raise DownloadInterrupted(
+                    "No time is left to ask PingOne for fresh links: run the export again."
+                )
+            self.turns.sleep(pause)
             self.pingone.prepare()
             # Nobody has called in this turn, so it may move.
             turn, pause = self.turns.on_time(
@@ -40,21 +44,12 @@ class LinkRequests:
             )
             if pause:
                 continue
-            turn = None
             try:
                 return self.pingone.read_delivery(self.export)
             except ASK_LATER as answer:
                 if not patient:
                     raise
-                pause = pause_after(answer)
-
-    def _wait(self, seconds: float) -> None:
-        if seconds >= self.seconds_left():
-            raise DownloadInterrupted(
-                "No time is left to ask PingOne for fresh links: run the export again."
-            )
-        if seconds:
-            self.turns.sleep(seconds)
+                turn, pause = None, pause_after(answer)
 
 
 class FreshLinks:

@@ -81,7 +81,7 @@ class Turn:
 
     def early_next(self, now: int) -> int:
         """`early` of the next turn, when this one was missed: enough for the lateness just seen."""
-        # The wait was in whole seconds, so the function was woken up to one second earlier.
+        # One second more, because the wait was in whole seconds.
         late = self.early + 1 + math.ceil((now - self.begins) / 1000)
         return min(late, _EARLIEST) if self.begins else self.early
 
