@@ -193,6 +193,13 @@ class TestLicence:
         assert line.read(waiting, of=2) == (waiting, 0)
         assert line.read(of=2)[0].begins >= waiting.begins + 5500
 
+    def test_a_turn_that_moves_keeps_its_place(self, line: Line) -> None:
+        """A fleet takes a minute longer if its calls take one place more than the licence has."""
+        turn, _ = line.read()
+        line.now += 1
+        assert line.read(turn, unused=True)[0].place == turn.place
+        assert line.calendar.ticket("stack", 0) == 2
+
     def test_a_turn_far_ahead_takes_no_place_from_others(self, line: Line) -> None:
         for _ in range(20):
             turn, _ = line.read()
