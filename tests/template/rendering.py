@@ -14,6 +14,9 @@ _PLACEHOLDER = re.compile(r"\$\{(!?)([\w:.]+)\}")
 
 Template = dict[str, Any]
 
+STACK = "my-reports"
+"""The name of every stack, the one thing that a condition may ask of a place."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -31,7 +34,7 @@ class Place:
             "AWS::Region": self.region,
             "AWS::URLSuffix": self.suffix,
             "AWS::AccountId": "123456789012",
-            "AWS::StackName": "reports",
+            "AWS::StackName": STACK,
         }
 
 
@@ -136,7 +139,7 @@ def _values(template: Template, parameters: Mapping[str, str]) -> dict[str, str]
     defaults = {
         name: str(item.get("Default", "")) for name, item in template.get("Parameters", {}).items()
     }
-    return defaults | dict(parameters)
+    return defaults | {"AWS::StackName": STACK} | dict(parameters)
 
 
 def _holds(
