@@ -177,6 +177,10 @@ def _rendered(value: Any, values: Mapping[str, str], conditions: Mapping[str, bo
             return _substituted(text, {}, values)
         case {"Fn::Sub": [text, variables]}:
             return _substituted(text, _rendered(variables, values, conditions), values)
+        case {"Fn::Split": [separator, text]}:
+            return str(_rendered(text, values, conditions)).split(separator)
+        case {"Fn::Join": [separator, parts]}:
+            return separator.join(_rendered(parts, values, conditions))
         case dict():
             items = {name: _rendered(item, values, conditions) for name, item in value.items()}
             return {name: item for name, item in items.items() if item is not _NOTHING}

@@ -375,8 +375,8 @@ class TestEveryDeployment:
             )
             for config in inside.values():
                 assert config == {
-                    "SubnetIds": {"Fn::Split": [",", SWITCHES["VpcSubnetIds"]]},
-                    "SecurityGroupIds": {"Fn::Split": [",", "sg-0123456789abcdef0"]},
+                    "SubnetIds": SWITCHES["VpcSubnetIds"].split(","),
+                    "SecurityGroupIds": ["sg-0123456789abcdef0"],
                 }
 
     def test_proves_the_client_by_a_secret_or_by_a_key_and_never_both(self, place: Place) -> None:

@@ -66,11 +66,12 @@ class Turn:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any] | None) -> Self | None:
-        """Read what `to_state` wrote; None for None."""
+        """Read what `to_state` wrote, also in an older version; None for None."""
         if not state:
             return None
-        place = state["place"]
-        return cls(int(state["begins"]), state["licence"], None if place is None else int(place))
+        place = state.get("place")
+        licence = state.get("licence", _UNKNOWN)
+        return cls(int(state["begins"]), licence, None if place is None else int(place))
 
 
 class Calendar(Protocol):
