@@ -10,7 +10,7 @@ from local.memory_calendar import MemoryCalendar
 from pingone_reports.model.export import Execution, Export
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.pingone.api import PingOne
-from pingone_reports.pingone.turns import Turns
+from pingone_reports.pingone.turns import Turn, Turns
 from pingone_reports.steps.check import CheckReport
 from pingone_reports.steps.start import Queued, StartReport
 from tests.support.asking import REQUEST, execution
@@ -98,11 +98,11 @@ class World:
     def _turns(self) -> Turns:
         return Turns(self.calendar, clock=lambda: time.time() + self.ahead, sleep=self.pass_time)
 
-    def check(self, export: Export) -> dict[str, Any]:
-        """Check a report, for an export that holds no turn."""
+    def check(self, export: Export, turn: Turn | None = None) -> dict[str, Any]:
+        """Check a report, for an export that holds this turn."""
         step = CheckReport(
             pingone=self.pingone,
             turns=self._turns(),
             durations=cast("Durations", self.durations),
         )
-        return step.run(export, None)
+        return step.run(export, turn)
