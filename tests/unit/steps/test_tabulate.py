@@ -91,6 +91,7 @@ def test_the_devices_are_written_first_and_the_row_about_their_export_last(tmp_p
 
     assert files.tabulate() == {
         "rows": 1,
+        "repairedCells": 0,
         "repeatedIds": 0,
         "changes": None,
         "notCompared": "It is the first export of this report, environment, filter and pseudonyms.",
