@@ -47,12 +47,9 @@ class Rows:
     @property
     def doubts(self) -> list[str]:
         """What to tell of them."""
-        if not self.repaired_cells:
-            return []
-        return [
-            f"{self.repaired_cells} values have bytes that are no text; each of these is shown as "
-            "\ufffd."
-        ]
+        number = self.repaired_cells
+        what = "1 value has" if number == 1 else f"{number} values have"
+        return [f"{what} \ufffd in the place of what is no text."] if number else []
 
 
 def report_to_parquet(
