@@ -119,6 +119,7 @@ def _api(operation: Operation, *, not_found: str) -> dict[str, Case]:
         "429 with Retry-After": _pingone(operation, Answer(429, retry_after=17)),
         "429 without Retry-After": _pingone(operation, Answer(429)),
         "500 once": _pingone(operation, Answer(500), retried=unavailable),
+        "503 with Retry-After": _pingone(operation, Answer(503, retry_after=17)),
         "503 for ever": _pingone(
             operation,
             Answer(503),
@@ -292,6 +293,10 @@ FAULTS: dict[str, dict[str, Case]] = {
             retried=("ReportWithdrawn",),
         ),
         "429 when it is fetched": _pingone("read_ready", Answer(429), skip=1),
+        "503 with Retry-After when it is fetched": _pingone(
+            "read_ready", Answer(503, retry_after=17), skip=1
+        ),
+        "404 once, of a new report": _pingone("read", Answer(404)),
     },
     "download": {
         "403": _download(Answer(403), answers=(206, 403, 206)),

@@ -82,12 +82,13 @@ def test_a_fetch_without_time_left_stops_early_and_leaves_nothing(
     # Each look at the clock costs a second.
     clock = itertools.count(chunks, -1)
 
-    with pytest.raises(DownloadInterrupted, match="time"):
-        _fetch(cloud, simulator, compression, lambda: next(clock))
+    with _pingone(simulator) as pingone:
+        export = _accepted(pingone)
 
-    s3 = cloud.client("s3")
-    assert s3.list_objects_v2(Bucket="reports").get("Contents", []) == []
-    assert s3.list_multipart_uploads(Bucket="reports").get("Uploads", []) == []
+    with pytest.raises(DownloadInterrupted, match="time"):
+        _fetch(cloud, simulator, compression, lambda: next(clock), export)
+
+    assert _Overlap(cloud, simulator, [export]).left() == {}
 
 
 def test_gzip_lands_the_same_content_in_less(

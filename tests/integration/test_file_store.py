@@ -134,7 +134,8 @@ class TestLinks:
 
     def test_s3_refuses_one_that_has_expired(self, download: Download) -> None:
         link = download.link(seconds=1)
-        refused = wait_until(lambda: None if (got := download.get(link)).ok else got)
+        wait_until(lambda: not download.get(link).ok, "the link has expired")
+        refused = download.get(link)
         assert refused.status_code == 403
         assert "expired" in refused.text
 

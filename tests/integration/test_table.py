@@ -16,6 +16,7 @@ from local.cloud import LocalCloud
 from local.memory_calendar import MemoryCalendar
 from local.stack import create_table
 from pingone_reports.aws.calendar import TurnCalendar
+from pingone_reports.aws.durations import Durations
 from pingone_reports.aws.fleets import FleetHistory, FleetResults
 from pingone_reports.aws.idempotency import IdempotencyKeys, Starts
 from pingone_reports.aws.series import Series, Trend
@@ -23,6 +24,7 @@ from pingone_reports.aws.table import EXPIRY, KEY, Table
 from pingone_reports.errors import StartInProgress, TableUnavailable
 from pingone_reports.model.export import Export
 from pingone_reports.model.posture import Day
+from pingone_reports.model.report_file import Format
 from pingone_reports.model.series import PublishedExport
 from pingone_reports.model.strength import Strength
 from pingone_reports.pingone.turns import Turns
@@ -110,6 +112,14 @@ class TestTurns:
         with ThreadPoolExecutor(16) as pool:
             begin = sorted(pool.map(ask, range(32)))
         assert begin == [begin[0] + minute * 61_000 for minute in range(4) for _ in range(10)][:32]
+
+    def test_the_licence_that_was_told_first_shares_its_pool(self, cloud: LocalCloud) -> None:
+        create_table(cloud, "licences")
+        table = Table(cloud.client("dynamodb"), "licences")
+        first, other = str(uuid4()), str(uuid4())
+        for calendar in (TurnCalendar(table), TurnCalendar(table), MemoryCalendar()):
+            pools = [calendar.pool(licence, _NOW) for licence in (first, other, first)]
+            assert pools == ["stack", other, "stack"]
 
     def test_a_missing_table_is_a_typed_error(self, missing_table: Table) -> None:
         with pytest.raises(TableUnavailable, match="ResourceNotFound"):
@@ -273,6 +283,49 @@ class Invocation:
 
 class CutOff(BaseException):
     """What no function survives."""
+
+
+class TestDurations:
+    def test_a_series_remembers_how_long_its_last_report_took(
+        self, table: Table, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        durations, now = Durations(table), [time.time()]
+        monkeypatch.setattr("pingone_reports.aws.durations.time.time", lambda: now[0])
+        request = replace(EXPORT.request, environment_id=str(uuid4()))
+        assert durations.of(request) == (0, False)
+        durations.remember(request, 299.6)
+        assert durations.of(request) == (300, True)
+        # PingOne had it cached.
+        durations.remember(request, 0.2)
+        assert durations.of(request) == (300, True)
+        now[0] += 7201
+        assert durations.of(request) == (300, False)
+        durations.remember(request, 200)
+        assert durations.of(request) == (200, True)
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"environment_id": str(uuid4())},
+            {"report_name": "other"},
+            {"filter": ""},
+            {"fields": ("userId",)},
+        ],
+        ids=str,
+    )
+    def test_each_series_has_a_time_of_its_own(self, table: Table, other: dict[str, Any]) -> None:
+        request = replace(EXPORT.request, environment_id=str(uuid4()))
+        Durations(table).remember(request, 300)
+        assert Durations(table).of(replace(request, **other)) == (0, False)
+        same = replace(request, correlation_id="other", formats=(Format.CSV,), license_id="other")
+        assert Durations(table).of(same) == (300, True)
+
+    def test_no_export_fails_because_its_time_cannot_be_remembered(
+        self, missing_table: Table
+    ) -> None:
+        durations = Durations(missing_table)
+        durations.remember(EXPORT.request, 300)
+        assert durations.of(EXPORT.request) == (0, False)
 
 
 class TestStarts:

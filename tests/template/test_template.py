@@ -335,18 +335,19 @@ class TestPermissions:
             if statement["Action"] == "cloudwatch:PutMetricData":
                 assert statement["Condition"]["StringEquals"] == {"cloudwatch:namespace": NAMESPACE}
                 continue
-            if statement["Sid"] in ("WriteTraces", "JoinVpc"):
+            if statement["Sid"] in ("WriteTraces", "JoinVpc", "LeaveVpc", "DeliverLogs"):
                 assert statement["Resource"] == "*"
                 continue
             for pattern in resource_patterns(statement["Resource"]):
-                # A star stands for exports, tables or fleets below the prefix, or for executions.
+                # A star stands for exports, tables or fleets below the prefix, for executions, or
+                # for a function's versions.
                 named = re.sub(
                     r"/\$\{Prefix\}(quarantine/|posture/)?(report=|tables/|series/|posture/|fleet/)\*",
                     "",
                     pattern,
                 )
                 executions = r"-export-(report|fleet|fleet/ExportEnvironments):\*$"
-                assert "*" not in re.sub(executions, "", named)
+                assert "*" not in re.sub(rf"{executions}|^\$\{{\w+\.Arn\}}:\*$", "", named)
 
     @pytest.mark.parametrize("name", ROLES)
     def test_every_role_is_for_one_service(self, name: str) -> None:
@@ -420,7 +421,10 @@ class TestPermissions:
             }
         }
         (allowed,) = self._may_publish("ExportReportRole")
-        assert allowed == {"StringEquals": {"events:source": "pingone.reports"}}
+        assert allowed == {
+            "ForAllValues:StringEquals": {"events:source": "pingone.reports"},
+            "Null": {"events:source": "false"},
+        }
 
     def test_what_changed_is_all_that_tabulate_report_tells(self) -> None:
         types = [COMPARED, SECURITY_EVENT_DETECTED]
@@ -454,7 +458,11 @@ class TestPermissions:
         }
         (allowed,) = self._may_publish("ExportFleetRole")
         assert allowed == {
-            "StringEquals": {"events:source": "pingone.reports", "events:detail-type": types}
+            "ForAllValues:StringEquals": {
+                "events:source": "pingone.reports",
+                "events:detail-type": types,
+            },
+            "Null": {"events:source": "false", "events:detail-type": "false"},
         }
 
     def _denied(self, statement_id: str) -> dict[str, Any]:
@@ -575,6 +583,10 @@ class TestEncryption:
             "AWS::Athena::NamedQuery",
             "AWS::SNS::Topic",  # alarms must be heard when the key is out of use
             "AWS::KMS::Key",
+            # What a function's variables say, which AWS's key encrypts too.
+            "AWS::AppConfig::Application",
+            "AWS::AppConfig::ConfigurationProfile",
+            "AWS::AppConfig::HostedConfigurationVersion",
         }
         for name, resource in RESOURCES.items():
             if resource["Type"] not in others and name != "UnprocessedEvents":
@@ -625,6 +637,7 @@ class TestEncryption:
         assert {name: sorted(as_list(use["Action"])) for name, use in uses.items()} == {
             "DecryptWithKey": ["kms:Decrypt"],
             "EncryptExports": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "EncryptLogs": ["kms:GenerateDataKey"],
             "EncryptState": ["kms:Decrypt", "kms:GenerateDataKey"],
             "EncryptUndelivered": ["kms:Decrypt", "kms:GenerateDataKey"],
             "EncryptTables": ["kms:Decrypt", "kms:GenerateDataKey"],
@@ -633,6 +646,27 @@ class TestEncryption:
         for use in uses.values():
             assert use["Resource"] == {"Ref": "KmsKeyArn"}
             assert re.search("kms:(ViaService|EncryptionContext)", json.dumps(use["Condition"]))
+
+    def test_former_keys_decrypt_for_whoever_decrypts_and_encrypt_only_a_running_state(
+        self,
+    ) -> None:
+        """A state machine's execution goes on with the key that it began with."""
+        for name, role in ROLES.items():
+            by_sid = {statement["Sid"]: statement for statement in statements(role)}
+            former = {
+                sid: as_list(statement["Action"])
+                for sid, statement in by_sid.items()
+                if "FormerKmsKeyArns" in json.dumps(statement)
+            }
+            state = {"EncryptStateWithFormerKeys": ["kms:GenerateDataKey", "kms:Decrypt"]}
+            data = {"DecryptWithFormerKeys": ["kms:Decrypt"]}
+            assert former == {
+                **(state if "EncryptState" in by_sid else {}),
+                **(data if name.removesuffix("Role") in (*FUNCTIONS, "ExportFleet") else {}),
+            }
+            if "EncryptState" in by_sid:
+                of_former = by_sid["EncryptStateWithFormerKeys"]
+                assert of_former["Condition"] == by_sid["EncryptState"]["Condition"]
 
     def test_whoever_signs_may_sign_as_rs256_alone(self) -> None:
         policy = RESOURCES["SigningKey"]["Properties"]["KeyPolicy"]["Statement"]
@@ -671,7 +705,7 @@ class TestEncryption:
             for statement in statements(role)
             if "ec2:" in str(statement["Action"])
         ]
-        assert len(joining) == 4
+        assert len(joining) == 2 * 4
         for statement in joining:
             assert statement["Condition"] == {"Null": {"lambda:SourceFunctionArn": "true"}}
 
@@ -682,6 +716,7 @@ class TestEncryption:
             statement for statement in policy["Statement"] if "Service" in statement["Principal"]
         ]
         assert {str(statement["Principal"]["Service"]) for statement in by_service} == {
+            "delivery.logs.amazonaws.com",
             "events.amazonaws.com",
             "{'Fn::Sub': 'logs.${AWS::Region}.${AWS::URLSuffix}'}",
         }
@@ -751,7 +786,7 @@ class TestWiring:
 
     def test_all_functions_together_get_what_libraries_read_and_nothing_else(self) -> None:
         given = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
-        assert set(given) == {"AWS_RETRY_MODE", "POWERTOOLS_SERVICE_NAME"}
+        assert set(given) == {"AWS_RETRY_MODE", "POWERTOOLS_SERVICE_NAME", "SETTINGS"}
 
     @pytest.mark.parametrize("name", FUNCTIONS)
     def test_every_functions_code_is_there(self, name: str) -> None:
@@ -763,6 +798,19 @@ class TestWiring:
         group = FUNCTIONS[name]["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
         assert group == f"{name}Logs"
         assert RESOURCES[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+    @pytest.mark.parametrize("name", MACHINES)
+    def test_every_state_machine_logs_its_errors_and_no_data(self, name: str) -> None:
+        """Source: Security Hub's control StepFunctions.1, "should have logging turned on". A name
+        below /aws/vendedlogs/ keeps the account's resource policy short: "Enable logging from AWS
+        services", CloudWatch Logs."""
+        logging = RESOURCES[name]["Properties"]["LoggingConfiguration"]
+        group = RESOURCES[f"{name}Logs"]["Properties"]
+        arn = {"Fn::GetAtt": [f"{name}Logs", "Arn"]}
+        assert (logging["Level"], logging["IncludeExecutionData"]) == ("ERROR", False)
+        assert logging["Destinations"] == [{"CloudWatchLogsLogGroup": {"LogGroupArn": arn}}]
+        assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+        assert group["LogGroupName"]["Fn::Sub"].startswith("/aws/vendedlogs/states/")
 
     def test_every_function_ends_before_the_task_that_calls_it(self) -> None:
         states = {
@@ -787,10 +835,10 @@ class TestWiring:
             if name in FUNCTIONS:
                 placeholder = state["Arguments"]["FunctionName"]
                 (substitution,) = DEFINITION_SUBSTITUTION.findall(placeholder)
-                arn = {"Fn::GetAtt": [name, "Arn"]}
+                version = {"Ref": f"{name}.Version"}
                 # The definition asks whether there is one.
-                maybe = {"Fn::If": ["HasAnalytics", arn, "none"]}
-                assert substitutions[substitution] == (maybe if name == "ShowFleet" else arn)
+                maybe = {"Fn::If": ["HasAnalytics", version, "none"]}
+                assert substitutions[substitution] == (maybe if name == "ShowFleet" else version)
 
     @pytest.mark.parametrize("what", ["Export", "Fleet"])
     def test_what_cannot_start_an_export_or_a_fleet_is_kept(self, what: str) -> None:
@@ -904,9 +952,10 @@ class TestWiring:
         }
 
     def test_the_readme_says_how_long_a_stacks_name_may_be(self) -> None:
-        """CreateStateMachine: a name has at most 80 characters; the other services take more."""
+        """CreateStateMachine and AppConfig's CreateApplication; the other services take more."""
         name = RESOURCES["ExportReport"]["Properties"]["StateMachineName"]["Fn::Sub"]
-        longest = 80 - len(name.replace("${AWS::StackName}", ""))
+        assert RESOURCES["SettingsApplication"]["Properties"]["Name"] == {"Ref": "AWS::StackName"}
+        longest = min(64, 80 - len(name.replace("${AWS::StackName}", "")))
         text = " ".join((ROOT / "README.md").read_text().split())
         assert f"stack's name: at most {longest} characters" in text
 
@@ -946,6 +995,7 @@ class TestWiring:
         ):
             conditions = conditions_of(TEMPLATE, parameters)
             assert (conditions["HasSchedule"], conditions["HasFleetSchedule"]) == scheduled
+            assert conditions["ExpectsExports"] == any(scheduled)
 
     @staticmethod
     def definition(machine: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A report is started once, when its turn has come and its source was refreshed."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +14,7 @@ from pingone_reports.pingone.api import PingOne
 from tests.support.asking import REQUEST, execution, play
 from tests.support.documents import faults
 from tests.support.simulator import ManualClock
-from tests.support.steps import World
+from tests.support.steps import FakeStarts, World
 
 pytestmark = pytest.mark.usefixtures("stopped_clock")
 
@@ -66,6 +67,57 @@ class TestStart:
         assert (started["status"], started["waitSeconds"]) == ("NOT_STARTED", wait)
         assert started["export"] is None
         assert faults("start-report-output", started) == []
+
+    @pytest.mark.parametrize(
+        ("answer", "wait"), [(Answer(401), 5), (Answer(503, retry_after=600), 600)]
+    )
+    def test_a_start_that_is_worth_another_one_is_made_again_in_another_turn(
+        self,
+        pingone: PingOne,
+        simulator: PingOneSimulator,
+        clock: ManualClock,
+        answer: Answer,
+        wait: int,
+    ) -> None:
+        play(simulator, Fault("create", answer))
+        world = World(pingone)
+        started = world.start()
+        assert (started["status"], started["waitSeconds"]) == ("NOT_STARTED", wait)
+        clock.now += wait
+        world.pass_time(wait)
+        assert world.start(turn=started["turn"])["status"] == "IN_PROGRESS"
+
+    @pytest.mark.parametrize(("cached", "wait"), [(False, 250), (True, 6)])
+    def test_the_first_poll_waits_as_the_last_report_took_unless_it_may_be_cached(
+        self,
+        pingone: PingOne,
+        cached: bool,
+        wait: int,
+    ) -> None:
+        world = World(pingone)
+        world.durations.took[REQUEST], world.durations.cached = 300, cached
+        started = world.start()
+        assert started["waitSeconds"] == wait
+        assert Export.from_state(started["export"]).usual_seconds == 300
+        assert faults("start-report-output", started) == []
+
+    def test_a_start_that_is_noted_slowly_does_not_call_in_a_turn_that_has_passed(
+        self, pingone: PingOne, simulator: PingOneSimulator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world = World(pingone)
+        once = FakeStarts.once
+
+        def slow(starts: FakeStarts, execution_arn: str, start: Callable[[], Export]) -> Export:
+            world.calendar.book(f"pace#{REQUEST.environment_id}", 0, 5500, 0, 10**15)
+            world.pass_time(1)
+            return once(starts, execution_arn, start)
+
+        monkeypatch.setattr(FakeStarts, "once", slow)
+        waiting = world.start()
+        assert waiting["status"] == "NOT_STARTED"
+        assert waiting["turn"]
+        assert waiting["waitSeconds"] > 0
+        assert [r.path for r in simulator.requests if "dataExplorations" in r.path] == []
 
     def test_a_report_is_given_up_when_pingone_is_busy_for_two_hours(
         self, pingone: PingOne, simulator: PingOneSimulator

@@ -4,7 +4,9 @@ PingOne publishes no list of them. These are seen in its documentation's example
 """
 
 import re
+from collections.abc import Collection, Iterable
 from enum import Enum
+from itertools import chain, count
 
 
 class Weight(Enum):
@@ -54,6 +56,8 @@ FIELDS = {
 KNOWN = tuple(name.lower() for name in FIELDS)
 """Their names in lower case, as Athena has them."""
 
+_SPELLED = {name.lower(): name for name in FIELDS}
+
 USER_FIELDS = frozenset(
     ("userid", "username", "givenname", "familyname", "email", "usercreatedat", "userupdatedat")
 )
@@ -63,13 +67,36 @@ _OPERATORS = ("eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "pr", "in", 
 _FILTER_WORDS = frozenset((*_OPERATORS, "true", "false", "null"))
 
 
-def spelling(name: str) -> str:
-    """The letters and digits of a field's name in lower case: PingOne documents no spelling."""
-    return "".join(filter(str.isalnum, name)).casefold()
+def spelled(name: str) -> str:
+    """The letters and digits of a name, in lower case; empty for text that is no UTF-8."""
+    return "" if "\0" in name else "".join(filter(str.isalnum, name)).casefold()
+
+
+def has_known(names: Iterable[str]) -> bool:
+    """Whether one of these is a known field, in any spelling."""
+    return any(spelled(name) in _SPELLED for name in names)
+
+
+def table_names(names: Collection[str], taken: Iterable[str]) -> list[str]:
+    """What a table calls these columns, each in another way than `taken`, in upper or lower case.
+
+    A known field has PingOne's spelling. A column without a name has its number.
+    """
+    given, used = ({name.lower() for name in those} for those in (names, taken))
+    chosen = []
+    for number, name in enumerate(names, 1):
+        wanted = _SPELLED.get(spelled(name), "")
+        # If two columns are spellings of a field, it is the one with PingOne's spelling.
+        if not wanted or (wanted.lower() in given and wanted.lower() != name.lower()):
+            wanted = name.strip(" ").replace("\0", "\ufffd") or f"column_{number}"
+        others = (f"{wanted}_{other}" for other in count(1))
+        chosen.append(next(own for own in chain([wanted], others) if own.lower() not in used))
+        used.add(chosen[-1].lower())
+    return chosen
 
 
 def fields_of_filter(filter_: str) -> frozenset[str]:
-    """The fields that a request's filter names, by their `spelling`. Quoted values name none."""
+    """The fields that a filter names, as `spelled`. Quoted values name none."""
     return frozenset(name for names in _names(filter_) for name in names)
 
 
@@ -82,7 +109,7 @@ def _names(filter_: str) -> list[set[str]]:
     """Each name as a whole and its last part, as `device.type` and `type`."""
     words = re.findall(r"[A-Za-z_$][\w.$:]*", re.sub(r'"(?:[^"\\]|\\.)*"', " ", filter_))
     return [
-        {spelling(word), spelling(re.split(r"[.:]", word)[-1])}
+        {spelled(word), spelled(re.split(r"[.:]", word)[-1])}
         for word in words
         if word.lower() not in _FILTER_WORDS
     ]

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from pingone_reports.model.fields import FIELDS, Weight, spelling
+from pingone_reports.model.fields import FIELDS, Weight, spelled
 from pingone_reports.model.freshness import FILE_KEPT_FOR, REFRESHED_EVERY
 from pingone_reports.model.keys import ExportKeys
 
@@ -69,7 +69,7 @@ class PublishedExport:
             fields=tuple(manifest["fields"]),
             columns=tuple(manifest.get("columns", ())),
             tokens={
-                spelling(field): str(pseudonymized["keyId"]) for field in pseudonymized["fields"]
+                spelled(field): str(pseudonymized["keyId"]) for field in pseudonymized["fields"]
             },
             records=max(file["records"] for file in manifest["files"]),
             content_sha256={file["format"]: file["contentSha256"] for file in manifest["files"]},
@@ -156,8 +156,8 @@ class PublishedExport:
         )
 
     def _known(self) -> frozenset[str]:
-        names = {spelling(name) for name in (*self.columns, *self.fields)}
-        compared = {spelling(name) for name, weight in FIELDS.items() if weight is not Weight.USE}
+        names = {spelled(name) for name in (*self.columns, *self.fields)}
+        compared = {spelled(name) for name, weight in FIELDS.items() if weight is not Weight.USE}
         # JSON alone shows no columns: then all fields may be there.
         return frozenset(names & compared if names else compared)
 

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.aws.discarded import DiscardedExports
 from pingone_reports.aws.series import Series
-from pingone_reports.errors import DownloadChanged, QualityGateFailed, TableUnavailable
+from pingone_reports.errors import ASK_LATER, DownloadChanged, QualityGateFailed, TableUnavailable
 from pingone_reports.model.exploration import Status
 from pingone_reports.model.export import Export
 from pingone_reports.model.keys import MANIFEST, QUARANTINE, ExportKeys
@@ -26,6 +27,7 @@ from pingone_reports.observability import logger, measure
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.link_hosts import LinkHosts
 from pingone_reports.pingone.links import FreshLinks, LinkRequests
+from pingone_reports.pingone.rhythm import seconds_until_next_poll
 from pingone_reports.pingone.turns import Turn, Turns
 from pingone_reports.transfer.publication import Publication
 from pingone_reports.transfer.transfer import Transfer
@@ -72,8 +74,16 @@ class FetchReport:
             turn, wait = self.turns.to_read(export.request, turn)
             if wait:
                 return _answer(Status.SUCCESS, wait, turn)
-            with self._publication(export, keys.folder, MANIFEST) as publication:
-                manifest = publication.published() or self._publish(export, keys, publication, turn)
+            try:
+                with self._publication(export, keys.folder, MANIFEST) as publication:
+                    manifest = publication.published() or self._publish(
+                        export, keys, publication, turn
+                    )
+            except ASK_LATER as answer:
+                logger.warning("PingOne refused a call.", error=str(answer))
+                now = datetime.now(UTC)
+                wait = seconds_until_next_poll(now, now, export.deadline, answer)
+                return _answer(Status.SUCCESS, wait, turn.spent())
         try:
             self.series.add(PublishedExport.of(manifest, keys.manifest))
         except TableUnavailable as error:

@@ -16,7 +16,7 @@ from pingone_reports.model.strength import Strength
 from pingone_reports.observability import logger, measure_report
 from pingone_reports.tables.announcements import Announcements
 from pingone_reports.tables.comparison import compare, posture_of, unusual
-from pingone_reports.tables.database import open_database
+from pingone_reports.tables.database import open_database, within_limits
 from pingone_reports.tables.export_row import write_row
 from pingone_reports.tables.newest import show_newest
 from pingone_reports.tables.page import render
@@ -47,9 +47,9 @@ class TabulateReport:
         """Write an export's rows, what it changed, and the row about it; then tell, if asked to.
 
         The same manifest always gives the same rows and events. The files of an earlier run that
-        was killed are removed first. Returns the numbers of rows and changes, and the keys. Raises
-        InvalidRequest, InvalidReport, ReportTooLarge, InvalidConfiguration, StorageDenied,
-        StorageUnavailable, TableUnavailable and AnnouncementFailed.
+        was killed are removed first. Returns the numbers of rows, repaired cells and changes, and
+        the keys. Raises InvalidRequest, InvalidReport, ReportTooLarge, InvalidConfiguration,
+        StorageDenied, StorageUnavailable, TableUnavailable and AnnouncementFailed.
         """
         if not isinstance(tell, bool):
             raise InvalidRequest("The field 'tell' must be true or false.")
@@ -59,7 +59,7 @@ class TabulateReport:
             raise InvalidRequest("The field 'manifestKey' must be the key of a published manifest.")
         _empty(self.folder)
         try:
-            with open_database(self.folder) as database:
+            with within_limits(), open_database(self.folder) as database:
                 workplace = Workplace(self.bucket, self.folder, database)
                 return self._tabulate(TabulatedExport(workplace, keys, manifest), tell=tell)
         finally:
@@ -85,6 +85,7 @@ class TabulateReport:
             self.announcements.tell(posture, about)
         return {
             "rows": posture.records,
+            "repairedCells": export.repaired_cells,
             "result": str(posture.result),
             "changes": posture.changes.number if posture.changes else None,
             "notCompared": posture.not_compared,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from pingone_reports.model.fields import FIELDS, Weight, fields_of_filter, hides_factors, spelling
+from pingone_reports.model.fields import FIELDS, Weight, fields_of_filter, hides_factors, spelled
 from pingone_reports.model.posture import (
     MOST_DEVICES,
     MOST_EVENTS,
@@ -66,7 +66,7 @@ def hidden_by(filter_: str) -> list[Event]:
     return [
         event
         for event, rule in RULES.items()
-        if rule.of_presence or named & {spelling(need) for need in rule.needs}
+        if rule.of_presence or named & {spelled(need) for need in rule.needs}
     ]
 
 

@@ -86,6 +86,7 @@ def posture_of(export: TabulatedExport, changes: Changes | str, past: Sequence[D
     hidden = hides_factors(manifest["filter"])
     compared = isinstance(changes, Changes)
     doubts = [_SKIPPED] if manifest.get("qualityGate") == "skipped" else []
+    doubts += export.doubts
     repeated = changes.repeated_ids if isinstance(changes, Changes) else export.repeated_ids
     if repeated:
         doubts.append(

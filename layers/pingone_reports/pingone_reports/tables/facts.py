@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pingone_reports.model.fields import KNOWN, spelling
+from pingone_reports.model.fields import KNOWN, spelled
 from pingone_reports.model.strength import FACTORS, SAME_FACTOR, Strength
 from pingone_reports.tables.database import Database, columns_of, name_of, quoted
 
@@ -77,7 +77,7 @@ def rows_of(
     fields that the export lacks.
     """
     file = f"read_parquet({quoted(str(parquet))})"
-    given = {spelling(name): column for name, column in columns_of(database, parquet).items()}
+    given = {spelled(name): column for name, column in columns_of(database, parquet).items()}
     known = {name: given[name] for name in KNOWN if name in given and name not in without}
     bypasses = {name: column for name, column in given.items() if "bypass" in name}
     types: tuple[str, ...] = ()
@@ -116,7 +116,7 @@ def same_type(one: str, other: str) -> str:
 
 def strength_of_type(device_type: str) -> Strength:
     """The strength of a factor of this type, however it is spelt."""
-    return FACTORS.get(spelling(device_type).upper(), Strength.UNKNOWN)
+    return FACTORS.get(spelled(device_type).upper(), Strength.UNKNOWN)
 
 
 def _is_device(known: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.errors import InvalidReport
-from pingone_reports.model.fields import FIELDS, KNOWN, spelling
+from pingone_reports.model.fields import FIELDS, KNOWN, spelled
 from pingone_reports.model.keys import ExportKeys
 from pingone_reports.model.posture import Protection
 from pingone_reports.model.series import PublishedExport
@@ -38,6 +38,8 @@ class TabulatedExport:
         self.workplace = workplace
         self.folder = Path(mkdtemp(dir=workplace.folder))
         self.rows = self.folder / "rows"
+        self.repaired_cells = 0
+        self.doubts: list[str] = []
         self.published = PublishedExport.of(manifest, keys.manifest)
 
     @classmethod
@@ -65,7 +67,7 @@ class TabulatedExport:
         if not self.workplace.bucket.download(file["key"], report):
             return False
         _verify(report, file["sha256"])
-        records = report_to_parquet(
+        written = report_to_parquet(
             self.workplace.database,
             report,
             file["format"],
@@ -73,11 +75,12 @@ class TabulatedExport:
             self.rows,
             asked=self.manifest["fields"] or list(FIELDS),
         )
-        if records != file["records"]:
+        if written.number != file["records"]:
             raise InvalidReport(
-                f"The file has {records} rows, but its manifest says {file['records']}: export the "
-                "report again."
+                f"The file has {written.number} rows, but its manifest says {file['records']}: "
+                "export the report again."
             )
+        self.repaired_cells, self.doubts = written.repaired_cells, written.doubts
         report.unlink()
         return True
 
@@ -115,7 +118,7 @@ class TabulatedExport:
     def fields(self) -> frozenset[str]:
         """The known fields that the rows have, in lower case."""
         columns = columns_of(self.workplace.database, self.rows)
-        return frozenset(map(spelling, columns)) & frozenset(KNOWN)
+        return frozenset(map(spelled, columns)) & frozenset(KNOWN)
 
     @cached_property
     def repeated_ids(self) -> int:
