@@ -178,7 +178,7 @@ $(BUILD): $(APPLICATION) | $(LIBRARY) .venv/sam .venv/runtime
 
 $(UV):
 	@python3 -m venv .venv/uv
-	@.venv/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@.venv/uv/bin/pip install --quiet --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 # One environment a purpose; the handlers, and so their runtime, are always on Lambda's own Python.
 install = echo "Installing the environment $@" \

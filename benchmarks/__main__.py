@@ -12,20 +12,11 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.measure import ROUNDS
+from benchmarks import CHAPTERS
+from benchmarks.measure import ROUNDS, TINY
 from benchmarks.report import table
 from local.paths import WORK, python_of
 
-_CHAPTERS = (
-    "unzipping",
-    "pipeline",
-    "pseudonyms",
-    "memory",
-    "lambda_memory",
-    "cold_start",
-    "polling",
-    "questions",
-)
 _RESULTS = Path(__file__).parent / "results"
 _LIBRARIES = (
     "isal",
@@ -46,16 +37,16 @@ _PROGRAMS = {
 
 
 def main() -> None:
-    """Run the chapters. The results of all are committed; those of some go beside the logs."""
+    """Run the chapters. The results of all are committed; other ones go beside the logs."""
     named = sys.argv[1:]
-    if unknown := set(named) - set(_CHAPTERS):
-        sys.exit(f"No chapter {', '.join(sorted(unknown))}: there are {', '.join(_CHAPTERS)}.")
-    out = WORK / "benchmark-results" if named else _RESULTS
+    if unknown := set(named) - set(CHAPTERS):
+        sys.exit(f"No chapter {', '.join(sorted(unknown))}: there are {', '.join(CHAPTERS)}.")
+    out = WORK / "benchmark-results" if named or TINY else _RESULTS
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     started = time.monotonic()
     chapters = []
-    for name in named or _CHAPTERS:
+    for name in named or CHAPTERS:
         chapter = str(import_module(f"benchmarks.{name}").run(out))
         chapters.append(chapter.rstrip() + "\n")
         (out / "README.md").write_text("\n".join([_head(named), *chapters]))

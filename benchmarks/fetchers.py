@@ -39,6 +39,7 @@ _ENVIRONMENT = {
     "PINGONE_CLIENT_ID": "",
     "PINGONE_SIGNING_KEY_ARN": "",
     "TABLE": "",
+    "CALLS_PER_MINUTE": "600",
     "MAX_RECORD_DROP_PERCENT": "50",
     "BUCKET": LANDING_BUCKET,
     "KEY_PREFIX": "ours",
@@ -57,6 +58,9 @@ class _FinishedReport(PingOne):
     def __init__(self, session: requests.Session, links: Mapping[str, str]) -> None:
         super().__init__(session, "", AccessTokens(session, "", ClientCredentials("", "").proof))
         self._links = links
+
+    def prepare(self) -> None:
+        pass
 
     def read_delivery(self, export: Export) -> Delivery:
         now = datetime.now(UTC)

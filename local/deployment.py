@@ -125,7 +125,11 @@ def _localized(build: Path, copy: Path, wait_scale: float, endpoint_url: str) ->
             case "AWS::StepFunctions::StateMachine":
                 # CloudFormation takes YAML and JSON, the emulator only JSON.
                 source = build / properties["DefinitionS3Location"]
-                (copy / f"{name}.json").write_text(json.dumps(yaml.safe_load(source.read_text())))
+                definition = yaml.safe_load(source.read_text())
+                for state in definition["States"].values():
+                    _speak_as_the_emulator(state)
+                properties["DefinitionSubstitutions"]["MaxConcurrency"] = {"Ref": "MaxConcurrency"}
+                (copy / f"{name}.json").write_text(json.dumps(definition))
                 properties["DefinitionS3Location"] = f"{name}.json"
             case "AWS::IAM::Role" | "AWS::KMS::Key":
                 _forget_unknown_conditions(properties)
@@ -149,6 +153,17 @@ def _forget_unknown_conditions(value: Any) -> None:
             del item["Condition"]
         if isinstance(item, dict | list):
             _forget_unknown_conditions(item)
+
+
+def _speak_as_the_emulator(state: dict[str, Any]) -> None:
+    """It knows no MaxConcurrencyPath, and calls the throttle of a function Lambda.Unknown."""
+    if state.pop("MaxConcurrencyPath", ""):
+        state["MaxConcurrency"] = "${MaxConcurrency}"
+    for retrier in state.get("Retry", []):
+        errors = set(retrier["ErrorEquals"]) - {"Lambda.Unknown"}
+        if "Lambda.TooManyRequestsException" in errors:
+            errors.add("Lambda.Unknown")
+        retrier["ErrorEquals"] = sorted(errors)
 
 
 def _packages_of(layers: Sequence[str], build: Path) -> list[Path]:
