@@ -21,7 +21,7 @@ from local.cloud import LocalCloud
 from local.paths import ROOT
 from local.pingone_simulator import PingOneSimulator, Scenario
 from local.stack import Stack, deployed, simulated_pingone, simulator_parameters
-from pingone_reports.model.announcements import CHANGES_DETECTED, SECURITY_EVENT_DETECTED
+from pingone_reports.model.announcements import COMPARED, SECURITY_EVENT_DETECTED
 
 _TIME_SCALE = 0.1
 # Of an export's files, by TabulateReport.
@@ -190,7 +190,7 @@ class Exporter:
             if execution_arn in self.events:
                 break
             for event in self.stack.receive_events(wait_seconds=1):
-                if event["detail-type"] in (CHANGES_DETECTED, SECURITY_EVENT_DETECTED):
+                if event["detail-type"] in (COMPARED, SECURITY_EVENT_DETECTED):
                     self.told.append(event)
                     continue
                 arn = event["detail"]["executionArn"]

@@ -90,7 +90,9 @@ class FleetPosture:
         summaries: Mapping[str, Mapping[str, Any]],
     ) -> Self:
         """From the fleet's manifest, and from the summaries of its exports by manifest key."""
-        failed, untabulated, shown = [], [], []
+        shown: list[EnvironmentPosture] = []
+        failed: list[EnvironmentPosture] = []
+        untabulated: list[EnvironmentPosture] = []
         for entry in manifest["environments"]:
             summary = summaries.get(entry["manifestKey"])
             environment = _environment(entry, summary, keys)
