@@ -1,14 +1,16 @@
 """Turns, keys and starts in a real table, for many who ask at once."""
 
+import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import time_machine
 
 from local.cloud import LocalCloud
 from local.memory_calendar import MemoryCalendar
@@ -119,6 +121,7 @@ class States:
     """Step Functions, as far as it is asked how executions are."""
 
     status: dict[str, str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
 
     def describe_execution(
         self,
@@ -127,7 +130,26 @@ class States:
         includedData: str,  # noqa: N803
     ) -> dict[str, Any]:
         assert includedData == "METADATA_ONLY"  # more may be encrypted
+        self.asked.append(executionArn)
         return {"status": self.status.get(executionArn, "RUNNING")}
+
+
+def _failed(status: str) -> dict[str, Any]:
+    """The note of an export that its fleet saw fail."""
+    told = {"Status": status, "ExecutionArn": "arn:x", "Error": "AccessDenied", "Cause": "No."}
+    return {"status": "UNKNOWN", "error": "States.TaskFailed", "message": json.dumps(told)}
+
+
+def _note(table: Table, execution_name: str, result: dict[str, Any]) -> None:
+    """As the fleet's state machine does it."""
+    table.client.put_item(
+        TableName=table.name,
+        Item={
+            KEY: {"S": f"result#{execution_name}"},
+            "result": {"S": json.dumps(result)},
+            EXPIRY: {"N": "1"},
+        },
+    )
 
 
 class TestSeries:
@@ -206,6 +228,30 @@ class TestIdempotencyKeys:
         assert len(set(later)) == 1
         assert later[0] != "arn:first"
 
+    @pytest.mark.parametrize(
+        ("noted", "asked", "stays"),
+        [
+            ({"status": "SUCCEEDED", "manifestKey": "a/manifest.json"}, False, True),
+            ({"status": "FAILED", "error": "AccessDenied"}, False, False),
+            (_failed("FAILED"), False, False),
+            # These may have been redriven.
+            (_failed("ABORTED"), True, True),
+            ({"status": "TIMED_OUT"}, True, True),
+            ({"status": "UNKNOWN", "error": "StepFunctions.Throttled", "message": "x"}, True, True),
+            (_failed("FAILED") | {"message": '{"Status": "FAIL'}, True, True),
+        ],
+    )
+    def test_step_functions_is_not_asked_of_an_export_that_its_fleet_has_noted(
+        self, table: Table, noted: dict[str, Any], asked: bool, stays: bool
+    ) -> None:
+        name, states = f"fleet-{uuid4()}", States()
+        first, key = f"arn:aws:states:execution:reports:{name}", f"fleet:x:{uuid4()}"
+        keys = IdempotencyKeys(table, states)
+        keys.holder(key, first)
+        _note(table, name, noted)
+        assert keys.holder(key, "arn:second") == (first if stays else "arn:second")
+        assert states.asked == ([first] if asked else [])
+
     def test_a_key_is_free_again_when_its_time_is_over(self, table: Table) -> None:
         """DynamoDB may take days to delete what has expired."""
         key, keys = str(uuid4()), IdempotencyKeys(table, States())
@@ -270,9 +316,9 @@ class TestStarts:
             starts.once(arn, fail)
         assert starts.once(arn, lambda: EXPORT) == EXPORT
 
-    @pytest.mark.parametrize(("left", "free"), [(80_000, False), (0, True)])
+    @pytest.mark.parametrize(("later", "free"), [(0, False), (81, True)])
     def test_a_start_that_was_cut_off_gives_its_place_free_when_its_time_is_over(
-        self, table: Table, left: int, free: bool
+        self, table: Table, later: int, free: bool
     ) -> None:
         arn = f"arn:{uuid4()}"
 
@@ -280,14 +326,14 @@ class TestStarts:
             raise CutOff
 
         with pytest.raises(CutOff):
-            Starts(table, 1800).within(Invocation(left)).once(arn, die)
-        time.sleep(0.01)
+            Starts(table, 1800).within(Invocation(80_000)).once(arn, die)
         again = Starts(table, 1800).within(Invocation(80_000))
-        if free:
-            assert again.once(arn, lambda: EXPORT) == EXPORT
-        else:
-            with pytest.raises(StartInProgress):
-                again.once(arn, lambda: EXPORT)
+        with time_machine.travel(timedelta(seconds=later)):
+            if free:
+                assert again.once(arn, lambda: EXPORT) == EXPORT
+            else:
+                with pytest.raises(StartInProgress):
+                    again.once(arn, lambda: EXPORT)
 
     def test_a_missing_table_is_a_typed_error(self, missing_table: Table) -> None:
         starts = Starts(missing_table, 1800).within(Invocation(80_000))
@@ -299,17 +345,9 @@ class TestStarts:
 
 class TestFleets:
     def test_results_come_back_in_the_order_of_the_exports(self, table: Table) -> None:
-        """As the state machine writes them."""
         names = [f"fleet-{uuid4()}" for _ in range(50)]
         for name in names[1:]:
-            table.client.put_item(
-                TableName=table.name,
-                Item={
-                    KEY: {"S": f"result#{name}"},
-                    "result": {"S": f'{{"status": "{name}"}}'},
-                    EXPIRY: {"N": "1"},
-                },
-            )
+            _note(table, name, {"status": name})
         results = list(FleetResults(table).of(names))
         assert results == [None, *({"status": name} for name in names[1:])]
 

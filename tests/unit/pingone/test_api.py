@@ -61,7 +61,7 @@ class TestCalls:
             clock.now += 5
             url = f"{simulator.api_url}/environments/{ENVIRONMENT_ID}/dataExplorations"
             headers = {"Authorization": f"Bearer {tokens.current()}"}
-            answer = requests.get(f"{url}/{exploration.id}", headers=headers, timeout=5)
+            answer = requests.get(f"{url}/{exploration.id}", headers=headers, timeout=60)
             return dict(answer.json())
 
         return read

@@ -15,7 +15,6 @@ from pingone_reports.errors import (
     AccessDenied,
     ExportError,
     InvalidResponse,
-    LinkNotAllowed,
     PingOneUnavailable,
     RateLimited,
     ReportExpired,
@@ -26,7 +25,7 @@ from pingone_reports.model.environment import EnvironmentPage
 from pingone_reports.model.exploration import DEVICES_REPORT_TEMPLATE_ID, Delivery, Exploration
 from pingone_reports.model.export import Export
 from pingone_reports.model.request import ExportRequest
-from pingone_reports.pingone.answers import Answer, ask, tellable
+from pingone_reports.pingone.answers import MOST_BYTES, Answer, ask, tellable
 from pingone_reports.pingone.credentials import AccessTokens
 
 _TIMEOUT_SECONDS = (5, 30)
@@ -37,16 +36,18 @@ _ENVIRONMENTS_A_PAGE = 100
 
 @dataclass(frozen=True)
 class _Meaning:
-    """What a refused call means: errors by HTTP status, and what the role is needed for."""
+    """What a refused call means, what the role is needed for, and how large an answer may be."""
 
     not_found: type[ExportError]
     rejected: type[ExportError]
     wanted: str
+    most_bytes: int = MOST_BYTES
 
 
 _CREATE = _Meaning(ReportRejected, ReportRejected, "this report")
 _READ = _Meaning(ReportExpired, ReportRejected, "this report")
-_LIST = _Meaning(InvalidResponse, InvalidResponse, "its environments")
+# A hundred environments with all that PingOne says of each.
+_LIST = _Meaning(InvalidResponse, InvalidResponse, "its environments", 16 * MOST_BYTES)
 
 
 class PingOne:
@@ -106,28 +107,14 @@ class PingOne:
     def read_environments(self, link: str | None, correlation_id: str) -> EnvironmentPage:
         """The first page of all environments that the worker application sees, or a link's page.
 
-        Raises LinkNotAllowed for a link that leads away from the API's list of environments, and
-        AccessDenied, Unauthorized, RateLimited, PingOneUnavailable or InvalidResponse.
+        Only the query of a link is taken. So the token goes nowhere but to the API URL, and the
+        list goes on behind a proxy, whose host is not that of PingOne's links. Raises AccessDenied,
+        Unauthorized, RateLimited, PingOneUnavailable or InvalidResponse.
         """
-        query = f"limit={_ENVIRONMENTS_A_PAGE}" if link is None else self._query_of(link)
+        query = f"limit={_ENVIRONMENTS_A_PAGE}" if link is None else _query_of(link)
         return EnvironmentPage.parse(
             self._call("GET", f"environments?{query}", correlation_id, _LIST)
         )
-
-    def _query_of(self, link: str) -> str:
-        """A next page's query. The token goes nowhere but to the API's own host and path."""
-        own = urlsplit(f"{self._api_url}/environments")
-        try:
-            found = urlsplit(link)
-            host = found.hostname
-        except ValueError:
-            found, host = None, None
-        if not found or found[:3] != own[:3] or found.fragment or not found.query:
-            raise LinkNotAllowed(
-                f"PingOne's list of environments goes on at the host {host!r:.80}, or at another "
-                "path than it began with: check the API URL."
-            )
-        return found.query
 
     def _read(self, export: Export) -> dict[str, Any]:
         return self._call(
@@ -156,6 +143,7 @@ class PingOne:
                     "Authorization": f"Bearer {token}",
                     "X-Ping-External-Transaction-Id": correlation_id,
                 },
+                most_bytes=meaning.most_bytes,
                 json=json,
                 timeout=_TIMEOUT_SECONDS,
             )
@@ -175,6 +163,19 @@ class PingOne:
             value for name in _SECRET_NAMES if isinstance(value := body.get(name), str)
         ]
         return body
+
+
+def _query_of(link: str) -> str:
+    try:
+        query = urlsplit(link).query
+    except ValueError:
+        query = ""
+    if not query:
+        raise InvalidResponse(
+            "PingOne's list of environments has a link without a query to its next page. If this "
+            "lasts, look for a newer version of this application."
+        )
+    return query
 
 
 def _error(response: Answer, described: str, meaning: _Meaning) -> ExportError:

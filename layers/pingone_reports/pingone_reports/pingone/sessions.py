@@ -14,8 +14,9 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-# The limit for one answer, or for each piece of an answer that is streamed.
-_MOST_BYTES = 2 * 1024 * 1024
+# The limit for one answer, or for each piece of an answer that is streamed. A page of environments
+# is the longest; most answers have a lower limit of their own.
+_MOST_BYTES = 18 * 1024 * 1024
 
 
 def new_session() -> requests.Session:

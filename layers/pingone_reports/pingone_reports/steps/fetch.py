@@ -63,7 +63,11 @@ class FetchReport:
         keys = ExportKeys.of(export, self.key_prefix)
         # A try before this one may have published: then PingOne is not called, and needs no turn.
         manifest = self.bucket.read_json(keys.manifest)
-        if not manifest:
+        if manifest:
+            # A try between them may have been cut off. Nobody else aborts what it has begun.
+            for folder in (keys.folder, keys.quarantine_folder):
+                self.bucket.abort_uploads(folder)
+        else:
             self.pingone.prepare()
             turn, wait = self.turns.to_read(export.request, turn)
             if wait:
