@@ -229,7 +229,7 @@ def _show_fleet(bench: Bench, _role: str) -> str:
     bench.stack.cloud.client("s3").put_object(
         Bucket=bench.stack.outputs["BucketName"], Key=fleet, Body=json.dumps(sample("fleet"))
     )
-    return str(_invoked(bench, "TabulateReport", {"manifestKey": fleet}).get("errorType", ""))
+    return str(_invoked(bench, "ShowFleet", {"manifestKey": fleet}).get("errorType", ""))
 
 
 def _tell(bench: Bench, _role: str) -> str:
@@ -355,7 +355,7 @@ _WAITING = (
 # role where roles share a statement.
 _SHOWN_BY: dict[tuple[str, ...], _Shown] = {
     ("InvokeFleetFunctions", "lambda:InvokeFunction"): (
-        _invoke("ListEnvironments", "SummarizeFleet"),
+        _invoke("ListEnvironments", "SummarizeFleet", "ShowFleet"),
         "AccessDenied",
     ),
     ("StartFleet", "states:StartExecution"): (
@@ -456,6 +456,7 @@ _SHOWN_BY: dict[tuple[str, ...], _Shown] = {
     ("WriteTables", "s3:PutObject"): (_tabulate, "StorageDenied"),
     ("WriteTables", "s3:GetObject"): (_tell, "StorageDenied"),
     ("ReadFleets", "s3:GetObject"): (_show_fleet, "StorageDenied"),
+    ("WriteFleetPages", "s3:PutObject"): (_show_fleet, "StorageDenied"),
     ("OrderExports", "s3:GetObject"): (_tabulate, "StorageDenied"),
     ("OrderExports", "s3:PutObject"): (_tabulate, "StorageDenied"),
     ("WritePages", "s3:PutObject"): (_tabulate, "StorageDenied"),

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from local.sample_posture import sample_posture
 from pingone_reports.model.posture import (
-    FIRST_EXPORT,
     HIDDEN,
     MOST_EVENTS,
     MOST_OTHERS,
@@ -20,6 +19,7 @@ from pingone_reports.model.posture import (
     SecurityEvent,
 )
 from pingone_reports.model.security_events import RULES, Event
+from pingone_reports.model.series import FIRST
 from pingone_reports.model.strength import Strength
 
 HOSTILE = (
@@ -133,7 +133,7 @@ def protected(**numbers: int) -> Protection:
 def first_export() -> Posture:
     """Nothing to compare with, and nothing before."""
     posture = sample_posture()
-    return replace(posture, past=posture.past[-1:], changes=None, not_compared=FIRST_EXPORT)
+    return replace(posture, past=posture.past[-1:], changes=None, not_compared=FIRST)
 
 
 def asked_for_little() -> Posture:

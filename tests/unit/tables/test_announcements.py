@@ -9,8 +9,9 @@ from local.sample_posture import sample_posture
 from pingone_reports.errors import AnnouncementFailed
 from pingone_reports.model.announcements import Told, console_link, mail, security_events
 from pingone_reports.model.keys import ExportKeys
-from pingone_reports.model.posture import FIRST_EXPORT, Posture, SecurityEvent
+from pingone_reports.model.posture import Posture, SecurityEvent
 from pingone_reports.model.security_events import RULES, Event
+from pingone_reports.model.series import FIRST, OLDER_DATA
 from pingone_reports.model.strength import Strength
 from pingone_reports.tables.announcements import Announcements
 from tests.support.announced import Bus
@@ -235,12 +236,15 @@ class TestMail:
         subject, _ = cast("tuple[str, str]", mail(posture, told()))
         assert subject == "PingOne Customers Europe: 2 changed devices"
 
-    def test_an_export_that_could_not_be_compared_has_a_mail_and_a_first_one_has_none(self) -> None:
+    def test_an_export_that_could_not_be_compared_has_a_mail(self) -> None:
         why = "The export before it is gone."
         subject, text = cast("tuple[str, str]", mail(not_compared(why), told(previous=None)))
         assert subject == "PingOne Customers Europe: could not be compared"
         assert f"It could not be compared: {why}\n" in text
-        assert mail(not_compared(FIRST_EXPORT), told(previous=None)) is None
+
+    @pytest.mark.parametrize("why", [FIRST, OLDER_DATA])
+    def test_an_export_that_could_not_be_news_has_no_mail(self, why: str) -> None:
+        assert mail(not_compared(why), told(previous=None)) is None
 
     @pytest.mark.parametrize("about", [told(), told(fleet="nightly")], ids=["alone", "fleet"])
     def test_nobody_is_mailed_of_a_quiet_night_or_of_each_export_of_a_fleet(

@@ -61,14 +61,14 @@ def test_what_failed_comes_before_what_happened_and_that_before_the_weakest() ->
 
 
 def test_not_compared_is_never_zero() -> None:
-    posture = fleet((entry(1), alone()), (entry(2), alone()))
+    posture = fleet((entry(1), alone()), (entry(2), alone()), (entry(3, error="No"), {}))
     page = render_fleet(posture)
     assert posture.events is None
     assert '<dt>Security events</dt>\n<dd class="big"><span class="no">not compared</span>' in page
     assert page.count("not compared</span>: <bdi") == 2
     assert {posture.seen(event) for event in Event} == {"not compared"}
     subject, text = fleet_mail(posture, "reports", KEYS.page)
-    assert subject == "PingOne fleet: not compared"
+    assert subject == "PingOne fleet: 1 failed, not compared"
     assert text.count(": It is the first export.\n") == 2
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from local.sample_posture import sample_posture
 from pingone_reports.model.posture import (
-    FIRST_EXPORT,
     MOST_EVENTS,
     MOST_OTHERS,
     Factor,
@@ -19,6 +18,7 @@ from pingone_reports.model.posture import (
     Posture,
 )
 from pingone_reports.model.security_events import Event
+from pingone_reports.model.series import FIRST
 from pingone_reports.model.strength import Strength
 from pingone_reports.tables.page import MOST_FACTORS, SHORT, render
 from tests.support.postures import (
@@ -216,7 +216,7 @@ def test_a_user_who_was_not_asked_for_is_no_user() -> None:
 def test_a_first_export_says_why_it_was_not_compared() -> None:
     page = Page(first_export())
     assert "Security events not compared why" in page.text
-    assert page.text.count(FIRST_EXPORT) == 1
+    assert page.text.count(FIRST) == 1
     assert "since 1 Mar" not in page.text
     # One column, and one pillar of its events.
     assert page.html.count("<g><title>") == 2

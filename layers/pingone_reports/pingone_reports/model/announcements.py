@@ -12,7 +12,6 @@ from uuid import NAMESPACE_URL, uuid5
 
 from pingone_reports.model.keys import ExportKeys
 from pingone_reports.model.posture import (
-    FIRST_EXPORT,
     NOT_ASKED,
     Changes,
     Posture,
@@ -21,6 +20,7 @@ from pingone_reports.model.posture import (
     SecurityEvent,
 )
 from pingone_reports.model.security_events import Event, fair
+from pingone_reports.model.series import FIRST, OLDER_DATA
 from pingone_reports.model.strength import Strength
 
 COMPARED = "PingOne Report Compared"
@@ -31,6 +31,7 @@ SCHEMA_VERSION = "1.0"
 
 # "less than 100 characters long" (Publish, Amazon SNS API reference).
 _LONGEST_SUBJECT, _LONGEST_NAME = 99, 40
+_NO_SURPRISE = (FIRST, OLDER_DATA)
 _COUNTED = (
     *("devices", "minor", "securityEvents", "securityEventsNotSent", "usersJoined", "usersLeft"),
     *("usersLost", "unusual", "repeatedIds"),
@@ -99,10 +100,10 @@ def compared(posture: Posture, told: Told, sent: int) -> dict[str, Any]:
 def mail(posture: Posture, told: Told) -> tuple[str, str] | None:
     """Subject and text of the mail about an export, with numbers alone; None if there is none.
 
-    An export that changed nothing has none, and neither has a first one.
+    An export that changed nothing has none. Neither has a first one, or one of no newer data.
     """
     changes = posture.changes
-    if changes.result is Result.UNCHANGED if changes else posture.not_compared == FIRST_EXPORT:
+    if changes.result is Result.UNCHANGED if changes else posture.not_compared in _NO_SURPRISE:
         return None
     line = subject(posture.environment_name or posture.environment, _gist(changes))
     return line, "\n".join(_lines(posture, told))

@@ -90,7 +90,9 @@ class FleetPosture:
         summaries: Mapping[str, Mapping[str, Any]],
     ) -> Self:
         """From the fleet's manifest, and from the summaries of its exports by manifest key."""
-        failed, untabulated, shown = [], [], []
+        shown: list[EnvironmentPosture] = []
+        failed: list[EnvironmentPosture] = []
+        untabulated: list[EnvironmentPosture] = []
         for entry in manifest["environments"]:
             summary = summaries.get(entry["manifestKey"])
             environment = _environment(entry, summary, keys)
@@ -155,17 +157,15 @@ def summary_of(posture: Posture) -> dict[str, Any]:
 def fleet_mail(posture: FleetPosture, bucket: str, page: str) -> tuple[str, str]:
     """Subject and text of the one mail about a fleet, whose page has this key in the bucket."""
     events, failed = posture.events or {}, posture.numbers["failed"]
+    seen = f"{posture.above_info:,} security events in {posture.environments:,} environments"
     parts = (
         f"{failed:,} failed" if failed else "",
         "unusual!" if any(each.unusual for each in posture.happened) else "",
         next((f"{event} ({number:,})" for event, number in events.items() if number), ""),
-        f"{posture.above_info:,} security events in {posture.environments:,} environments",
+        "not compared" if posture.events is None else seen,
     )
-    compared = ", ".join(filter(None, parts))
-    lines = (*_lines(posture), console_link(bucket, page, posture.execution_arn))
-    return subject("fleet", "not compared" if posture.events is None else compared), "\n".join(
-        lines
-    )
+    link = console_link(bucket, page, posture.execution_arn)
+    return subject("fleet", ", ".join(filter(None, parts))), "\n".join((*_lines(posture), link))
 
 
 def _environment(

@@ -13,9 +13,6 @@ NOT_ASKED = "not asked"
 HIDDEN = "hidden by the filter"
 """What stands where a number would, if the request's filter could be the reason for it."""
 
-FIRST_EXPORT = "It is the first export of this report, environment and filter."
-"""Why an export was compared with none, if that is no surprise: it sends no mail."""
-
 MOST_EVENTS, MOST_OTHERS = 1_000, 200
 """Rows that a page lists. The table `changes` has all of them."""
 
