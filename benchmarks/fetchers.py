@@ -14,16 +14,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from pingone_reports.aws.series import Series
 
 from benchmarks import CHUNK_BYTES, KEY, LANDING_BUCKET, PASSWORD
 from local.memory_calendar import MemoryCalendar
 from pingone_reports import wiring
 from pingone_reports.aws.discarded import DiscardedExports
-from pingone_reports.aws.history import History
 from pingone_reports.model.exploration import Delivery, Exploration, Status
 from pingone_reports.model.export import Execution, Export
 from pingone_reports.model.report_file import Format
 from pingone_reports.model.request import ExportRequest
+from pingone_reports.model.series import PublishedExport
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens, ClientCredentials
 from pingone_reports.pingone.turns import Turns
@@ -75,17 +76,17 @@ class _FinishedReport(PingOne):
         return Delivery(exploration=exploration, links=links, zip_password=PASSWORD)
 
 
-class _NoHistory(History):
+class _NoSeries(Series):
     """Saves two DynamoDB calls, and a table."""
 
     def __init__(self) -> None:
         pass
 
-    def before(self, _export: Export, _pseudonymized: Mapping[str, Any] | None = None) -> None:
-        pass
+    def exports(self, _report: str, _environment: str) -> list[PublishedExport]:
+        return []
 
-    def remember(self, _export: Export, _manifest: Mapping[str, Any], _manifest_key: str) -> None:
-        pass
+    def add(self, export: PublishedExport) -> list[PublishedExport]:
+        return [export]
 
 
 class _NothingDiscarded(DiscardedExports):
@@ -132,7 +133,7 @@ def fetch_ours(
         wired,
         transfer=replace(wired.transfer, pseudonyms=pseudonyms),
         pingone=_FinishedReport(wired.transfer.session, links),
-        history=_NoHistory(),
+        series=_NoSeries(),
         discarded=_NothingDiscarded(),
     )
 

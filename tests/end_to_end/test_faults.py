@@ -129,15 +129,9 @@ class Matrix:
         self.front.set_faults(alone.name if alone else exporter.environment_id, case.aws)
         request = {"formats": list(case.formats), "correlationId": "failing", **case.request}
         arn = exporter.start(case.scenario, **request)
-<<<<<<< HEAD
-        if case.meanwhile:
-            wait_until(lambda: creates(self.pingone, exporter.environment_id))
-            self._happen(case.meanwhile)
-=======
         if case.meanwhile and alone:
-            self._wait_for_create(exporter)
+            wait_until(lambda: creates(self.pingone, exporter.environment_id))
             self._happen(case.meanwhile, alone)
->>>>>>> timing
         stack.wait_for(arn, timeout_seconds=300)
         return exporter, arn
 
@@ -332,16 +326,7 @@ class Matrix:
         outputs = {**stack.outputs, "StateMachineArn": arn}
         return Stack(stack.cloud, outputs, stack.events_queue_url)
 
-<<<<<<< HEAD
-    def _happen(self, meanwhile: Meanwhile) -> None:
-=======
-    def _wait_for_create(self, exporter: Exporter) -> None:
-        deadline = monotonic() + 60
-        while not creates(self.pingone, exporter.environment_id) and monotonic() < deadline:
-            sleep(0.02)
-
     def _happen(self, meanwhile: Meanwhile, alone: Alone) -> None:
->>>>>>> timing
         if meanwhile != "tokens revoked":
             alone.client_secret = self.pingone.rotate_client_secret(alone.home)
             if meanwhile == "secret rotated":
@@ -392,13 +377,7 @@ def matrix(cloud: LocalCloud, pingone: PingOneSimulator) -> Iterator[Matrix]:
         matrix = Matrix(stack, alone, hurried, tabulated, front, pingone)
         matrix.hurry()
         for where, fault, case in _each(FAULTS_OF_ALL):
-<<<<<<< HEAD
-            matrix.ended[where, fault] = one_by_one.submit(matrix.export_alone, case)
-=======
             matrix.ended[where, fault] = few.submit(matrix.export_alone, case)
-        for where, fault, case in sorted(_each(FAULTS), key=lambda item: not item[2].slow):
-            matrix.ended[where, fault] = pool.submit(matrix.export, case, matrix.stack)
->>>>>>> timing
         for where, fault, case in _each(FAULTS_IN_A_HURRY):
             matrix.ended[where, fault] = pool.submit(matrix.export, case, matrix.hurried)
         for where, fault, case in sorted(_each(FAULTS), key=lambda item: not item[2].slow):
@@ -551,13 +530,8 @@ def test_a_fleet_has_one_manifest_or_none(matrix: Matrix, where: str, fault: str
     assert [matrix.front.unmet_faults(name) for name in names] == [[], []]
 
 
-<<<<<<< HEAD
 def test_no_execution_has_sent_two_events(whole: Matrix) -> None:
-    for stack in (whole.stack, whole.alone, whole.hurried):
-=======
-def test_no_execution_has_sent_two_events(matrix: Matrix) -> None:
-    for stack in (matrix.stack, *(each.stack for each in matrix.alone), matrix.hurried):
->>>>>>> timing
+    for stack in (whole.stack, *(each.stack for each in whole.alone), whole.hurried):
         assert stack.receive_events() == []
 
 
