@@ -14,12 +14,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from pingone_reports.aws.series import Series
 
 from benchmarks import CHUNK_BYTES, KEY, LANDING_BUCKET, PASSWORD
 from local.memory_calendar import MemoryCalendar
 from pingone_reports import wiring
 from pingone_reports.aws.discarded import DiscardedExports
+from pingone_reports.aws.series import Series
 from pingone_reports.model.exploration import Delivery, Exploration, Status
 from pingone_reports.model.export import Execution, Export
 from pingone_reports.model.report_file import Format
