@@ -5,6 +5,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,22 +35,29 @@ class DeploymentFailed(Exception):
 
 
 def deploy(
-    cloud: LocalCloud, parameters: dict[str, str], stack: str, endpoint_url: str
+    cloud: LocalCloud,
+    parameters: dict[str, str],
+    stack: str,
+    endpoint_url: str,
+    build: Path = SAM_BUILD,
 ) -> dict[str, str]:
-    """Deploy the built template with these parameters; returns the stack's outputs.
+    """Deploy what was built with these parameters; returns the stack's outputs.
 
-    The functions call AWS at `endpoint_url`.
+    The functions call AWS at `endpoint_url`. A stack that is there is updated, and keeps the
+    parameters that are not given.
     """
     # --resolve-s3 would create another stack just for this bucket.
-    cloud.client("s3").create_bucket(Bucket=f"{stack}-artifacts")
+    s3 = cloud.client("s3")
+    with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=f"{stack}-artifacts")
     command: list[str | Path] = [
         program_of("sam", "sam"),
         "deploy",
         *(
             "--template-file",
             _localized(
-                SAM_BUILD,
-                WORK / f"{cloud.log.stem}-{stack}-build",
+                build,
+                WORK / f"{cloud.log.stem}-{stack}-{build.name}",
                 cloud.wait_scale,
                 endpoint_url,
             ),

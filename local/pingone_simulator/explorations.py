@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from local.pingone_simulator.clock import Clock
@@ -103,6 +103,13 @@ class Explorations:
         if exploration is None or self._clock.seconds() >= exploration.expires_at:
             return None
         return exploration
+
+    def finish(self, environment_id: str) -> None:
+        """Make the environment's reports ready now."""
+        with self._lock:
+            for key, exploration in self._explorations.items():
+                if key[0] == environment_id:
+                    self._explorations[key] = replace(exploration, ready_at=self._clock.seconds())
 
     def forget_files(self, environment_id: str) -> None:
         """Make the environment's next exploration generate new files."""

@@ -176,6 +176,10 @@ class PingOneSimulator:
         self._environments.set_scenario(environment_id, scenario)
         self._explorations.forget_files(environment_id)
 
+    def finish_reports(self, environment_id: str) -> None:
+        """Let what is being generated for the environment be ready now."""
+        self._explorations.finish(environment_id)
+
     def unmet_faults(self, environment_id: str) -> list[Fault[Effect]]:
         """The faults of the environment's scenario that no call has met yet."""
         return self._environments.faults_of(environment_id).unmet

@@ -18,8 +18,10 @@ EXPORT_REPORT = ROOT / "statemachine" / "export_report.asl.yaml"
 EXPORT_FLEET = ROOT / "statemachine" / "export_fleet.asl.yaml"
 
 
-def definition(partition: str = "aws", source: Path = EXPORT_REPORT) -> Definition:
-    """A new copy of a definition."""
+def definition(
+    partition: str = "aws", source: Path = EXPORT_REPORT, value: str | None = None
+) -> Definition:
+    """A new copy of a definition; `value` is put in for everything that the stack gives it."""
     place = f"arn:{partition}"
     functions = (
         "StartReport", "CheckReport", "FetchReport", "DiscardReport", "ListEnvironments",
@@ -37,7 +39,9 @@ def definition(partition: str = "aws", source: Path = EXPORT_REPORT) -> Definiti
         "Bucket": "reports-bucket",
         "Table": "reports-table",
     }
-    text = re.sub(r"\$\{(\w+)\}", lambda match: substitutions[match[1]], source.read_text())
+    text = re.sub(
+        r"\$\{(\w+)\}", lambda match: value or substitutions[match[1]], source.read_text()
+    )
     return dict(yaml.safe_load(text))
 
 

@@ -14,6 +14,9 @@ _PLACEHOLDER = re.compile(r"\$\{(!?)([\w:.]+)\}")
 
 Template = dict[str, Any]
 
+STACK = "my-reports"
+"""The name of every stack, the one thing that a condition may ask of a place."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -31,7 +34,7 @@ class Place:
             "AWS::Region": self.region,
             "AWS::URLSuffix": self.suffix,
             "AWS::AccountId": "123456789012",
-            "AWS::StackName": "reports",
+            "AWS::StackName": STACK,
         }
 
 
@@ -136,7 +139,7 @@ def _values(template: Template, parameters: Mapping[str, str]) -> dict[str, str]
     defaults = {
         name: str(item.get("Default", "")) for name, item in template.get("Parameters", {}).items()
     }
-    return defaults | dict(parameters)
+    return defaults | {"AWS::StackName": STACK} | dict(parameters)
 
 
 def _holds(
@@ -174,6 +177,10 @@ def _rendered(value: Any, values: Mapping[str, str], conditions: Mapping[str, bo
             return _substituted(text, {}, values)
         case {"Fn::Sub": [text, variables]}:
             return _substituted(text, _rendered(variables, values, conditions), values)
+        case {"Fn::Split": [separator, text]}:
+            return str(_rendered(text, values, conditions)).split(separator)
+        case {"Fn::Join": [separator, parts]}:
+            return separator.join(_rendered(parts, values, conditions))
         case dict():
             items = {name: _rendered(item, values, conditions) for name, item in value.items()}
             return {name: item for name, item in items.items() if item is not _NOTHING}

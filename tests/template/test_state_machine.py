@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,6 +78,26 @@ class TestPartition:
         for name in TASKS:
             resource = definition("aws-us-gov")["States"][name]["Resource"]
             assert resource.startswith("arn:aws-us-gov:states:::")
+
+
+class TestSubstitutions:
+    @pytest.mark.parametrize("source", [EXPORT_REPORT, EXPORT_FLEET], ids=lambda path: path.stem)
+    @pytest.mark.parametrize("value", ["20240101", "on", "1e5", "null", "2024-01-01"])
+    def test_a_name_stays_a_text_whatever_it_looks_like(self, source: Path, value: str) -> None:
+        """CloudFormation puts the values into the text, and then reads it as YAML."""
+        machine, plain = (definition(source=source, value=given) for given in (value, "name"))
+        assert kinds(machine) == kinds(plain)
+
+
+def kinds(value: Any) -> Any:
+    """A definition with the type of each value in its place."""
+    match value:
+        case dict():
+            return {name: kinds(item) for name, item in value.items()}
+        case list():
+            return [kinds(item) for item in value]
+        case _:
+            return type(value)
 
 
 class TestGraph:

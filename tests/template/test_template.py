@@ -43,7 +43,7 @@ from tests.support.template import (
     resources_of,
     statements,
 )
-from tests.template.rendering import conditions_of
+from tests.template.rendering import Place, conditions_of, render
 
 DEFAULTS = {
     "environmentId": "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
@@ -117,8 +117,9 @@ class TestParameters:
             ("TokenUrl", "https://login.example.com/as/token"),
             ("ReportFields", "userId"),
             ("ReportFields", "userId, username ,deviceId"),
+            ("ReportFields", ",".join(f"f{n}" for n in range(100))),
             ("ReportFilter", '(mfaEnabled eq "true")'),
-            ("ReportFilter", "x" * 2000),
+            ("ReportFilter", "x" * 500),
             ("BucketName", "my-bucket.reports"),
             ("KeyPrefix", ""),
             ("KeyPrefix", "exports/pingone"),
@@ -164,12 +165,16 @@ class TestParameters:
             ("SecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:worker-Ab12Cd*"),
             ("ApiUrl", "api.pingone.com/v1"),
             ("ApiUrl", "https://api.pingone.com/v1?a=b"),
+            ("ApiUrl", "https://api.pingone.com/\u00e9"),
+            ("ApiUrl", "https://api.pingone.com/" + "x" * 200),
             ("TokenUrl", "https://"),
             ("ReportName", "../devices"),
             ("ReportName", "a" * 65),
             ("ReportFields", "userId,,username"),
             ("ReportFields", "user id"),
-            ("ReportFilter", "x" * 2001),
+            ("ReportFields", ",".join(f"f{n}" for n in range(101))),
+            ("ReportFields", ",".join(f"aFieldWithAName{n}" for n in range(50))),
+            ("ReportFilter", "x" * 501),
             ("ReportFilter", "a\nb"),
             ("ReportFormats", "xml"),
             ("PollingLimitSeconds", 29),
@@ -200,6 +205,75 @@ class TestParameters:
     )
     def test_what_cannot_work_is_refused(self, name: str, value: object) -> None:
         assert not accepts(PARAMETERS[name], value)
+
+
+class Longest(Place):
+    """A place whose names are as long as any."""
+
+    @property
+    def pseudo_parameters(self) -> dict[str, str]:
+        # The name of a state machine has 80 characters, and is the stack's with 14 more.
+        return super().pseudo_parameters | {"AWS::StackName": "s" * 66}
+
+
+# Longer than a name that CloudFormation makes, and than an ARN with such a name.
+OF_A_RESOURCE = "r" * 160
+
+
+def longest(parameter: dict[str, Any]) -> str:
+    """The value of a parameter that takes the most bytes."""
+    if parameter["Type"] == "Number":
+        return str(parameter.get("MaxValue") or max(parameter["AllowedValues"]))
+    if "AllowedValues" in parameter:
+        return str(max(parameter["AllowedValues"], key=len))
+    most: int = parameter.get("MaxLength", 0)
+    values = [
+        f"{begin}{sign}".ljust(most, sign)
+        for begin in ("", "https://")
+        for sign in ("\u20ac", '"', "x")
+    ]
+    return max((each for each in values if accepts(parameter, each)), key=size, default="x" * most)
+
+
+def size(value: object) -> int:
+    """The bytes of its JSON: so Lambda measures variables, as its error about them shows."""
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+class TestVariables:
+    """Lambda's quotas: 4 KB for all environment variables of a function."""
+
+    @pytest.mark.parametrize("authentication", PARAMETERS["Authentication"]["AllowedValues"])
+    @pytest.mark.parametrize("url", ["", "https://"])
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    def test_the_longest_values_fit(self, name: str, url: str, authentication: str) -> None:
+        chosen = {each: longest(PARAMETERS[each]) for each in PARAMETERS} | {
+            "Authentication": authentication,
+            "Analytics": "enabled",
+        }
+        if not url:
+            chosen |= {"ApiUrl": "", "TokenUrl": ""}
+        place = Longest("aws-us-gov", "ap-southeast-1", "amazonaws.com")
+        functions = TEMPLATE["Resources"] | {"of all": TEMPLATE["Globals"]["Function"]}
+        rendered = render(
+            TEMPLATE | {"Resources": {each: functions[each] for each in (name, "of all")}},
+            chosen,
+            place,
+        ).resources
+        variables = (
+            rendered["of all"]["Environment"]["Variables"]
+            | rendered[name]["Properties"]["Environment"]["Variables"]
+        )
+        told = {
+            key: each if isinstance(each, str) else OF_A_RESOURCE for key, each in variables.items()
+        }
+        assert size(told) < 4096
+
+    def test_what_functions_get_as_variables_is_bounded(self) -> None:
+        given = json.dumps([each["Properties"]["Environment"] for each in FUNCTIONS.values()])
+        for name, parameter in PARAMETERS.items():
+            if f'"Ref": "{name}"' in given or f"${{{name}}}" in given:
+                assert {"MaxLength", "AllowedValues", "MaxValue"} & set(parameter), name
 
 
 class TestPermissions:
@@ -261,18 +335,19 @@ class TestPermissions:
             if statement["Action"] == "cloudwatch:PutMetricData":
                 assert statement["Condition"]["StringEquals"] == {"cloudwatch:namespace": NAMESPACE}
                 continue
-            if statement["Sid"] in ("WriteTraces", "JoinVpc"):
+            if statement["Sid"] in ("WriteTraces", "JoinVpc", "LeaveVpc", "DeliverLogs"):
                 assert statement["Resource"] == "*"
                 continue
             for pattern in resource_patterns(statement["Resource"]):
-                # A star stands for exports, tables or fleets below the prefix, or for executions.
+                # A star stands for exports, tables or fleets below the prefix, for executions, or
+                # for a function's versions.
                 named = re.sub(
                     r"/\$\{Prefix\}(quarantine/)?(report=|tables/|series/|posture/|fleet/)\*",
                     "",
                     pattern,
                 )
                 executions = r"-export-(report|fleet|fleet/ExportEnvironments):\*$"
-                assert "*" not in re.sub(executions, "", named)
+                assert "*" not in re.sub(rf"{executions}|^\$\{{\w+\.Arn\}}:\*$", "", named)
 
     @pytest.mark.parametrize("name", ROLES)
     def test_every_role_is_for_one_service(self, name: str) -> None:
@@ -303,6 +378,7 @@ class TestPermissions:
             ("DiscardReportRole", "s3:AbortMultipartUpload", "report=*"),
             ("DiscardReportRole", "s3:DeleteObject", "report=*"),
             ("DiscardReportRole", "s3:AbortMultipartUpload", "quarantine/report=*"),
+            ("DiscardReportRole", "s3:DeleteObject", "quarantine/report=*"),
             ("TabulateReportRole", "s3:GetObject", "report=*"),
             ("TabulateReportRole", "s3:GetObject", "tables/*"),
             ("TabulateReportRole", "s3:PutObject", "tables/*"),
@@ -342,7 +418,10 @@ class TestPermissions:
             }
         }
         (allowed,) = self._may_publish("ExportReportRole")
-        assert allowed == {"StringEquals": {"events:source": "pingone.reports"}}
+        assert allowed == {
+            "ForAllValues:StringEquals": {"events:source": "pingone.reports"},
+            "Null": {"events:source": "false"},
+        }
 
     def test_what_changed_is_all_that_tabulate_report_tells(self) -> None:
         types = [CHANGES_DETECTED, SECURITY_EVENT_DETECTED]
@@ -376,7 +455,11 @@ class TestPermissions:
         }
         (allowed,) = self._may_publish("ExportFleetRole")
         assert allowed == {
-            "StringEquals": {"events:source": "pingone.reports", "events:detail-type": types}
+            "ForAllValues:StringEquals": {
+                "events:source": "pingone.reports",
+                "events:detail-type": types,
+            },
+            "Null": {"events:source": "false", "events:detail-type": "false"},
         }
 
     def _denied(self, statement_id: str) -> dict[str, Any]:
@@ -497,6 +580,10 @@ class TestEncryption:
             "AWS::Athena::NamedQuery",
             "AWS::SNS::Topic",  # alarms must be heard when the key is out of use
             "AWS::KMS::Key",
+            # What a function's variables say, which AWS's key encrypts too.
+            "AWS::AppConfig::Application",
+            "AWS::AppConfig::ConfigurationProfile",
+            "AWS::AppConfig::HostedConfigurationVersion",
         }
         for name, resource in RESOURCES.items():
             if resource["Type"] not in others and name != "UnprocessedEvents":
@@ -547,6 +634,7 @@ class TestEncryption:
         assert {name: sorted(as_list(use["Action"])) for name, use in uses.items()} == {
             "DecryptWithKey": ["kms:Decrypt"],
             "EncryptExports": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "EncryptLogs": ["kms:GenerateDataKey"],
             "EncryptState": ["kms:Decrypt", "kms:GenerateDataKey"],
             "EncryptUndelivered": ["kms:Decrypt", "kms:GenerateDataKey"],
             "EncryptTables": ["kms:Decrypt", "kms:GenerateDataKey"],
@@ -555,6 +643,27 @@ class TestEncryption:
         for use in uses.values():
             assert use["Resource"] == {"Ref": "KmsKeyArn"}
             assert re.search("kms:(ViaService|EncryptionContext)", json.dumps(use["Condition"]))
+
+    def test_former_keys_decrypt_for_whoever_decrypts_and_encrypt_only_a_running_state(
+        self,
+    ) -> None:
+        """A state machine's execution goes on with the key that it began with."""
+        for name, role in ROLES.items():
+            by_sid = {statement["Sid"]: statement for statement in statements(role)}
+            former = {
+                sid: as_list(statement["Action"])
+                for sid, statement in by_sid.items()
+                if "FormerKmsKeyArns" in json.dumps(statement)
+            }
+            state = {"EncryptStateWithFormerKeys": ["kms:GenerateDataKey", "kms:Decrypt"]}
+            data = {"DecryptWithFormerKeys": ["kms:Decrypt"]}
+            assert former == {
+                **(state if "EncryptState" in by_sid else {}),
+                **(data if name.removesuffix("Role") in (*FUNCTIONS, "ExportFleet") else {}),
+            }
+            if "EncryptState" in by_sid:
+                of_former = by_sid["EncryptStateWithFormerKeys"]
+                assert of_former["Condition"] == by_sid["EncryptState"]["Condition"]
 
     def test_whoever_signs_may_sign_as_rs256_alone(self) -> None:
         policy = RESOURCES["SigningKey"]["Properties"]["KeyPolicy"]["Statement"]
@@ -593,7 +702,7 @@ class TestEncryption:
             for statement in statements(role)
             if "ec2:" in str(statement["Action"])
         ]
-        assert len(joining) == 4
+        assert len(joining) == 2 * 4
         for statement in joining:
             assert statement["Condition"] == {"Null": {"lambda:SourceFunctionArn": "true"}}
 
@@ -604,6 +713,7 @@ class TestEncryption:
             statement for statement in policy["Statement"] if "Service" in statement["Principal"]
         ]
         assert {str(statement["Principal"]["Service"]) for statement in by_service} == {
+            "delivery.logs.amazonaws.com",
             "events.amazonaws.com",
             "{'Fn::Sub': 'logs.${AWS::Region}.${AWS::URLSuffix}'}",
         }
@@ -633,7 +743,7 @@ class TestEncryption:
             "CheckReportRole": turns,
             "FetchReportRole": turns | {"dynamodb:GetItem"},
             "DiscardReportRole": {"dynamodb:UpdateItem"},
-            "ExportFleetRole": {"dynamodb:PutItem"},
+            "ExportFleetRole": {"dynamodb:GetItem", "dynamodb:PutItem"},
             "ListEnvironmentsRole": {"dynamodb:UpdateItem"},
             "SummarizeFleetRole": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         }
@@ -672,7 +782,7 @@ class TestWiring:
 
     def test_all_functions_together_get_what_libraries_read_and_nothing_else(self) -> None:
         given = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
-        assert set(given) == {"AWS_RETRY_MODE", "POWERTOOLS_SERVICE_NAME"}
+        assert set(given) == {"AWS_RETRY_MODE", "POWERTOOLS_SERVICE_NAME", "SETTINGS"}
 
     @pytest.mark.parametrize("name", FUNCTIONS)
     def test_every_functions_code_is_there(self, name: str) -> None:
@@ -684,6 +794,19 @@ class TestWiring:
         group = FUNCTIONS[name]["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
         assert group == f"{name}Logs"
         assert RESOURCES[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+    @pytest.mark.parametrize("name", MACHINES)
+    def test_every_state_machine_logs_its_errors_and_no_data(self, name: str) -> None:
+        """Source: Security Hub's control StepFunctions.1, "should have logging turned on". A name
+        below /aws/vendedlogs/ keeps the account's resource policy short: "Enable logging from AWS
+        services", CloudWatch Logs."""
+        logging = RESOURCES[name]["Properties"]["LoggingConfiguration"]
+        group = RESOURCES[f"{name}Logs"]["Properties"]
+        arn = {"Fn::GetAtt": [f"{name}Logs", "Arn"]}
+        assert (logging["Level"], logging["IncludeExecutionData"]) == ("ERROR", False)
+        assert logging["Destinations"] == [{"CloudWatchLogsLogGroup": {"LogGroupArn": arn}}]
+        assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+        assert group["LogGroupName"]["Fn::Sub"].startswith("/aws/vendedlogs/states/")
 
     def test_every_function_ends_before_the_task_that_calls_it(self) -> None:
         states = {
@@ -708,7 +831,7 @@ class TestWiring:
             if name in FUNCTIONS:
                 placeholder = state["Arguments"]["FunctionName"]
                 (substitution,) = DEFINITION_SUBSTITUTION.findall(placeholder)
-                assert substitutions[substitution] == {"Fn::GetAtt": [name, "Arn"]}
+                assert substitutions[substitution] == {"Ref": f"{name}.Version"}
 
     @pytest.mark.parametrize("what", ["Export", "Fleet"])
     def test_what_cannot_start_an_export_or_a_fleet_is_kept(self, what: str) -> None:
@@ -812,9 +935,10 @@ class TestWiring:
         }
 
     def test_the_readme_says_how_long_a_stacks_name_may_be(self) -> None:
-        """CreateStateMachine: a name has at most 80 characters; the other services take more."""
+        """CreateStateMachine and AppConfig's CreateApplication; the other services take more."""
         name = RESOURCES["ExportReport"]["Properties"]["StateMachineName"]["Fn::Sub"]
-        longest = 80 - len(name.replace("${AWS::StackName}", ""))
+        assert RESOURCES["SettingsApplication"]["Properties"]["Name"] == {"Ref": "AWS::StackName"}
+        longest = min(64, 80 - len(name.replace("${AWS::StackName}", "")))
         text = " ".join((ROOT / "README.md").read_text().split())
         assert f"stack's name: at most {longest} characters" in text
 
@@ -854,6 +978,7 @@ class TestWiring:
         ):
             conditions = conditions_of(TEMPLATE, parameters)
             assert (conditions["HasSchedule"], conditions["HasFleetSchedule"]) == scheduled
+            assert conditions["ExpectsExports"] == any(scheduled)
 
     @staticmethod
     def definition(machine: str) -> dict[str, Any]:
