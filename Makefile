@@ -94,7 +94,7 @@ unit: $(DEV_ENVIRONMENT) $(LIBRARY) ## Tests of logic
 	$(DEV)/pytest -n auto tests/unit
 
 integration: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud .venv/node browser ## Tests of modules against the real services
-	$(DEV)/pytest -n auto --dist loadfile tests/integration
+	$(DEV)/pytest -n 4 --dist loadgroup tests/integration
 
 # The oldest environment's packages come before the same of the development's. They warn of themselves.
 oldest: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud .venv/oldest ## Bucket and table, with the oldest botocore that will do
@@ -102,8 +102,8 @@ oldest: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud .venv/oldest ## Bucket and tab
 		$(DEV)/pytest -W "ignore:datetime.datetime.utcnow:DeprecationWarning" \
 		tests/integration/test_bucket.py tests/integration/test_table.py
 
-end-to-end: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Tests of the deployed template on the local cloud
-	$(DEV)/pytest -n 2 --dist loadfile tests/end_to_end
+end-to-end: $(DEV_ENVIRONMENT) .venv/benchmark .venv/runtime .venv/cloud build ## Tests of the deployed template on the local cloud
+	$(DEV)/pytest -n 4 --dist loadfile --no-loadscope-reorder tests/end_to_end
 
 faults: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Let everything go wrong, and write into docs what came of it
 	$(DEV)/pytest tests/end_to_end/test_faults.py --deselect \

@@ -5,17 +5,6 @@ This module holds what the workers need, because they must import nothing that t
 
 from typing import Literal
 
-CHAPTERS = (
-    "unzipping",
-    "pipeline",
-    "pseudonyms",
-    "memory",
-    "lambda_memory",
-    "cold_start",
-    "polling",
-    "questions",
-)
-
 Cipher = Literal["AES-256", "ZipCrypto"]
 
 PASSWORD = "correct-horse"

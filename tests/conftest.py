@@ -1,6 +1,15 @@
 """What all tests share."""
 
 import gc
+import os
+
+import pytest
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Two more than processors, because some tests wait."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_unconfigure() -> None:

@@ -29,6 +29,14 @@ _TIME_SCALE = 0.1
 _MADE_LATER = ("pingone/tables/", "pingone/series/", "pingone/posture/")
 
 
+# What takes longest begins first: whatever is left in the end runs alone.
+_FIRST = ("test_faults", "test_commands", "test_least_privilege", "test_athena", "test_benchmark")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem not in _FIRST)
+
+
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[LocalCloud]:
     # Each process that runs tests has a cloud of its own.

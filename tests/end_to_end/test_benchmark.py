@@ -3,16 +3,12 @@
 import os
 import subprocess
 
-import pytest
-
-from benchmarks import CHAPTERS
 from local.paths import ROOT, python_of
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_a_chapter_of_the_benchmark_runs(chapter: str) -> None:
+def test_every_chapter_of_the_benchmark_runs() -> None:
     done = subprocess.run(
-        [python_of("benchmark"), "-m", "benchmarks", chapter],
+        [python_of("benchmark"), "-m", "benchmarks"],
         cwd=ROOT,
         env=os.environ | {"TINY": "1"},
         capture_output=True,
@@ -21,4 +17,3 @@ def test_a_chapter_of_the_benchmark_runs(chapter: str) -> None:
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "## " in done.stdout

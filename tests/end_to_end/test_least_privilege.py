@@ -6,7 +6,6 @@ services check otherwise than AWS, IAM's simulator is asked.
 """
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from copy import deepcopy
@@ -22,6 +21,7 @@ from local.cloud import ACCOUNT_ID, REGION
 from local.pingone_simulator import Answer, Fault, ListedEnvironment, PingOneSimulator, Scenario
 from local.pingone_simulator.zip_damage import flipped_bit
 from local.stack import Stack
+from local.waiting import wait_until
 from pingone_reports.model.export import Export
 from pingone_reports.model.keys import ExportKeys
 from tests.end_to_end.conftest import Ended, Exporter
@@ -70,7 +70,7 @@ class Bench:
             resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources
         }
 
-    def assert_works(self, shown: "Callable[[Bench, str], str]", role: str) -> None:
+    def assert_works(self, shown: Callable[["Bench", str], str], role: str) -> None:
         """With every permission, nothing fails; once is enough."""
         if (shown, role) not in self._working:
             assert shown(self, role) == ""
@@ -116,17 +116,22 @@ class Bench:
         It is stopped at the first task that fails with the error that is expected of a missing
         permission: what comes of errors after all tries is shown by test_faults.py.
         """
-        states = self.stack.cloud.client("stepfunctions")
-        while (description := self.stack.describe(execution_arn))["status"] == "RUNNING":
+
+        def failed_or_ended() -> tuple[str, str] | None:
+            description = self.stack.describe(execution_arn)
+            if description["status"] != "RUNNING":
+                return str(description.get("error", "")), str(description.get("cause", ""))
             for event in self.stack.history(execution_arn):
                 failure = event.get("taskFailedEventDetails", {})
                 if self._awaited and failure.get("error", "").startswith(self._awaited):
-                    with suppress(states.exceptions.ValidationException):  # it has ended just now
-                        states.stop_execution(executionArn=execution_arn)
-                    return f"{failure['error']}: {json.loads(failure['cause'])['errorMessage']}"
-            time.sleep(0.2)
-        error = str(description.get("error", ""))
-        return "" if error == usual else f"{error}: {description.get('cause')}"
+                    return failure["error"], failure["cause"]
+            return None
+
+        error, cause = wait_until(failed_or_ended, f"{execution_arn} has failed or ended")
+        states = self.stack.cloud.client("stepfunctions")
+        with suppress(states.exceptions.ValidationException):  # if it has ended
+            states.stop_execution(executionArn=execution_arn)
+        return "" if error == usual else f"{error}: {cause}"
 
     def as_role(self, role: str, service: str) -> Any:
         """A client with the role's permissions, which only this test's copy of the role gives."""

@@ -59,8 +59,8 @@ _REQUEST = {
 
 
 @pytest.fixture(scope="module")
-def cloud() -> Iterator[LocalCloud]:
-    with LocalCloud(log_name="test-fetch") as cloud:
+def cloud(worker_id: str) -> Iterator[LocalCloud]:
+    with LocalCloud(log_name=f"test-fetch-{worker_id}") as cloud:
         cloud.client("s3").create_bucket(Bucket="reports")
         create_table(cloud, "coordination")
         with pytest.MonkeyPatch.context() as patch:

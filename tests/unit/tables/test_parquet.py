@@ -328,7 +328,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 @given(
     st.lists(
         st.dictionaries(st.sampled_from("abcde"), _VALUES | _TEXTS, min_size=1),
