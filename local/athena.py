@@ -1,10 +1,11 @@
 """Queries on the local cloud's Athena, which runs them on DuckDB: the SQL is good for both."""
 
-import time
+from typing import Any
 
 from local.deployment import read_template
 from local.paths import ROOT
 from local.stack import Stack
+from local.waiting import wait_until
 
 Row = dict[str, str | None]
 
@@ -24,11 +25,12 @@ def run_query(stack: Stack, sql: str) -> list[Row]:
         QueryExecutionContext={"Database": stack.outputs["DatabaseName"]},
         WorkGroup=stack.outputs["WorkGroupName"],
     )["QueryExecutionId"]
-    while True:
+
+    def ended() -> dict[str, Any] | None:
         status = athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
-        if status["State"] in ("SUCCEEDED", "FAILED", "CANCELLED"):
-            break
-        time.sleep(0.1)
+        return status if status["State"] in ("SUCCEEDED", "FAILED", "CANCELLED") else None
+
+    status = wait_until(ended, f"the query has ended: {sql}")
     if status["State"] != "SUCCEEDED":
         raise RuntimeError(status["StateChangeReason"])
     pages = athena.get_paginator("get_query_results").paginate(QueryExecutionId=query)

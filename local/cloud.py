@@ -4,8 +4,6 @@ import os
 import socket
 import ssl
 import subprocess
-import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +15,7 @@ import trustme
 from botocore.config import Config
 
 from local.paths import WORK, program_of
+from local.waiting import wait_until
 
 REGION = "us-east-1"
 # Only these: some of the others listen on fixed ports.
@@ -163,20 +162,21 @@ class LocalCloud:
         self.ca_bundle.write_text(Path(usual).read_text())
         authority.cert_pem.write_to_path(str(self.ca_bundle), append=True)
 
-    def _wait_until_healthy(self, timeout_seconds: float = 60) -> None:
-        deadline = time.monotonic() + timeout_seconds
+    def _wait_until_healthy(self) -> None:
         context = ssl.create_default_context(cafile=self.ca_bundle)
-        while True:
+
+        def answers() -> bool:
             try:
                 urllib.request.urlopen(  # noqa: S310 -- our own https URL
-                    f"{self.endpoint_url}/_ministack/health", timeout=2, context=context
+                    f"{self.endpoint_url}/_ministack/health", timeout=60, context=context
                 ).close()
-                return
-            except (urllib.error.URLError, OSError):
-                ended = self._process is None or self._process.poll() is not None
-                if ended or time.monotonic() > deadline:
+            except OSError:
+                if self._process is None or self._process.poll() is not None:
                     raise RuntimeError(f"The local cloud did not start: see {self.log}.") from None
-                time.sleep(0.05)
+                return False
+            return True
+
+        wait_until(answers, f"the local cloud answers; its log is {self.log}")
 
     def _stop(self) -> None:
         # It is killed: to stop in order, it would wait for idle connections, and it keeps nothing.

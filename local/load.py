@@ -6,9 +6,10 @@ functions than a small machine can run at once, and hours. They run in virtual t
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 from uuid import uuid4
 
 from benchmarks import report
@@ -28,16 +29,47 @@ _PAGE = ROOT / "docs" / "performance.md"
 _MARKS = "<!-- load -->", "<!-- end of load -->"
 
 # A fleet runs 200 exports at a time.
-_VIRTUAL = {
-    "virtual time": ([50], [5] * 100, [1] * 1000),
-    "virtual time, 200 at a time": ([1] * 1000, [1] * 10_000),
-    "virtual time, too much at once": ([200], [50] * 100),
-}
+_AT_A_TIME = 200
+_LICENCE = str(uuid4())
+
+
+def _late(least: float, most: float) -> Callable[[Random], float]:
+    return lambda dice: dice.uniform(least, most)
+
+
+_VIRTUAL: Sequence[tuple[str, VirtualLoad]] = (
+    ("virtual time", VirtualLoad([50])),
+    ("virtual time", VirtualLoad([5] * 100)),
+    ("virtual time", VirtualLoad([1] * 1000)),
+    ("200 at a time", VirtualLoad([1] * 1000, _AT_A_TIME)),
+    ("200 at a time", VirtualLoad([1] * 10_000, _AT_A_TIME)),
+    ("too much at once", VirtualLoad([200])),
+    ("too much at once", VirtualLoad([50] * 100)),
+    ("starts 2 to 4 s late", VirtualLoad([50], start=_late(2, 4))),
+    ("starts 3 to 5 s late", VirtualLoad([50], start=_late(3, 5))),
+    ("starts 0.2 to 8 s late", VirtualLoad([50], start=_late(0.2, 8))),
+    ("starts 0.2 to 8 s late", VirtualLoad([5] * 100, start=_late(0.2, 8))),
+    ("clocks 0.25 s wrong", VirtualLoad([50], clocks=0.25)),
+    ("clocks 0.25 s wrong", VirtualLoad([5] * 100, clocks=0.25)),
+    (
+        "half tell their licence",
+        VirtualLoad([1] * 1000, licence=lambda number: _LICENCE if number % 2 else None),
+    ),
+    (
+        "reports of 5 minutes, 200 at a time",
+        VirtualLoad([1] * 1000, _AT_A_TIME, generating=lambda _: 300),
+    ),
+    (
+        "the next night, as long within 20%",
+        VirtualLoad([1] * 1000, _AT_A_TIME, generating=lambda _: 300, known=True),
+    ),
+)
 
 
 def main() -> int:
     """Run all loads, and write docs/performance.md's table and plot; returns the exit status."""
-    exports, fleet = [50], [1] * 200
+    exports: Sequence[int] = [50]
+    fleet: Sequence[int] = [1] * 200
     with _whole_stack() as (stack, pingone):
         ended = _export(stack, exports[0])
         rows = [("whole stack", exports, _measured(pingone, exports))]
@@ -45,16 +77,15 @@ def main() -> int:
         ended += _export_fleet(stack, pingone, len(fleet))
         # Here the machine is the limit: it runs no 200 exports at once.
         rows += [("whole stack, a fleet", fleet, _measured(pingone, fleet))]
-    for name, loads in _VIRTUAL.items():
-        at_once = 200 if "200 at a time" in name else 10**9
-        rows += [(name, load, VirtualLoad(load, at_once=at_once).run()) for load in loads]
+    rows += [(name, load.environments, load.run()) for name, load in _VIRTUAL]
     table = report.table(
-        ("", "exports", "environments", "calls", "429s", "bound", "took", "ratio"),
+        ("", "exports", "environments", "failed", "calls", "429s", "bound", "took", "ratio"),
         [
             (
                 name,
                 sum(load),
                 len(load),
+                run.expired,
                 run.calls,
                 run.refused,
                 f"{run.bound:,.0f} s",

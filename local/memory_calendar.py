@@ -14,6 +14,7 @@ class MemoryCalendar:
         self._pause = pause
         self._booked_until: dict[str, int] = {}
         self._licences: dict[str, str] = {}
+        self._first = ""
         self._tickets: dict[str, int] = {}
         self._lock = threading.Lock()
         self.bookings = 0
@@ -39,8 +40,13 @@ class MemoryCalendar:
                     self._licences[key] = licence
             return begins, made, self._licences.get(key)
 
-    def ticket(self, licence: str, now: int) -> int:  # noqa: ARG002 -- only a real item expires
+    def pool(self, licence: str, now: int) -> str:  # noqa: ARG002 -- only a real item expires
+        with self._lock:
+            self._first = self._first or licence
+            return "stack" if licence == self._first else licence
+
+    def ticket(self, pool: str, now: int) -> int:  # noqa: ARG002 -- only a real item expires
         self._pause()
         with self._lock:
-            self._tickets[licence] = self._tickets.get(licence, 0) + 1
-            return self._tickets[licence]
+            self._tickets[pool] = self._tickets.get(pool, 0) + 1
+            return self._tickets[pool]

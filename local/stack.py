@@ -2,7 +2,6 @@
 
 import json
 import platform
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from local.pingone_simulator import (
     Scenario,
 )
 from local.pingone_simulator.report_data import DEFAULT_FIELDS
+from local.waiting import wait_until
 from pingone_reports.aws.table import KEY
 
 # The sample environment of PingOne's documentation.
@@ -61,25 +61,25 @@ class Stack:
         )
         return dict(description)
 
-    def wait_for(self, execution_arn: str, timeout_seconds: float = 120) -> dict[str, Any]:
+    def wait_for(self, execution_arn: str, timeout_seconds: float = 300) -> dict[str, Any]:
         """The description of an execution that has ended."""
-        deadline = time.monotonic() + timeout_seconds
-        while (description := self.describe(execution_arn))["status"] == "RUNNING":
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"Still running after {timeout_seconds} s: {execution_arn}")
-            time.sleep(0.2)
-        return description
 
-    def wait_for_tables(self, execution_arn: str, timeout_seconds: float = 60) -> None:
+        def ended() -> dict[str, Any] | None:
+            description = self.describe(execution_arn)
+            return None if description["status"] == "RUNNING" else description
+
+        return wait_until(ended, f"{execution_arn} has ended", timeout_seconds)
+
+    def wait_for_tables(self, execution_arn: str) -> None:
         """Wait until Athena's tables hold this export."""
-        deadline, name = time.monotonic() + timeout_seconds, execution_arn.rpartition(":")[2]
-        while not any(
-            "tables/exports/" in item["Key"] and item["Key"].endswith(f"{name}.parquet")
-            for item in self.objects()
-        ):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"Not in the tables after {timeout_seconds} s: {execution_arn}")
-            time.sleep(0.1)
+        name = execution_arn.rpartition(":")[2]
+        wait_until(
+            lambda: any(
+                "tables/exports/" in item["Key"] and item["Key"].endswith(f"{name}.parquet")
+                for item in self.objects()
+            ),
+            f"{execution_arn} is in the tables",
+        )
 
     def log_groups(self) -> list[dict[str, Any]]:
         """The log groups of all stacks in this cloud."""
@@ -223,13 +223,14 @@ def deployed(
         name,
         endpoint_url or cloud.endpoint_url,
     )
-    return Stack(cloud, outputs, _subscribe(cloud, outputs["EventBusName"]))
+    every = json.dumps({"source": [_SOURCE]})
+    return Stack(cloud, outputs, subscribe(cloud, outputs["EventBusName"], "subscriber", every))
 
 
-def _subscribe(cloud: LocalCloud, bus: str) -> str:
-    """Create a queue that gets every event of the application, like a subscriber's."""
+def subscribe(cloud: LocalCloud, bus: str, name: str, pattern: str) -> str:
+    """Create a queue that gets the events of a bus that match; returns its URL."""
     sqs, events = cloud.client("sqs"), cloud.client("events")
-    url = str(sqs.create_queue(QueueName=f"{bus}-subscriber")["QueueUrl"])
+    url = str(sqs.create_queue(QueueName=f"{bus}-{name}")["QueueUrl"])
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
         "QueueArn"
     ]
@@ -245,11 +246,8 @@ def _subscribe(cloud: LocalCloud, bus: str) -> str:
         ],
     }
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
-    pattern = {"source": [_SOURCE]}
-    events.put_rule(Name="to-queue", EventBusName=bus, EventPattern=json.dumps(pattern))
-    events.put_targets(
-        Rule="to-queue", EventBusName=bus, Targets=[{"Id": "subscriber", "Arn": arn}]
-    )
+    events.put_rule(Name=name, EventBusName=bus, EventPattern=pattern)
+    events.put_targets(Rule=name, EventBusName=bus, Targets=[{"Id": name, "Arn": arn}])
     return url
 
 

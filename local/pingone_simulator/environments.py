@@ -17,6 +17,8 @@ class ListedEnvironment:
     name: str
     type: str = "PRODUCTION"
     licence_id: str = "57d3b6b4-11a6-4b4f-9b43-9b0a6b9a9e5d"
+    status: str | None = None
+    description: str = ""
 
 
 class Environments:

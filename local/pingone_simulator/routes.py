@@ -175,6 +175,8 @@ def _page(environments: Environments) -> dict[str, object]:
                     "id": each.id,
                     "name": each.name,
                     "type": each.type,
+                    "status": each.status,
+                    "description": each.description,
                     "organization": {"id": environments.organization_id},
                     "license": {"id": each.licence_id},
                 }

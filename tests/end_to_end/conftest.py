@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
 from uuid import uuid4
@@ -20,7 +19,9 @@ import pytest
 from local.cloud import LocalCloud
 from local.paths import ROOT
 from local.pingone_simulator import PingOneSimulator, Scenario
+from local.pingone_simulator.request_log import RecordedRequest
 from local.stack import Stack, deployed, simulated_pingone, simulator_parameters
+from local.waiting import wait_until
 from pingone_reports.model.announcements import CHANGES_DETECTED, SECURITY_EVENT_DETECTED
 
 _TIME_SCALE = 0.1
@@ -44,10 +45,7 @@ def pingone(cloud: LocalCloud) -> Iterator[PingOneSimulator]:
 
 @pytest.fixture(scope="session")
 def stack(cloud: LocalCloud, pingone: PingOneSimulator) -> Stack:
-    soon = datetime.now(UTC) + timedelta(seconds=20)
-    parameters = simulator_parameters(pingone) | {
-        "ScheduleExpression": f"at({soon:%Y-%m-%dT%H:%M:%S})",
-    }
+    parameters = simulator_parameters(pingone) | {"ScheduleExpression": "rate(1 day)"}
     return deployed(cloud, pingone.client_id, pingone.client_secret, parameters)
 
 
@@ -186,27 +184,38 @@ class Exporter:
     def end_of(self, execution_arn: str) -> Ended:
         """Wait for an execution and for the one event it publishes."""
         description = self.stack.wait_for(execution_arn)
-        for _ in range(20):
-            if execution_arn in self.events:
-                break
-            for event in self.stack.receive_events(wait_seconds=1):
-                if event["detail-type"] in (CHANGES_DETECTED, SECURITY_EVENT_DETECTED):
-                    self.told.append(event)
-                    continue
-                arn = event["detail"]["executionArn"]
-                assert arn not in self.events, "an execution sends one event"
-                self.events[arn] = event
+        while execution_arn not in self.events:
+            wait_until(self._receive, f"{execution_arn} has sent its event")
         return Ended(self.stack, self.environment_id, description, self.events[execution_arn])
 
     def told_of(self, ended: Ended, number: int) -> list[dict[str, Any]]:
         """So many events about what an export changed."""
         arn = ended.description["executionArn"]
-        for _ in range(20):
-            of_export = [event for event in self.told if event["detail"]["executionArn"] == arn]
-            if len(of_export) >= number:
-                return of_export
-            self.told += self.stack.receive_events(wait_seconds=1)
-        raise TimeoutError(f"{len(of_export)} events, not {number}")
+        while len(told := [e for e in self.told if e["detail"]["executionArn"] == arn]) < number:
+            wait_until(self._receive, f"{arn} has told {number} events, not {len(told)}")
+        return told
+
+    def _receive(self) -> int:
+        """Take what has come; returns how many events."""
+        received = self.stack.receive_events(wait_seconds=1)
+        for event in received:
+            if event["detail-type"] in (CHANGES_DETECTED, SECURITY_EVENT_DETECTED):
+                self.told.append(event)
+                continue
+            arn = event["detail"]["executionArn"]
+            assert arn not in self.events, "an execution sends one event"
+            self.events[arn] = event
+        return len(received)
+
+    @property
+    def calls(self) -> list[RecordedRequest]:
+        """PingOne's requests for the environment.
+
+        A function's token may be one that another test has revoked. Then its first call is refused,
+        and made again with a new one: that is not told here.
+        """
+        calls = self.pingone.requests_of(self.environment_id)
+        return [call for call in calls if call.status != 401]
 
 
 @pytest.fixture(scope="session")

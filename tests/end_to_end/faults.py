@@ -119,6 +119,7 @@ def _api(operation: Operation, *, not_found: str) -> dict[str, Case]:
         "429 with Retry-After": _pingone(operation, Answer(429, retry_after=17)),
         "429 without Retry-After": _pingone(operation, Answer(429)),
         "500 once": _pingone(operation, Answer(500), retried=unavailable),
+        "503 with Retry-After": _pingone(operation, Answer(503, retry_after=17)),
         "503 for ever": _pingone(
             operation,
             Answer(503),
@@ -191,7 +192,7 @@ _DENIED_JSON, _THROTTLED = (
 )
 _BROKEN = Refuse(500, "InternalServiceError")
 _UNAVAILABLE = ("StorageUnavailable",)
-_MANIFEST = "manifest.json"
+_MANIFEST, _QUARANTINE = "manifest.json", "quarantine.json"
 
 
 def _s3(operation: str, rows: int, about: str = ".csv") -> dict[str, Case]:
@@ -292,6 +293,10 @@ FAULTS: dict[str, dict[str, Case]] = {
             retried=("ReportWithdrawn",),
         ),
         "429 when it is fetched": _pingone("read_ready", Answer(429), skip=1),
+        "503 with Retry-After when it is fetched": _pingone(
+            "read_ready", Answer(503, retry_after=17), skip=1
+        ),
+        "404 once, of a new report": _pingone("read", Answer(404)),
     },
     "download": {
         "403": _download(Answer(403), answers=(206, 403, 206)),
@@ -322,8 +327,8 @@ FAULTS: dict[str, dict[str, Case]] = {
             Scenario(
                 rows=_MANY_ROWS,
                 faults=(
-                    Fault("read_ready", LinkLifetime(5), skip=1),
-                    Fault("download", Hang(5.2), skip=1),
+                    Fault("read_ready", LinkLifetime(15), skip=1),
+                    Fault("download", Hang(15.2), skip=1),
                     Fault("download", Reset(_FAR), skip=1),
                 ),
             ),
@@ -454,6 +459,11 @@ FAULTS: dict[str, dict[str, Case]] = {
             error="StorageDenied",
             retried=_UNAVAILABLE,
         ),
+        "the document in quarantine is denied": Case(
+            Scenario(rows=0),
+            aws=(AwsFault("CompleteMultipartUpload", _DENIED, None, about=_QUARANTINE),),
+            error="StorageDenied",
+        ),
         "neither the manifest nor DiscardReport is allowed": Case(
             aws=(
                 AwsFault("CompleteMultipartUpload", _DENIED, about=_MANIFEST),
@@ -496,6 +506,13 @@ FAULTS: dict[str, dict[str, Case]] = {
             ".csv",
             None,
             rows=_MANY_ROWS,
+            error="Runtime.ExitError",
+            retried=("Runtime.ExitError",),
+            slow=True,
+        ),
+        "FetchReport is killed before the document in quarantine, for ever": Case(
+            Scenario(rows=0),
+            aws=(AwsFault("CompleteMultipartUpload", Kill(), None, about=_QUARANTINE),),
             error="Runtime.ExitError",
             retried=("Runtime.ExitError",),
             slow=True,
@@ -663,10 +680,10 @@ FAULTS_IN_A_HURRY: dict[str, dict[str, Case]] = {
             "UpdateItem", Kill(after_work=True), "explorationId", retried=("Runtime.ExitError",)
         ),
         "StartReport times out": _aws(
-            "UpdateItem", Delay(18), "pace#", retried=("Sandbox.Timedout",)
+            "UpdateItem", Delay(26), "pace#", retried=("Sandbox.Timedout",)
         ),
         "CheckReport is killed": _at_check(Kill(), retried=("Runtime.ExitError",)),
-        "CheckReport times out": _at_check(Delay(18), retried=("Sandbox.Timedout",)),
+        "CheckReport times out": _at_check(Delay(26), retried=("Sandbox.Timedout",)),
     },
     "DynamoDB": {
         "the report cannot be noted once PingOne has it": _aws(
@@ -852,6 +869,8 @@ NOT_SHOWN = {
     "not there. It rests on S3 listing each upload that was begun before, and on an aborted upload "
     "staying so. AWS documents that lists of objects are strongly consistent, not in so many words "
     "that lists of uploads are, nor what comes of an abort while S3 completes the upload.",
+    "A try that is killed while another one publishes": "The next one finds the manifest and "
+    "aborts what the dead one has begun, in `tests/integration/test_fetch.py`.",
     "FetchReport is killed between its manifest and its metrics": "The export has landed and its "
     "event comes, but no metric counts it. That is some milliseconds of an export; if it was the "
     "only one in `AlarmAfterHoursWithoutExport`, the alarm goes off in vain.",

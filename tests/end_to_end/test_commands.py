@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -12,6 +13,7 @@ from local.cloud import REGION, LocalCloud
 from local.paths import ROOT, WORK, program_of
 from local.pingone_simulator import PingOneSimulator
 from local.stack import ENVIRONMENT_ID, simulator_parameters
+from local.waiting import wait_until
 
 _CREDENTIALS = ("PINGONE_ENVIRONMENT_ID", "PINGONE_CLIENT_ID", "PINGONE_CLIENT_SECRET")
 
@@ -29,10 +31,10 @@ def _run(module: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_demo_shows_what_changed_and_leaves_nothing_running() -> None:
-    before = _processes()
+    mark = f"demo-{uuid4()}"
 
     # At its natural pace: the one run in which nothing is shortened.
-    done = _run("local.demo")
+    done = _run("local.demo", MARK=mark)
 
     assert done.returncode == 0, done.stdout + done.stderr
     for shown in (
@@ -46,17 +48,15 @@ def test_the_demo_shows_what_changed_and_leaves_nothing_running() -> None:
         "posture.html",
     ):
         assert shown in done.stdout
-    assert _processes() <= before
+    wait_until(lambda: not _processes(mark))
 
 
-def _processes() -> set[str]:
-    """The process groups of local clouds and their functions that are running."""
-    listed = subprocess.run(["ps", "-eo", "pgid,args"], capture_output=True, text=True, check=True)
-    return {
-        line.split()[0]
-        for line in listed.stdout.splitlines()
-        if "ministack" in line or "run_function" in line
-    }
+def _processes(mark: str) -> list[str]:
+    """What runs with this in its environment; others may run demos of their own."""
+    listed = subprocess.run(
+        ["ps", "axeww", "-o", "args"], capture_output=True, text=True, check=True
+    )
+    return [line for line in listed.stdout.splitlines() if mark in line]
 
 
 @pytest.mark.skipif((ROOT / ".env").exists(), reason="a .env would give what must be missing")

@@ -1,16 +1,22 @@
 """A fleet exports many environments in one start, and accounts for each of them once."""
 
 import json
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from local.pingone_simulator import Answer, Fault, ListedEnvironment, PingOneSimulator, Scenario
+from local.pingone_simulator import (
+    Answer,
+    ChangeBody,
+    Fault,
+    ListedEnvironment,
+    PingOneSimulator,
+    Scenario,
+)
 from local.stack import Stack
+from local.waiting import wait_until
 from pingone_reports.model.fleet import FleetExports
 from tests.end_to_end.conftest import Exporter
 from tests.support.documents import faults
@@ -18,6 +24,8 @@ from tests.support.documents import faults
 _SMALL = Scenario(rows=20)
 _FORBIDDEN = Scenario(rows=20, faults=(Fault("create", Answer(403), times=None),))
 _FAILING = Scenario(rows=20, final_status="FAILED")
+_NOT_READY = ChangeBody(override={"status": "IN_PROGRESS"})
+_ENDLESS = Scenario(rows=20, faults=(Fault("read_ready", _NOT_READY, times=None),))
 _HOSTILE = "../../x' OR 1=1;--</script>{% $eval('1') %} ${Bucket} \u202e\n\ud83d\ude00"
 
 
@@ -72,14 +80,6 @@ def _creates(pingone: PingOneSimulator, environment_id: str) -> int:
     return sum(call.method == "POST" and call.status == 201 for call in calls)
 
 
-def _wait_until(look: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 60
-    while not (seen := look()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return seen
-
-
 def _files(stack: Stack, manifest_key: str) -> list[str]:
     folder = manifest_key.rpartition("/")[0]
     return sorted(item["Key"].rpartition("/")[2] for item in stack.objects(f"{folder}/"))
@@ -98,7 +98,7 @@ def test_a_fleet_accounts_for_each_environment_and_then_exports_only_what_failed
     )
     request = {"exclude": ["left_out"], "types": ["SANDBOX"], "formats": ["csv"]}
     started = stack.start_fleet(request | {"correlationId": "nightly"})
-    _wait_until(lambda: _creates(pingone, fleets.ids["stopped"]))
+    wait_until(lambda: _creates(pingone, fleets.ids["stopped"]))
     stack.cloud.client("stepfunctions").stop_execution(
         executionArn=stack.outputs["StateMachineArn"].replace(":stateMachine:", ":execution:")
         + f":{FleetExports(started, None).name(fleets.ids['stopped'])}"
@@ -149,7 +149,7 @@ def test_a_fleet_that_takes_over_a_stopped_one_exports_nothing_twice(
     fleets: Fleets, stack: Stack, pingone: PingOneSimulator
 ) -> None:
     """And a delivery that comes twice runs once."""
-    fleets.listed(fast=_SMALL, slow=Scenario(rows=20, generation_seconds=60))
+    fleets.listed(fast=_SMALL, slow=_ENDLESS)
     states = stack.cloud.client("stepfunctions")
     stack.cloud.client("events").put_events(
         Entries=[
@@ -167,12 +167,13 @@ def test_a_fleet_that_takes_over_a_stopped_one_exports_nothing_twice(
         running = states.list_executions(stateMachineArn=machine, statusFilter="RUNNING")
         return str(running["executions"][0]["executionArn"]) if running["executions"] else ""
 
-    first = _wait_until(delivered)
+    first = wait_until(delivered)
     given = json.loads(stack.describe(first)["input"])
-    _wait_until(lambda: all(_creates(pingone, id_) for id_ in fleets.ids.values()))
+    wait_until(lambda: all(_creates(pingone, id_) for id_ in fleets.ids.values()))
     twice = stack.wait_for(stack.start_fleet(given))
     assert json.loads(twice["output"]) == {"duplicateOf": first}
     states.stop_execution(executionArn=first)
+    pingone.set_scenario(fleets.ids["slow"], _SMALL)
 
     description, event = fleets.end_of(stack.start_fleet(given))
 

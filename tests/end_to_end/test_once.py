@@ -1,12 +1,12 @@
 """What is asked for once is exported once, however often it is asked, tried or delivered."""
 
 import json
-import time
 from typing import Any
 from uuid import uuid4
 
 from local.pingone_simulator import Answer, Fault, PingOneSimulator, Scenario
 from local.stack import Stack, states_entered
+from local.waiting import wait_until
 from tests.end_to_end.conftest import Exporter
 
 
@@ -54,12 +54,10 @@ def test_a_key_is_not_burnt_by_an_export_that_fails(exporter: Exporter) -> None:
 def test_a_key_is_not_burnt_by_an_execution_that_is_stopped(
     exporter: Exporter, stack: Stack, pingone: PingOneSimulator
 ) -> None:
-    pingone.set_scenario(exporter.environment_id, Scenario(rows=20, generation_seconds=100))
+    pingone.set_scenario(exporter.environment_id, Scenario(rows=20, generation_seconds=1000))
     request = {"environmentId": exporter.environment_id, "idempotencyKey": str(uuid4())}
     stopped = stack.start_export(request)
-    deadline = time.monotonic() + 60
-    while not _creates(pingone, exporter.environment_id) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_until(lambda: _creates(pingone, exporter.environment_id))
     stack.cloud.client("stepfunctions").stop_execution(executionArn=stopped)
 
     again = exporter.run(Scenario(rows=20), idempotencyKey=request["idempotencyKey"])

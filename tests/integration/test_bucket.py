@@ -31,7 +31,7 @@ KEY = "pingone/report=devices/devices.csv"
 PART_BYTES = 5 * 1024 * 1024
 # Six of them are the first to fill a part.
 CHUNK_BYTES = 1_000_003
-CONTENT_TYPE = "text/csv; charset=utf-8"
+CONTENT_TYPE = "text/csv"
 EXPORT = export_of("discarded")
 KEYS = ExportKeys.of(EXPORT, "pingone")
 

@@ -3,14 +3,13 @@
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from local.cloud import LocalCloud
 from local.paths import ROOT
+from local.waiting import wait_until
 
 # It runs a function that does not end, and keeps data, as Athena does.
 _USER = """
@@ -49,14 +48,6 @@ def _commands(process_group: str) -> list[str]:
     return [args for group, state, args in processes if group == process_group and state[0] != "Z"]
 
 
-def _eventually(condition: Callable[[], bool]) -> bool:
-    for _ in range(600):
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
-
-
 @pytest.mark.parametrize("end", ["SIGKILL", "in order"])
 def test_a_cloud_its_functions_and_its_data_end_with_its_user(end: str) -> None:
     with subprocess.Popen(
@@ -68,13 +59,13 @@ def test_a_cloud_its_functions_and_its_data_end_with_its_user(end: str) -> None:
     ) as user:
         assert user.stdout
         group, data = user.stdout.readline().split()
-        assert _eventually(lambda: "sleep 600" in _commands(group))
+        wait_until(lambda: "sleep 600" in _commands(group))
         assert Path(data).exists()
         if end == "SIGKILL":
             user.kill()
         else:
             user.communicate()
-    assert _eventually(lambda: not _commands(group) and not Path(data).exists())
+    wait_until(lambda: not _commands(group) and not Path(data).exists())
 
 
 def test_a_cloud_whose_port_was_taken_meanwhile_takes_another_one() -> None:

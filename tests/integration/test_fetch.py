@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import itertools
 import json
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from local.pingone_simulator import PingOneSimulator, Scenario
 from local.pingone_simulator.report_data import DEFAULT_FIELDS, DevicesReport
 from local.pingone_simulator.zip_damage import Damage, flipped_bit
 from local.stack import ENVIRONMENT_ID, create_table, simulated_pingone
+from local.waiting import wait_until
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.aws.discarded import DiscardedExports
 from pingone_reports.aws.history import History
@@ -82,12 +82,13 @@ def test_a_fetch_without_time_left_stops_early_and_leaves_nothing(
     # Each look at the clock costs a second.
     clock = itertools.count(chunks, -1)
 
-    with pytest.raises(DownloadInterrupted, match="time"):
-        _fetch(cloud, simulator, compression, lambda: next(clock))
+    with _pingone(simulator) as pingone:
+        export = _accepted(pingone)
 
-    s3 = cloud.client("s3")
-    assert s3.list_objects_v2(Bucket="reports").get("Contents", []) == []
-    assert s3.list_multipart_uploads(Bucket="reports").get("Uploads", []) == []
+    with pytest.raises(DownloadInterrupted, match="time"):
+        _fetch(cloud, simulator, compression, lambda: next(clock), export)
+
+    assert _Overlap(cloud, simulator, [export]).left() == {}
 
 
 def test_gzip_lands_the_same_content_in_less(
@@ -175,6 +176,25 @@ def test_no_value_that_becomes_a_token_is_ever_sent(
         assert (len(body) < len(content)) == (compression == "gzip")
 
 
+class _Killed(BaseException):
+    """Raised where a try is cut off, as no error of AWS is: nothing is taken back after it."""
+
+
+class _Cut:
+    """Kills a try at one of its calls of S3 and DynamoDB, and lets no call after that through."""
+
+    def __init__(self, at: Callable[[int, str, str], bool]) -> None:
+        self._at = at
+        self._calls, self._dead = 0, False
+
+    def pass_through(self, model: Any, params: dict[str, Any], **_call: Any) -> None:
+        """What botocore calls before each call; `at` gets its number, operation and path."""
+        self._dead = self._dead or self._at(self._calls, model.name, params["url_path"])
+        self._calls += 1
+        if self._dead:
+            raise _Killed
+
+
 class _Gate:
     """Holds a try before one of its calls of S3 and DynamoDB, until it may go on."""
 
@@ -218,6 +238,11 @@ class _Overlap:
                 gate.reached.set()
         self.results.append(result)
 
+    def killed(self, number: int, at: Callable[[int, str, str], bool]) -> None:
+        """The try, until it is cut off."""
+        with pytest.raises(_Killed):
+            _fetch(self.cloud, self.simulator, "none", lambda: 900, self.tries[number], _Cut(at))
+
     def held(self, number: int, calls_before: int) -> tuple[_Gate, Future[None]]:
         """The try, until it waits before a call or has ended."""
         gate = _Gate(calls_before)
@@ -250,11 +275,11 @@ class _Overlap:
         self.cloud.client("dynamodb").delete_item(TableName="coordination", Key=discarded)
         self.results.clear()
 
-    def left(self) -> dict[str, bytes]:
+    def left(self, prefix: str = "") -> dict[str, bytes]:
         """The names and contents of what a reader sees, in the end."""
-        s3 = self.cloud.client("s3")
-        listed = s3.list_objects_v2(Bucket="reports", Prefix=self.prefix).get("Contents", [])
-        uploads = s3.list_multipart_uploads(Bucket="reports", Prefix=self.prefix)
+        s3, prefix = self.cloud.client("s3"), prefix or self.prefix
+        listed = s3.list_objects_v2(Bucket="reports", Prefix=prefix).get("Contents", [])
+        uploads = s3.list_multipart_uploads(Bucket="reports", Prefix=prefix)
         assert uploads.get("Uploads", []) == []
         return {
             item["Key"]: s3.get_object(Bucket="reports", Key=item["Key"])["Body"].read()
@@ -289,6 +314,17 @@ def overlap(cloud: LocalCloud, simulator: PingOneSimulator) -> _Overlap:
     simulator.set_scenario(ENVIRONMENT_ID, _SCENARIO)
     first, second = exports
     return _Overlap(cloud, simulator, [first, replace(first, exploration_id=second.exploration_id)])
+
+
+@pytest.fixture
+def doubtful(cloud: LocalCloud, simulator: PingOneSimulator) -> _Overlap:
+    """A report without records, which the quality gate keeps back."""
+    simulator.set_scenario(ENVIRONMENT_ID, Scenario(rows=0, generation_seconds=0))
+    with _pingone(simulator) as pingone:
+        export = _accepted(pingone)
+    simulator.set_scenario(ENVIRONMENT_ID, _SCENARIO)
+    # Only a filter may leave no record.
+    return _Overlap(cloud, simulator, [replace(export, request=replace(export.request, filter=""))])
 
 
 def test_a_try_makes_as_many_calls_as_are_held_below(overlap: _Overlap) -> None:
@@ -333,6 +369,55 @@ def test_a_manifest_is_true_when_two_tries_hold_each_other_up(
             overlap.run(1)
         overlap.assert_manifest_is_true()
         overlap.forget()
+
+
+# A try has asked for the manifest, begins its three uploads, and then looks for those of others.
+@pytest.mark.parametrize("uploads", [1, 2, 3])
+def test_a_try_that_finds_the_manifest_aborts_what_a_dead_one_has_begun(
+    overlap: _Overlap, uploads: int
+) -> None:
+    # The first try has begun its uploads and looked for others.
+    gate, running = overlap.held(0, _CALLS // 2)
+    overlap.killed(1, lambda call, _operation, _path: call == 1 + uploads)
+    gate.opened.set()
+    running.result()
+    assert overlap.is_published()
+
+    overlap.run(1)
+
+    overlap.assert_manifest_is_true()
+
+
+@pytest.mark.parametrize("tries", [1, 3])
+def test_nothing_stays_in_quarantine_without_its_document(doubtful: _Overlap, tries: int) -> None:
+    quarantine = ExportKeys.of(doubtful.tries[0], "pingone").quarantine_folder
+    for _ in range(tries):
+        doubtful.killed(
+            0,
+            lambda _call, operation, path: (
+                operation == "CompleteMultipartUpload" and path.endswith("/quarantine.json")
+            ),
+        )
+    s3 = doubtful.cloud.client("s3")
+    listed = s3.list_objects_v2(Bucket="reports", Prefix=quarantine)
+    assert [item["Key"] for item in listed["Contents"]] == [
+        f"{quarantine}devices.csv", f"{quarantine}devices.json"
+    ]  # fmt: skip
+
+    doubtful.discard()
+
+    assert doubtful.left(quarantine) == doubtful.left() == {}
+
+
+def test_what_is_in_quarantine_with_its_document_stays(doubtful: _Overlap) -> None:
+    quarantine = ExportKeys.of(doubtful.tries[0], "pingone").quarantine_folder
+    doubtful.run(0)
+
+    doubtful.discard()
+
+    assert [key.removeprefix(quarantine) for key in doubtful.left(quarantine)] == [
+        "devices.csv", "devices.json", "quarantine.json"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("held_before", range(_CALLS))
@@ -385,11 +470,10 @@ def _accepted(pingone: PingOne) -> Export:
     """A report that is ready; there is no other export of it."""
     created = pingone.create_exploration(ExportRequest.parse(_REQUEST, {}))
     export = export_of(created.id)
-    while pingone.read_exploration(export).status is not Status.SUCCESS:
-        time.sleep(0.1)
+    wait_until(lambda: pingone.read_exploration(export).status is Status.SUCCESS)
     return replace(
         export,
-        execution=replace(export.execution, name=created.id),
+        execution=replace(export.execution, arn=f"arn:{created.id}", name=created.id),
         request=replace(export.request, fields=(), filter=created.id),
     )
 
@@ -400,7 +484,7 @@ def _fetch(
     compression: str,
     seconds_left: Callable[[], float],
     export: Export | None = None,
-    gate: "_Gate | _Recorder | None" = None,
+    gate: "_Gate | _Cut | _Recorder | None" = None,
     pseudonyms: Pseudonyms | None = None,
 ) -> dict[str, Any]:
     """Fetch a report of the simulator into the bucket, through a gate."""
@@ -428,7 +512,7 @@ def _fetch(
         return dict(fetch.run(export or _accepted(pingone), None)["completed"])
 
 
-def _client(cloud: LocalCloud, service: str, gate: "_Gate | _Recorder | None" = None) -> Any:
+def _client(cloud: LocalCloud, service: str, gate: "_Gate | _Cut | _Recorder | None" = None) -> Any:
     """The cloud's, or one whose calls go through a gate."""
     if not gate:
         return cloud.client(service)

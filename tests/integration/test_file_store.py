@@ -1,7 +1,6 @@
 """A link leads through the file store's front to a real S3, which alone accepts or refuses it."""
 
 import re
-import time
 from collections.abc import Iterator
 from urllib.parse import urljoin
 from uuid import uuid4
@@ -28,6 +27,7 @@ from local.pingone_simulator.faults import Effect, FaultPlan
 from local.pingone_simulator.report_files import replacement_of
 from local.pingone_simulator.request_log import RecordedDownload, RequestLog
 from local.stack import file_store
+from local.waiting import wait_until
 
 BUCKET = "links"
 BODY = bytes(range(256)) * 4
@@ -134,7 +134,7 @@ class TestLinks:
 
     def test_s3_refuses_one_that_has_expired(self, download: Download) -> None:
         link = download.link(seconds=1)
-        time.sleep(2.1)
+        wait_until(lambda: not download.get(link).ok, "the link has expired")
         refused = download.get(link)
         assert refused.status_code == 403
         assert "expired" in refused.text

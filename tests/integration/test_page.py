@@ -41,18 +41,25 @@ WIDTHS = (360, 1280)
 
 
 @pytest.fixture(scope="module")
-def chrome() -> Iterator[Chrome]:
+def started() -> Iterator[Chrome]:
     with browser() as chrome:
         yield chrome
+
+
+@pytest.fixture
+def chrome(started: Chrome) -> Chrome:
+    """A browser that shows nothing, on a screen, with empty logs."""
+    show(started, 1280)
+    started.get("about:blank")
+    for log in ("browser", "performance"):
+        logged(started, log)
+    return started
 
 
 @pytest.mark.parametrize("name", POSTURES)
 def test_a_page_fits_a_screen_and_a_phone_and_asks_nobody_for_anything(
     chrome: Chrome, name: str
 ) -> None:
-    chrome.get("about:blank")
-    _asked(chrome)
-    logged(chrome, "browser")
     page = opened(chrome, POSTURES[name], name).as_uri()
     for width in WIDTHS:
         show(chrome, width)

@@ -1,19 +1,22 @@
 """Turns, keys and starts in a real table, for many who ask at once."""
 
+import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import time_machine
 
 from local.cloud import LocalCloud
 from local.memory_calendar import MemoryCalendar
 from local.stack import create_table
 from pingone_reports.aws.calendar import TurnCalendar
+from pingone_reports.aws.durations import Durations
 from pingone_reports.aws.fleets import FleetHistory, FleetResults
 from pingone_reports.aws.history import History, _key
 from pingone_reports.aws.idempotency import IdempotencyKeys, Starts
@@ -108,6 +111,14 @@ class TestTurns:
             begin = sorted(pool.map(ask, range(32)))
         assert begin == [begin[0] + minute * 61_000 for minute in range(4) for _ in range(10)][:32]
 
+    def test_the_licence_that_was_told_first_shares_its_pool(self, cloud: LocalCloud) -> None:
+        create_table(cloud, "licences")
+        table = Table(cloud.client("dynamodb"), "licences")
+        first, other = str(uuid4()), str(uuid4())
+        for calendar in (TurnCalendar(table), TurnCalendar(table), MemoryCalendar()):
+            pools = [calendar.pool(licence, _NOW) for licence in (first, other, first)]
+            assert pools == ["stack", other, "stack"]
+
     def test_a_missing_table_is_a_typed_error(self, missing_table: Table) -> None:
         with pytest.raises(TableUnavailable, match="ResourceNotFound"):
             TurnCalendar(missing_table).book(str(uuid4()), _NOW, 19_000, 0, _NOW)
@@ -118,6 +129,7 @@ class States:
     """Step Functions, as far as it is asked how executions are."""
 
     status: dict[str, str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
 
     def describe_execution(
         self,
@@ -126,7 +138,26 @@ class States:
         includedData: str,  # noqa: N803
     ) -> dict[str, Any]:
         assert includedData == "METADATA_ONLY"  # more may be encrypted
+        self.asked.append(executionArn)
         return {"status": self.status.get(executionArn, "RUNNING")}
+
+
+def _failed(status: str) -> dict[str, Any]:
+    """The note of an export that its fleet saw fail."""
+    told = {"Status": status, "ExecutionArn": "arn:x", "Error": "AccessDenied", "Cause": "No."}
+    return {"status": "UNKNOWN", "error": "States.TaskFailed", "message": json.dumps(told)}
+
+
+def _note(table: Table, execution_name: str, result: dict[str, Any]) -> None:
+    """As the fleet's state machine does it."""
+    table.client.put_item(
+        TableName=table.name,
+        Item={
+            KEY: {"S": f"result#{execution_name}"},
+            "result": {"S": json.dumps(result)},
+            EXPIRY: {"N": "1"},
+        },
+    )
 
 
 class TestHistory:
@@ -154,9 +185,11 @@ class TestHistory:
 
     def test_a_clock_that_was_ahead_makes_no_later_export_old(self, table: Table) -> None:
         history, export = History(table), self.export(report_name=str(uuid4()))
-        for created_at, records in (("2999-01-01T00:00:00.000Z", 1), (utc(datetime.now(UTC)), 2)):
-            export = replace(export, requested_at=datetime.now(UTC))
-            history.remember(export, self.manifest(created_at, records), "manifest.json")
+        first, second = (datetime(2026, 3, day, tzinfo=UTC) for day in (1, 2))
+        ahead = datetime(2999, 1, 1, tzinfo=UTC)
+        for requested, created, records in ((first, ahead, 1), (second, second, 2)):
+            export = replace(export, requested_at=requested)
+            history.remember(export, self.manifest(utc(created), records), "manifest.json")
             assert (before := history.before(export))
             assert before.records == records
 
@@ -239,6 +272,30 @@ class TestIdempotencyKeys:
         assert len(set(later)) == 1
         assert later[0] != "arn:first"
 
+    @pytest.mark.parametrize(
+        ("noted", "asked", "stays"),
+        [
+            ({"status": "SUCCEEDED", "manifestKey": "a/manifest.json"}, False, True),
+            ({"status": "FAILED", "error": "AccessDenied"}, False, False),
+            (_failed("FAILED"), False, False),
+            # These may have been redriven.
+            (_failed("ABORTED"), True, True),
+            ({"status": "TIMED_OUT"}, True, True),
+            ({"status": "UNKNOWN", "error": "StepFunctions.Throttled", "message": "x"}, True, True),
+            (_failed("FAILED") | {"message": '{"Status": "FAIL'}, True, True),
+        ],
+    )
+    def test_step_functions_is_not_asked_of_an_export_that_its_fleet_has_noted(
+        self, table: Table, noted: dict[str, Any], asked: bool, stays: bool
+    ) -> None:
+        name, states = f"fleet-{uuid4()}", States()
+        first, key = f"arn:aws:states:execution:reports:{name}", f"fleet:x:{uuid4()}"
+        keys = IdempotencyKeys(table, states)
+        keys.holder(key, first)
+        _note(table, name, noted)
+        assert keys.holder(key, "arn:second") == (first if stays else "arn:second")
+        assert states.asked == ([first] if asked else [])
+
     def test_a_key_is_free_again_when_its_time_is_over(self, table: Table) -> None:
         """DynamoDB may take days to delete what has expired."""
         key, keys = str(uuid4()), IdempotencyKeys(table, States())
@@ -260,6 +317,49 @@ class Invocation:
 
 class CutOff(BaseException):
     """What no function survives."""
+
+
+class TestDurations:
+    def test_a_series_remembers_how_long_its_last_report_took(
+        self, table: Table, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        durations, now = Durations(table), [time.time()]
+        monkeypatch.setattr("pingone_reports.aws.durations.time.time", lambda: now[0])
+        request = replace(EXPORT.request, environment_id=str(uuid4()))
+        assert durations.of(request) == (0, False)
+        durations.remember(request, 299.6)
+        assert durations.of(request) == (300, True)
+        # PingOne had it cached.
+        durations.remember(request, 0.2)
+        assert durations.of(request) == (300, True)
+        now[0] += 7201
+        assert durations.of(request) == (300, False)
+        durations.remember(request, 200)
+        assert durations.of(request) == (200, True)
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"environment_id": str(uuid4())},
+            {"report_name": "other"},
+            {"filter": ""},
+            {"fields": ("userId",)},
+        ],
+        ids=str,
+    )
+    def test_each_series_has_a_time_of_its_own(self, table: Table, other: dict[str, Any]) -> None:
+        request = replace(EXPORT.request, environment_id=str(uuid4()))
+        Durations(table).remember(request, 300)
+        assert Durations(table).of(replace(request, **other)) == (0, False)
+        same = replace(request, correlation_id="other", formats=(Format.CSV,), license_id="other")
+        assert Durations(table).of(same) == (300, True)
+
+    def test_no_export_fails_because_its_time_cannot_be_remembered(
+        self, missing_table: Table
+    ) -> None:
+        durations = Durations(missing_table)
+        durations.remember(EXPORT.request, 300)
+        assert durations.of(EXPORT.request) == (0, False)
 
 
 class TestStarts:
@@ -303,9 +403,9 @@ class TestStarts:
             starts.once(arn, fail)
         assert starts.once(arn, lambda: EXPORT) == EXPORT
 
-    @pytest.mark.parametrize(("left", "free"), [(80_000, False), (0, True)])
+    @pytest.mark.parametrize(("later", "free"), [(0, False), (81, True)])
     def test_a_start_that_was_cut_off_gives_its_place_free_when_its_time_is_over(
-        self, table: Table, left: int, free: bool
+        self, table: Table, later: int, free: bool
     ) -> None:
         arn = f"arn:{uuid4()}"
 
@@ -313,14 +413,14 @@ class TestStarts:
             raise CutOff
 
         with pytest.raises(CutOff):
-            Starts(table, 1800).within(Invocation(left)).once(arn, die)
-        time.sleep(0.01)
+            Starts(table, 1800).within(Invocation(80_000)).once(arn, die)
         again = Starts(table, 1800).within(Invocation(80_000))
-        if free:
-            assert again.once(arn, lambda: EXPORT) == EXPORT
-        else:
-            with pytest.raises(StartInProgress):
-                again.once(arn, lambda: EXPORT)
+        with time_machine.travel(timedelta(seconds=later)):
+            if free:
+                assert again.once(arn, lambda: EXPORT) == EXPORT
+            else:
+                with pytest.raises(StartInProgress):
+                    again.once(arn, lambda: EXPORT)
 
     def test_a_missing_table_is_a_typed_error(self, missing_table: Table) -> None:
         starts = Starts(missing_table, 1800).within(Invocation(80_000))
@@ -332,17 +432,9 @@ class TestStarts:
 
 class TestFleets:
     def test_results_come_back_in_the_order_of_the_exports(self, table: Table) -> None:
-        """As the state machine writes them."""
         names = [f"fleet-{uuid4()}" for _ in range(50)]
         for name in names[1:]:
-            table.client.put_item(
-                TableName=table.name,
-                Item={
-                    KEY: {"S": f"result#{name}"},
-                    "result": {"S": f'{{"status": "{name}"}}'},
-                    EXPIRY: {"N": "1"},
-                },
-            )
+            _note(table, name, {"status": name})
         results = list(FleetResults(table).of(names))
         assert results == [None, *({"status": name} for name in names[1:])]
 

@@ -16,6 +16,7 @@ from pingone_reports.steps.start import Queued, StartReport
 from tests.support.asking import REQUEST, execution
 
 if TYPE_CHECKING:
+    from pingone_reports.aws.durations import Durations
     from pingone_reports.aws.idempotency import IdempotencyKeys, Starts
 
 
@@ -44,6 +45,20 @@ class FakeStarts:
         return self._exports[execution_arn]
 
 
+class FakeDurations:
+    """Remembers how long reports took; `cached` says whether PingOne may have the last one."""
+
+    def __init__(self) -> None:
+        self.took: dict[ExportRequest, int] = {}
+        self.cached = False
+
+    def of(self, request: ExportRequest) -> tuple[int, bool]:
+        return self.took.get(request, 0), self.cached
+
+    def remember(self, request: ExportRequest, seconds: float) -> None:
+        self.took[request] = round(seconds)
+
+
 @dataclass
 class World:
     """What all starts and checks of one deployment share."""
@@ -51,6 +66,7 @@ class World:
     pingone: PingOne
     keys: FakeKeys = field(default_factory=FakeKeys)
     starts: FakeStarts = field(default_factory=FakeStarts)
+    durations: FakeDurations = field(default_factory=FakeDurations)
     calendar: MemoryCalendar = field(default_factory=MemoryCalendar)
     ahead: float = 0
     """How far its turns are ahead of the clock: nothing sleeps."""
@@ -70,6 +86,7 @@ class World:
             turns=self._turns(),
             keys=cast("IdempotencyKeys", self.keys),
             starts=cast("Starts", self.starts),
+            durations=cast("Durations", self.durations),
             polling_limit=timedelta(seconds=polling_limit),
         )
         queued = {"since": (since or datetime.now(UTC)).isoformat(), "turn": turn}
@@ -83,5 +100,9 @@ class World:
 
     def check(self, export: Export, turn: Turn | None = None) -> dict[str, Any]:
         """Check a report, for an export that holds this turn."""
-        step = CheckReport(pingone=self.pingone, turns=self._turns())
+        step = CheckReport(
+            pingone=self.pingone,
+            turns=self._turns(),
+            durations=cast("Durations", self.durations),
+        )
         return step.run(export, turn)

@@ -10,7 +10,7 @@ from sqlglot.optimizer.qualify import qualify
 from local.athena import saved_queries
 from local.paths import ROOT
 from local.pingone_simulator.report_data import ALL_FIELDS
-from pingone_reports.tables.changes import FIELDS
+from pingone_reports.model.field_names import KNOWN_FIELDS as FIELDS
 from tests.support.template import RESOURCES, resources_of
 
 _ATHENA = "athena"

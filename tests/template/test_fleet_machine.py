@@ -2,18 +2,22 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from local.paths import ENVIRONMENTS, program_of
 from pingone_reports import errors
+from pingone_reports.aws.fleets import FleetResults
 from pingone_reports.model.environment import Environment
-from pingone_reports.model.fleet import FleetExports
+from pingone_reports.model.fleet import FleetExports, entry_of
 from tests.support.documents import faults, sample
 from tests.support.jsonata import Failure, Jsonata, Walk, expressions
+from tests.support.template import PARAMETERS
 from tests.template.definition import (
     EXPORT_FLEET,
     EXPORT_REPORT,
@@ -24,6 +28,9 @@ from tests.template.definition import (
     findings,
     unreachable,
 )
+
+if TYPE_CHECKING:
+    from pingone_reports.aws.table import Table
 
 MACHINE = definition(source=EXPORT_FLEET)
 MAP = MACHINE["States"]["ExportEnvironments"]
@@ -193,6 +200,12 @@ class TestLimits:
         limit = definition(source=EXPORT_REPORT)["TimeoutSeconds"]
         assert limit < STATES["StartExport"]["TimeoutSeconds"] < MACHINE["TimeoutSeconds"]
 
+    def test_ten_thousand_exports_may_each_take_as_long_as_they_may(self) -> None:
+        at_once = PARAMETERS["MaxConcurrency"]["Default"]
+        one = STATES["StartExport"]["TimeoutSeconds"]
+        year = 31_536_000  # the longest that AWS lets an execution run
+        assert 10_000 / at_once * one < MACHINE["TimeoutSeconds"] < year
+
     @pytest.mark.parametrize("name", TASKS)
     def test_every_task_has_a_timeout_waits_between_its_tries_and_gives_up(self, name: str) -> None:
         assert STATES[name]["TimeoutSeconds"] > 0
@@ -323,15 +336,33 @@ class TestFleet:
         assert detail == other | {"fleet": detail["fleet"]}
 
 
-def export(jsonata: Jsonata, started: Any = None, *described: Any) -> dict[str, Any]:
-    """The result that is recorded of an export."""
+ENDED = DESCRIBED | {
+    # As .sync:2 returns them.
+    "StartDate": 1772330401000,
+    "StopDate": 1772330422400,
+    "Output": sample("export-completed"),
+}
+LANDED = {
+    "status": "SUCCEEDED",
+    "executionArn": EXPORT,
+    "manifestKey": sample("export-completed")["manifestKey"],
+    "records": sample("export-completed")["files"][0]["records"],
+}
+
+
+def export(
+    jsonata: Jsonata, started: Any = None, *described: Any, noted: Any = None
+) -> dict[str, Any]:
+    """The result that is recorded of an export, as SummarizeFleet reads it."""
+    found = {"Item": {"result": {"S": json.dumps(noted)}}} if isinstance(noted, dict) else {}
     walk = Walk(
         jsonata,
         CHILD,
         CONTEXT,
         {
-            "StartExport": [started or {"ExecutionArn": EXPORT}],
-            "DescribeExport": list(described or [DESCRIBED]),
+            "StartExport": [started or ENDED],
+            "FindResult": [noted if isinstance(noted, Failure) else found],
+            "DescribeExport": list(described),
             "RecordResult": [{}],
         },
     )
@@ -347,65 +378,125 @@ def export(jsonata: Jsonata, started: Any = None, *described: Any) -> dict[str, 
         "idempotencyKey": ITEM["idempotencyKey"],
         "licenseId": ITEM["licenseId"],
     }
-    assert walk.arguments["DescribeExport"][0] == {"ExecutionArn": EXPORT}
     [recorded] = walk.arguments["RecordResult"]
     assert recorded["Item"]["id"] == {"S": f"result#{ITEM['executionName']}"}
-    assert recorded["Item"]["expiration"]["N"].isdecimal()
+    until = int(recorded["Item"]["expiration"]["N"]) - time.time()
+    assert until > MACHINE["TimeoutSeconds"]
     return {
-        "asked": [asked["ExecutionArn"] for asked in walk.arguments["DescribeExport"]],
+        "found": [asked["Key"]["id"]["S"] for asked in walk.arguments.get("FindResult", ())],
+        "asked": [asked["ExecutionArn"] for asked in walk.arguments.get("DescribeExport", ())],
         "waits": walk.states.count("WaitForExport"),
-        **json.loads(recorded["Item"]["result"]["S"]),
+        **Noted(recorded["Item"]["result"]).result,
     }
 
 
+@dataclass(frozen=True)
+class Noted:
+    """A table with one note."""
+
+    note: dict[str, str]
+
+    def get(self, _key: str) -> dict[str, str]:
+        return {"result": self.note["S"]}
+
+    @property
+    def result(self) -> dict[str, Any]:
+        [result] = FleetResults(cast("Table", self)).of(["x"])
+        return dict(result or {})
+
+
+def described_failure(status: str, **told: Any) -> Failure:
+    """What `.sync:2` makes of an export that did not succeed."""
+    ended = {name: ENDED[name] for name in ("ExecutionArn", "StartDate", "StopDate", "Input")}
+    return Failure("States.TaskFailed", json.dumps(ended | {"Status": status} | told))
+
+
 class TestExport:
-    def test_an_export_that_landed_is_recorded_with_its_manifest(self, jsonata: Jsonata) -> None:
-        assert export(jsonata) == {
-            "asked": [EXPORT],
-            "waits": 0,
-            "status": "SUCCEEDED",
-            "executionArn": EXPORT,
-            "startedAt": DESCRIBED["StartDate"],
-            "endedAt": DESCRIBED["StopDate"],
-            "manifestKey": sample("export-completed")["manifestKey"],
-            "records": sample("export-completed")["files"][0]["records"],
-        }
+    def test_an_export_that_landed_is_recorded_and_nothing_is_asked(self, jsonata: Jsonata) -> None:
+        assert export(jsonata) == LANDED | {
+            "found": [], "asked": [], "waits": 0,
+            "startedAt": ENDED["StartDate"], "endedAt": ENDED["StopDate"],
+        }  # fmt: skip
 
     @pytest.mark.parametrize(
         ("status", "told"),
         [
-            ("FAILED", {"Error": "AccessDenied", "Cause": "No." * 1000}),
+            ("FAILED", {"Error": "AccessDenied", "Cause": 'No "role".'}),
+            ("FAILED", {"Error": "States.TaskFailed", "Cause": '{"Status": "SUCCEEDED"}'}),
             ("TIMED_OUT", {"Error": "States.Timeout"}),
             ("ABORTED", {}),
         ],
     )
-    def test_an_export_that_failed_is_recorded_with_its_own_error(
+    def test_an_export_that_failed_is_recorded_with_its_own_error_and_nothing_is_asked(
         self, jsonata: Jsonata, status: str, told: dict[str, str]
     ) -> None:
-        ended = {name: DESCRIBED[name] for name in ("ExecutionArn", "StartDate", "StopDate")}
-        result = export(
-            jsonata, Failure("States.TaskFailed", "{}"), ended | {"Status": status} | told
-        )
-        assert result["status"] == status
-        assert result.get("error") == told.get("Error")
-        assert result.get("message") == (told["Cause"][:1000] if "Cause" in told else None)
+        result = export(jsonata, described_failure(status, **told))
+        assert (result["found"], result["asked"]) == ([], [])
+        assert (result["status"], result["executionArn"]) == (status, EXPORT)
+        assert result["error"] == told.get("Error")
+        assert result["message"] == told.get("Cause")
+        entry = entry_of(Environment(id=ITEM["environmentId"] or ""), result)
+        assert (entry["status"], entry["seconds"]) == ("FAILED", 21.4)
 
-    def test_a_repeated_export_is_followed_to_the_end_of_the_one_that_it_repeats(
+    @pytest.mark.parametrize("cause", ["", "{", described_failure("FAILED", Cause="x").cause[:-1]])
+    def test_an_export_whose_end_is_cut_off_is_asked_for_it(
+        self, jsonata: Jsonata, cause: str
+    ) -> None:
+        told = {"Status": "FAILED", "Error": "AccessDenied", "Cause": "No." * 1000}
+        ended = {name: DESCRIBED[name] for name in ("ExecutionArn", "StartDate", "StopDate")}
+        result = export(jsonata, Failure("States.TaskFailed", cause), ended | told)
+        assert (result["asked"], result["status"]) == ([EXPORT], "FAILED")
+        assert (result["error"], result["message"]) == (told["Error"], told["Cause"][:1000])
+
+    def test_a_repeated_export_is_found_where_the_fleet_before_noted_it(
         self, jsonata: Jsonata
     ) -> None:
-        repeats = DESCRIBED | {"Output": json.dumps({"duplicateOf": OTHER})}
+        noted = LANDED | {"executionArn": OTHER}
+        result = export(jsonata, ENDED | {"Output": {"duplicateOf": OTHER}}, noted=noted)
+        assert result == noted | {
+            "found": [f"result#{OTHER.rpartition(':')[2]}"], "asked": [], "waits": 0
+        }  # fmt: skip
+
+    @pytest.mark.parametrize(
+        "noted",
+        [None, Failure("DynamoDB.Throttling", "x"), {"status": "UNKNOWN", "error": "A"},
+         {"status": "FAILED", "executionArn": OTHER}],
+    )  # fmt: skip
+    def test_a_repeated_export_that_is_not_noted_is_followed_to_its_end(
+        self, jsonata: Jsonata, noted: Any
+    ) -> None:
+        repeats = ENDED | {"Output": {"duplicateOf": OTHER}}
         running = {"ExecutionArn": OTHER, "Status": "RUNNING", "StartDate": DESCRIBED["StartDate"]}
-        result = export(jsonata, None, repeats, running, DESCRIBED | {"ExecutionArn": OTHER})
-        assert result["asked"] == [EXPORT, OTHER, OTHER]
+        ended = DESCRIBED | {"ExecutionArn": OTHER}
+        result = export(jsonata, repeats, running, ended, noted=noted)
+        assert result["asked"] == [OTHER, OTHER]
         assert (result["status"], result["executionArn"], result["waits"]) == (
             "SUCCEEDED", OTHER, 1
         )  # fmt: skip
+
+    def test_an_export_that_repeats_one_of_which_nobody_can_tell_is_unknown(
+        self, jsonata: Jsonata
+    ) -> None:
+        repeats = ENDED | {"Output": {"duplicateOf": OTHER}}
+        result = export(jsonata, repeats, Failure("Sfn.ThrottlingException", "Too many."))
+        entry = entry_of(Environment(id=ITEM["environmentId"] or ""), result)
+        assert (entry["status"], entry["error"]) == ("FAILED", "ExportUnknown")
 
     def test_an_export_that_a_lost_answer_has_started_is_waited_for(self, jsonata: Jsonata) -> None:
         running = {"ExecutionArn": EXPORT, "Status": "RUNNING", "StartDate": "x"}
         lost = Failure("StepFunctions.SdkClientException", "No answer.")
         result = export(jsonata, lost, running, DESCRIBED)
+        assert result["asked"] == [EXPORT, EXPORT]
         assert (result["status"], result["waits"]) == ("SUCCEEDED", 1)
+
+    def test_an_export_that_had_ended_when_a_second_try_started_it_is_asked_for_its_end(
+        self, jsonata: Jsonata
+    ) -> None:
+        again = Failure("StepFunctions.ExecutionAlreadyExistsException", '{"x": "y"}')
+        repeats = DESCRIBED | {"Output": json.dumps({"duplicateOf": OTHER})}
+        noted = LANDED | {"executionArn": OTHER}
+        result = export(jsonata, again, repeats, noted=noted)
+        assert (result["asked"], result["executionArn"]) == ([EXPORT], OTHER)
 
     def test_an_export_that_was_never_started_tells_why(self, jsonata: Jsonata) -> None:
         throttled = Failure("StepFunctions.ExecutionLimitExceeded", "Too many.")
@@ -415,18 +506,25 @@ class TestExport:
         assert result["message"] == "Too many."
 
     def test_every_expression_is_evaluated_here(self, jsonata: Jsonata) -> None:
+        repeats = {"ExecutionArn": EXPORT, "Output": {"duplicateOf": OTHER}}
         answers: dict[str, list[Any]] = {
-            "StartExport": [{}],
-            "DescribeExport": [DESCRIBED],
+            "StartExport": [repeats],
+            "FindResult": [{}],
+            "DescribeExport": [DESCRIBED | {"ExecutionArn": OTHER}],
             "RecordResult": [{}],
         }
         walks = [
             fleet(jsonata),
             fleet(jsonata, LISTED | {"status": "DUPLICATE"}),
             fleet(jsonata, Failure("AccessDenied", "No.")),
-            Walk(jsonata, CHILD, CONTEXT, answers),
-            Walk(jsonata, CHILD, CONTEXT, answers | {"StartExport": [Failure("A", "b")]}),
-            Walk(jsonata, CHILD, CONTEXT, answers | {"DescribeExport": [Failure("A", "b")]}),
+            *(
+                Walk(jsonata, CHILD, CONTEXT, answers | more)
+                for more in (
+                    {},
+                    {"StartExport": [Failure("A", "b")], "DescribeExport": [Failure("A", "b")]},
+                    {"FindResult": [Failure("A", "b")]},
+                )
+            ),
         ]
         for walk in walks:
             walk.run(ITEM)

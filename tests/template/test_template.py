@@ -43,7 +43,7 @@ from tests.support.template import (
     resources_of,
     statements,
 )
-from tests.template.rendering import conditions_of
+from tests.template.rendering import Place, conditions_of, render
 
 DEFAULTS = {
     "environmentId": "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
@@ -117,8 +117,9 @@ class TestParameters:
             ("TokenUrl", "https://login.example.com/as/token"),
             ("ReportFields", "userId"),
             ("ReportFields", "userId, username ,deviceId"),
+            ("ReportFields", ",".join(f"f{n}" for n in range(100))),
             ("ReportFilter", '(mfaEnabled eq "true")'),
-            ("ReportFilter", "x" * 2000),
+            ("ReportFilter", "x" * 500),
             ("BucketName", "my-bucket.reports"),
             ("KeyPrefix", ""),
             ("KeyPrefix", "exports/pingone"),
@@ -164,12 +165,16 @@ class TestParameters:
             ("SecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:worker-Ab12Cd*"),
             ("ApiUrl", "api.pingone.com/v1"),
             ("ApiUrl", "https://api.pingone.com/v1?a=b"),
+            ("ApiUrl", "https://api.pingone.com/\u00e9"),
+            ("ApiUrl", "https://api.pingone.com/" + "x" * 200),
             ("TokenUrl", "https://"),
             ("ReportName", "../devices"),
             ("ReportName", "a" * 65),
             ("ReportFields", "userId,,username"),
             ("ReportFields", "user id"),
-            ("ReportFilter", "x" * 2001),
+            ("ReportFields", ",".join(f"f{n}" for n in range(101))),
+            ("ReportFields", ",".join(f"aFieldWithAName{n}" for n in range(50))),
+            ("ReportFilter", "x" * 501),
             ("ReportFilter", "a\nb"),
             ("ReportFormats", "xml"),
             ("PollingLimitSeconds", 29),
@@ -200,6 +205,75 @@ class TestParameters:
     )
     def test_what_cannot_work_is_refused(self, name: str, value: object) -> None:
         assert not accepts(PARAMETERS[name], value)
+
+
+class Longest(Place):
+    """A place whose names are as long as any."""
+
+    @property
+    def pseudo_parameters(self) -> dict[str, str]:
+        # The name of a state machine has 80 characters, and is the stack's with 14 more.
+        return super().pseudo_parameters | {"AWS::StackName": "s" * 66}
+
+
+# Longer than a name that CloudFormation makes, and than an ARN with such a name.
+OF_A_RESOURCE = "r" * 160
+
+
+def longest(parameter: dict[str, Any]) -> str:
+    """The value of a parameter that takes the most bytes."""
+    if parameter["Type"] == "Number":
+        return str(parameter.get("MaxValue") or max(parameter["AllowedValues"]))
+    if "AllowedValues" in parameter:
+        return str(max(parameter["AllowedValues"], key=len))
+    most: int = parameter.get("MaxLength", 0)
+    values = [
+        f"{begin}{sign}".ljust(most, sign)
+        for begin in ("", "https://")
+        for sign in ("\u20ac", '"', "x")
+    ]
+    return max((each for each in values if accepts(parameter, each)), key=size, default="x" * most)
+
+
+def size(value: object) -> int:
+    """The bytes of its JSON: so Lambda measures variables, as its error about them shows."""
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+class TestVariables:
+    """Lambda's quotas: 4 KB for all environment variables of a function."""
+
+    @pytest.mark.parametrize("authentication", PARAMETERS["Authentication"]["AllowedValues"])
+    @pytest.mark.parametrize("url", ["", "https://"])
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    def test_the_longest_values_fit(self, name: str, url: str, authentication: str) -> None:
+        chosen = {each: longest(PARAMETERS[each]) for each in PARAMETERS} | {
+            "Authentication": authentication,
+            "Analytics": "enabled",
+        }
+        if not url:
+            chosen |= {"ApiUrl": "", "TokenUrl": ""}
+        place = Longest("aws-us-gov", "ap-southeast-1", "amazonaws.com")
+        functions = TEMPLATE["Resources"] | {"of all": TEMPLATE["Globals"]["Function"]}
+        rendered = render(
+            TEMPLATE | {"Resources": {each: functions[each] for each in (name, "of all")}},
+            chosen,
+            place,
+        ).resources
+        variables = (
+            rendered["of all"]["Environment"]["Variables"]
+            | rendered[name]["Properties"]["Environment"]["Variables"]
+        )
+        told = {
+            key: each if isinstance(each, str) else OF_A_RESOURCE for key, each in variables.items()
+        }
+        assert size(told) < 4096
+
+    def test_what_functions_get_as_variables_is_bounded(self) -> None:
+        given = json.dumps([each["Properties"]["Environment"] for each in FUNCTIONS.values()])
+        for name, parameter in PARAMETERS.items():
+            if f'"Ref": "{name}"' in given or f"${{{name}}}" in given:
+                assert {"MaxLength", "AllowedValues", "MaxValue"} & set(parameter), name
 
 
 class TestPermissions:
@@ -304,6 +378,7 @@ class TestPermissions:
             ("DiscardReportRole", "s3:AbortMultipartUpload", "report=*"),
             ("DiscardReportRole", "s3:DeleteObject", "report=*"),
             ("DiscardReportRole", "s3:AbortMultipartUpload", "quarantine/report=*"),
+            ("DiscardReportRole", "s3:DeleteObject", "quarantine/report=*"),
             ("TabulateReportRole", "s3:GetObject", "report=*"),
             ("TabulateReportRole", "s3:GetObject", "tables/*"),
             ("TabulateReportRole", "s3:PutObject", "tables/*"),
@@ -668,7 +743,7 @@ class TestEncryption:
             "CheckReportRole": turns,
             "FetchReportRole": turns | {"dynamodb:GetItem"},
             "DiscardReportRole": {"dynamodb:UpdateItem"},
-            "ExportFleetRole": {"dynamodb:PutItem"},
+            "ExportFleetRole": {"dynamodb:GetItem", "dynamodb:PutItem"},
             "ListEnvironmentsRole": {"dynamodb:UpdateItem"},
             "SummarizeFleetRole": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         }

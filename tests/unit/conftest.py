@@ -1,11 +1,14 @@
 """PingOne, simulated over HTTP on a clock that a test moves, and the client that asks it."""
 
 import os
+import random
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
-from hypothesis import settings
+import time_machine
+from hypothesis import HealthCheck, settings
 
 from local.pingone_simulator import PingOneSimulator, Scenario
 from pingone_reports.pingone.api import PingOne
@@ -18,8 +21,43 @@ from tests.support.simulator import FakeBucket, ManualClock
 os.environ["POWERTOOLS_SERVICE_NAME"] = "reports"
 
 # How long an example takes says more about this machine than about the code.
-settings.register_profile("unit", deadline=None)
+settings.register_profile("unit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unit")
+
+
+class SteppingClock(time_machine.Traveller):
+    """Shows a later time at each reading."""
+
+    step = timedelta()
+
+    def time_ns(self) -> int:
+        self.shift(self.step)
+        return super().time_ns()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--clock-step", type=float, default=0.001, help="seconds between two readings")
+
+
+@pytest.fixture(autouse=True)
+def wall_clock(pytestconfig: pytest.Config) -> Iterator[SteppingClock]:
+    """Time passes at each reading, and a year ends after one of the first: the seed says which.
+
+    With the year ends a day, an hour, a minute and a second.
+    """
+    step = timedelta(seconds=pytestconfig.getoption("--clock-step", default=0.001))
+    start = datetime(2027, 1, 1, tzinfo=UTC) - step * (random.randrange(8) + 0.5)
+    with time_machine.travel(start, tick=False) as clock:
+        clock.__class__ = SteppingClock
+        assert isinstance(clock, SteppingClock)
+        clock.step = step
+        yield clock
+
+
+@pytest.fixture
+def stopped_clock(wall_clock: SteppingClock) -> None:
+    """For tests that count seconds."""
+    wall_clock.step = timedelta()
 
 
 @pytest.fixture

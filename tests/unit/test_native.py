@@ -1,7 +1,9 @@
 """The library in C does in blocks what a few lines of Python do byte by byte."""
 
 import ast
+import csv
 import ctypes
+import io
 import re
 import shutil
 import struct
@@ -16,7 +18,9 @@ from hypothesis import strategies as st
 
 from pingone_reports import native
 from pingone_reports.native import library, library_path
+from pingone_reports.transfer.records import plain_csv
 from tests.support.chunks import CUTS, cut
+from tests.support.csv_dialects import rows_of
 
 ROOT = Path(__file__).parents[2]
 LAYER = ROOT / "layers" / "pingone_reports"
@@ -28,15 +32,11 @@ _TEXTS = st.lists(st.sampled_from([*'"\\{}[]\n,', "é", "x" * 20, "y" * 63]), ma
 
 
 @given(_TEXTS, CUTS)
-def test_line_feeds_outside_quotes_are_counted(data: bytes, places: list[float]) -> None:
-    quoted = ctypes.c_uint8()
-    count = sum(
-        library().csv_line_feeds(ctypes.byref(quoted), chunk, len(chunk))
-        for chunk in cut(data, places)
-    )
-
-    assert count == sum(part.count(b"\n") for part in data.split(b'"')[::2])
-    assert quoted.value == data.count(b'"') % 2
+def test_rows_are_written_as_they_are_counted(data: bytes, places: list[float]) -> None:
+    rows = rows_of(data)
+    if rows is not None:
+        text = b"".join(plain_csv(filter(None, cut(data, places)))).decode()
+        assert list(csv.reader(io.StringIO(text, newline=""), strict=True)) == rows
 
 
 @given(_TEXTS, CUTS)

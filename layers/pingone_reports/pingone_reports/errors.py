@@ -18,6 +18,10 @@ secret, because it becomes execution history, an event and a log line.
 class ExportError(Exception):
     """The base of all errors below; never raised itself."""
 
+    def __init__(self, message: str = "", retry_after: float = 0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
 
 class TransientError(ExportError):
     """The base of errors that are worth another try; never raised itself."""
@@ -96,9 +100,13 @@ class InvalidResponse(ExportError):
 class RateLimited(ExportError):
     """Raised when PingOne answers 429. `retry_after` is the pause that it wants, in seconds."""
 
-    def __init__(self, message: str, retry_after: float = 0) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
+
+class CallPostponed(ExportError):
+    """Raised when a call failed that may succeed in a later turn, after `retry_after` seconds."""
+
+
+# After these, an export waits in the state machine and takes another turn.
+ASK_LATER = (RateLimited, CallPostponed)
 
 
 class PingOneUnavailable(TransientError):

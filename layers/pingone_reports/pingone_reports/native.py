@@ -18,7 +18,7 @@ def library() -> ctypes.CDLL:
     native.zipcrypto_prepare.argtypes = []
     native.zipcrypto_advance.argtypes = [state, text, size]
     native.zipcrypto_decrypt.argtypes = [state, text, ctypes.c_void_p, size]
-    native.csv_line_feeds.argtypes = [state, text, size]
+    native.csv_rows.argtypes = [state, text, size, ctypes.c_void_p]
     native.json_structure.argtypes = [state, text, size, ctypes.c_void_p]
     buffer, flag = ctypes.c_void_p, ctypes.c_int
     native.csv_find.argtypes = [state, text, size, flag, buffer, buffer]
@@ -27,7 +27,7 @@ def library() -> ctypes.CDLL:
     for procedure in native.zipcrypto_prepare, native.zipcrypto_advance, native.zipcrypto_decrypt:
         procedure.restype = None
     for function in (
-        native.csv_line_feeds,
+        native.csv_rows,
         native.json_structure,
         native.csv_find,
         native.json_find,

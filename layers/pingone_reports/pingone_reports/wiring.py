@@ -66,6 +66,7 @@ def start_config() -> StartConfig:
 
 def start_report(context: Any) -> "StartReport":
     """StartReport for the invocation with this Lambda context."""
+    from pingone_reports.aws.durations import Durations
     from pingone_reports.aws.idempotency import IdempotencyKeys, Starts
     from pingone_reports.steps.start import StartReport
 
@@ -76,6 +77,7 @@ def start_report(context: Any) -> "StartReport":
         turns=turns(config.table, config.pingone.calls_per_minute),
         keys=IdempotencyKeys(table, _client("stepfunctions")),
         starts=Starts(table, _SECONDS_OF_A_START).within(context),
+        durations=Durations(table),
         polling_limit=timedelta(seconds=config.polling_limit_seconds),
     )
 
@@ -83,11 +85,14 @@ def start_report(context: Any) -> "StartReport":
 @cache
 def check_report() -> "CheckReport":
     """CheckReport."""
+    from pingone_reports.aws.durations import Durations
     from pingone_reports.steps.check import CheckReport
 
     config = CheckConfig.from_environment()
     return CheckReport(
-        pingone=_pingone(config.pingone), turns=turns(config.table, config.pingone.calls_per_minute)
+        pingone=_pingone(config.pingone),
+        turns=turns(config.table, config.pingone.calls_per_minute),
+        durations=Durations(_table(config.table)),
     )
 
 

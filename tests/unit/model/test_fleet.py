@@ -71,6 +71,10 @@ class TestEnvironment:
         ("name", "told"),
         [
             ("a\nb\x00\u202ec", "a b  c"),
+            ("Zu\u0308rich", "Z\u00fcrich"),
+            ("North\u00a0Sea\u200b\ufeff", "North Sea"),
+            ("so\u00adft\u2060", "soft"),
+            ("\u200b", ""),
             ("\ud800", "\ufffd"),
             ("x" * 1000, "x" * 256),
             ("", ""),
@@ -83,13 +87,17 @@ class TestEnvironment:
         json.dumps(read.to_document()).encode()
 
     @pytest.mark.parametrize(
-        "body",
-        [None, [], {}, {"id": "x", "name": "a", "type": "b"},
-         {"id": str(UUID(int=1)), "name": None, "type": "b"},
-         {"id": str(UUID(int=1)), "name": "a", "type": "https://x"}],
+        "odd",
+        [{}, {"name": None}, {"type": None}, {"type": "https://x"}, {"type": 7, "name": ["a"]},
+         {"license": "x"}, {"status": {}}, {"status": "ACTIVE"}, {"status": None}],
     )  # fmt: skip
-    def test_what_is_not_documented_is_refused_and_not_shown(self, body: object) -> None:
-        with pytest.raises(InvalidResponse, match="without a UUID, a name or a type"):
+    def test_nothing_odd_but_the_id_spoils_the_list(self, odd: dict[str, Any]) -> None:
+        read = Environment.parse({"id": str(UUID(int=1)), **odd})
+        assert read == Environment(id=str(UUID(int=1)))
+
+    @pytest.mark.parametrize("body", [None, [], {}, {"id": "x", "name": "a", "type": "b"}])
+    def test_what_has_no_id_is_refused_and_not_shown(self, body: object) -> None:
+        with pytest.raises(InvalidResponse, match="without a UUID"):
             Environment.parse(body)
 
     @pytest.mark.parametrize(
@@ -128,6 +136,50 @@ class TestChoice:
         document = listing(*self.ALL, include=["europe", "Asia", "Mars"])
         assert [each["name"] for each in document["environments"]] == ["Asia"]
         assert document["unmatched"] == ["europe", "Mars"]
+
+    def test_what_exclude_did_not_match_is_told_too(self) -> None:
+        gone = str(UUID(int=9)).upper()
+        document = listing(*self.ALL, include=["Asia", "Mars"], exclude=["Moon", gone, "Mars"])
+        assert document["unmatched"] == ["Mars", "Moon", gone]
+
+    @pytest.mark.parametrize(
+        ("shown", "asked"),
+        [
+            ("North Sea", "North\u00a0Sea"),
+            ("North\u00a0Sea", "North Sea"),
+            ("North\u200bSea", "NorthSea"),
+            ("NorthSea", "\ufeffNorth\u200dSea"),
+            ("  North  Sea ", "North Sea"),
+            ("North Sea", " North\u2003 Sea "),
+            ("Zu\u0308rich", "Z\u00fcrich"),
+            ("Z\u00fcrich", "Zu\u0308rich"),
+            ("x" * 300, "x" * 256),
+        ],
+    )
+    def test_names_are_compared_as_they_look(self, shown: str, asked: str) -> None:
+        odd = Environment.parse({"id": str(UUID(int=4)), "name": shown, "type": "SANDBOX"})
+        chosen = listing(*self.ALL, odd, include=[asked])
+        assert [each["environmentId"] for each in chosen["environments"]] == [odd.id]
+        assert chosen["unmatched"] == []
+        rest = listing(*self.ALL, odd, exclude=[asked])
+        assert [each["environmentId"] for each in rest["excluded"]] == [odd.id]
+        assert rest["unmatched"] == []
+
+    def test_what_nobody_sees_names_no_environment(self) -> None:
+        nameless = Environment.parse({"id": str(UUID(int=4)), "name": ""})
+        document = listing(nameless, exclude=["\u200b"])
+        assert len(document["environments"]) == 1
+        assert document["unmatched"] == ["\u200b"]
+
+    def test_an_environment_that_is_soon_deleted_is_left_out_and_named(self) -> None:
+        body = {"id": str(UUID(int=4)), "name": "Old", "type": "PRODUCTION"}
+        old = Environment.parse(body | {"status": "DELETE_PENDING"})
+        for request in ({}, {"include": ["Old", "Asia"]}, {"types": ["PRODUCTION"]}):
+            document = listing(*self.ALL, old, **request)
+            assert "Old" not in [each["name"] for each in document["environments"]]
+            assert document["unmatched"] == []
+            pending = [each["name"] for each in document["excluded"] if each["deletePending"]]
+            assert pending == ["Old"]
 
     def test_what_comes_twice_is_exported_once(self) -> None:
         assert len(listing(*self.ALL, *self.ALL)["environments"]) == 3

@@ -21,6 +21,8 @@ def found(
     fields: tuple[str, ...] = FIELDS,
     filter_: str = "",
     max_drop_percent: int = 50,
+    in_json: Sequence[str] | None = None,
+    is_table: bool = True,
 ) -> list[str]:
     """The doubts about a report, whose previous export had these records and columns."""
     csv = ReportFile(
@@ -32,12 +34,14 @@ def found(
         content_sha256="",
         records=records,
         columns=tuple(columns),
+        is_table=is_table,
     )
     json = replace(
         csv,
         format=Format.JSON,
+        is_table=True,
         records=records if json_records is None else json_records,
-        columns=(),
+        columns=tuple(columns if in_json is None else in_json),
     )
     previous = before and Previous(records=before[0], content_sha256={}, columns=before[1])
     request = replace(REQUEST, fields=fields, filter=filter_)
@@ -99,8 +103,6 @@ class TestColumns:
             ("User ID", "PHONE", "device_id"),  # another spelling
             ("deviceId", "phone", "userId"),  # another order
             ("User ID", "Phone number", "Device ID"),  # another name for one
-            ("Benutzer", "Telefon", "Gerät", "Umgebung"),  # other names for all
-            (),  # no header that could be read, or no CSV
         ],
     )
     def test_a_first_export_may_spell_its_columns_as_it_likes(self, columns: Sequence[str]) -> None:
@@ -127,9 +129,9 @@ class TestColumns:
         before = (1000, accepted)
         assert found(columns=accepted, before=before) == []
         assert found(columns=accepted[:3], before=before) == ["columns are missing: Environment"]
-        assert found(columns=FIELDS, before=before) == [
+        assert found(columns=("User ID", "Mobile", "Device ID"), before=before) == [
             "columns are missing: Phone number, Environment",
-            "columns are not expected: phone",
+            "columns are not expected: Mobile",
         ]
 
     def test_a_report_of_all_fields_may_get_a_column_but_lose_none(self) -> None:
@@ -139,6 +141,56 @@ class TestColumns:
         assert found(fields=(), columns=FIELDS[1:], before=before) == [
             "columns are missing: userId"
         ]
+
+    @pytest.mark.parametrize("fields", [FIELDS, ()])
+    @pytest.mark.parametrize(
+        "columns",
+        [
+            ("<html>",),
+            ("userId;phone;deviceId",),
+            ("\ufffd\ufffdu\0s\0e\0r\0I\0d\0", "\0p\0h\0o\0n\0e\0"),  # UTF-16
+            ("code", "message"),
+            ("Benutzer", "Telefon", "Gerät"),
+            (),  # no header that could be read
+        ],
+    )
+    def test_a_file_without_any_field_is_doubtful_until_somebody_lets_it_pass(
+        self, columns: Sequence[str], fields: tuple[str, ...]
+    ) -> None:
+        of = "were asked for" if fields else "are known"
+        told = [f"the {each} file has none of the fields that {of}" for each in ("csv", "json")]
+        assert found(columns=columns, fields=fields) == told
+        assert found(columns=FIELDS, in_json=columns, fields=fields) == told[1:]
+        if columns:
+            assert found(columns=columns, fields=fields, before=(1000, columns)) == []
+
+    @pytest.mark.parametrize("fields", [FIELDS, ()])
+    @pytest.mark.parametrize("garbage", [("<html>",), ("code",)])
+    def test_a_repaired_report_is_no_drop_from_garbage_that_was_let_pass(
+        self, garbage: Sequence[str], fields: tuple[str, ...]
+    ) -> None:
+        assert found(1000, before=(90_000, garbage), fields=fields) == []
+        assert found(1000, columns=garbage, before=(90_000, garbage), fields=fields) != []
+
+    def test_what_was_asked_for_is_right_whatever_was_let_pass_before(self) -> None:
+        assert found(before=(1000, ("userId", "deviceId"))) == []
+        assert found(before=(1000, (*FIELDS, "email"))) == []
+        assert found(before=(1000, ("User ID", "Phone number", "Device ID"))) == []
+
+    def test_as_many_columns_as_fields_may_not_have_mostly_other_names(self) -> None:
+        assert found(columns=("User ID", "Telefon", "Gerät")) == [
+            "columns are missing: phone, deviceId",
+            "columns are not expected: Telefon, Gerät",
+        ]
+
+    def test_json_may_leave_out_fields_but_not_all(self) -> None:
+        assert found(in_json=["deviceId"]) == []
+        assert found(in_json=["deviceId", "new"]) == []
+        assert found(in_json=["new"]) != []
+        assert found(0, in_json=[], filter_="(some)") == []
+
+    def test_a_text_that_is_no_table_is_doubtful_whatever_its_names(self) -> None:
+        assert found(is_table=False) == ["the csv file is not a table"]
 
     def test_a_previous_export_without_csv_tells_nothing(self) -> None:
         assert found(before=(1000, ())) == []

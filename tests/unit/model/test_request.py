@@ -262,6 +262,7 @@ class TestChangesUntil:
         assert request.changes_until == meant
         assert ExportRequest.from_state(request.to_state()) == request
 
+    @pytest.mark.usefixtures("stopped_clock")
     @pytest.mark.parametrize(("minutes", "allowed"), [(59, True), (61, False)])
     def test_changes_until_may_be_an_hour_ahead(self, minutes: int, allowed: bool) -> None:
         ahead = datetime.now(UTC) + timedelta(minutes=minutes)

@@ -19,8 +19,8 @@ from pingone_reports.model.manifest import Landed, completed_event, manifest_of,
 from pingone_reports.model.quality import doubts
 from pingone_reports.model.report_file import Format, ReportFile
 from pingone_reports.model.request import ExportRequest
-from pingone_reports.transfer.csv_columns import CsvColumns
 from pingone_reports.transfer.pseudonyms import Pseudonyms
+from pingone_reports.transfer.records import CsvRecordCounter
 from tests.support.documents import polling_answer
 
 _MOST_STATE_BYTES = 256 * 1024
@@ -79,9 +79,9 @@ def largest_export() -> Export:
 
 
 def columns_of(header: bytes) -> tuple[str, ...]:
-    columns = CsvColumns()
+    columns = CsvRecordCounter()
     columns.update(header + b"\r\n")
-    return columns.finish()
+    return columns.columns
 
 
 def manifest(columns: tuple[str, ...], reasons: list[str] | None = None) -> Mapping[str, Any]:

@@ -499,6 +499,6 @@ def test_a_connection_is_used_again_for_the_next_answer(session: requests.Sessio
             b"HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\n{}",
         ):
             server.say(answer)
-            ask(session, "It", "GET", server.url, timeout=(5, 5))
+            ask(session, "It", "GET", server.url, timeout=(60, 60))
         session.close()
     assert (server.connections, len(server.heads)) == (1, 4)

@@ -1,17 +1,23 @@
 """PingOne is asked as documented, and every answer that is no success has its type."""
 
 import json
+import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+import trustme
 
 from local.pingone_simulator import (
     Answer,
+    ChangeBody,
     DropConnection,
     Fault,
     LoseAnswer,
@@ -21,6 +27,7 @@ from local.pingone_simulator import (
 from local.pingone_simulator.report_data import ALL_FIELDS
 from pingone_reports.errors import (
     AccessDenied,
+    CallPostponed,
     ExportError,
     InvalidResponse,
     PingOneUnavailable,
@@ -35,6 +42,7 @@ from pingone_reports.model.report_file import Format
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens
 from pingone_reports.pingone.rhythm import pause_after
+from pingone_reports.pingone.sessions import new_session
 from tests.support.asking import ENVIRONMENT_ID, REQUEST, export_of, play, secrets_in, told
 from tests.support.simulator import ManualClock
 
@@ -61,7 +69,7 @@ class TestCalls:
             clock.now += 5
             url = f"{simulator.api_url}/environments/{ENVIRONMENT_ID}/dataExplorations"
             headers = {"Authorization": f"Bearer {tokens.current()}"}
-            answer = requests.get(f"{url}/{exploration.id}", headers=headers, timeout=5)
+            answer = requests.get(f"{url}/{exploration.id}", headers=headers, timeout=60)
             return dict(answer.json())
 
         return read
@@ -135,13 +143,38 @@ class TestCalls:
 
 
 class TestTokens:
-    def test_a_token_that_is_refused_is_renewed_once(
+    def test_a_call_with_a_token_that_is_refused_is_made_again_in_another_turn(
         self, pingone: PingOne, simulator: PingOneSimulator
     ) -> None:
         pingone.create_exploration(replace(REQUEST, environment_id=UNKNOWN_ID))
         simulator.revoke_tokens()
+        with pytest.raises(CallPostponed, match="401") as postponed:
+            pingone.create_exploration(REQUEST)
+        assert pause_after(postponed.value) == 5
         assert pingone.create_exploration(REQUEST).status is Status.IN_PROGRESS
         assert calls(simulator) == [("POST", 201), ("POST", 401), ("POST", 201)]
+
+    def test_every_token_that_gets_old_is_renewed(
+        self, pingone: PingOne, simulator: PingOneSimulator, clock: ManualClock
+    ) -> None:
+        for _ in range(2):
+            pingone.create_exploration(REQUEST)
+            simulator.revoke_tokens()
+            clock.now += 6
+            with pytest.raises(CallPostponed):
+                pingone.create_exploration(REQUEST)
+        assert pingone.create_exploration(REQUEST)
+
+    def test_a_token_without_a_lifetime_is_good_for_the_call_that_it_was_prepared_for(
+        self, pingone: PingOne, simulator: PingOneSimulator, clock: ManualClock
+    ) -> None:
+        play(simulator, Fault("token", ChangeBody(omit=("expires_in",)), times=None))
+        for _ in range(2):
+            pingone.prepare()
+            before = len(simulator.requests)
+            pingone.create_exploration(REQUEST)
+            assert len(simulator.requests) == before + 1
+            clock.now += 6
 
     def test_an_error_of_the_token_endpoint_is_raised(
         self, pingone: PingOne, simulator: PingOneSimulator
@@ -196,7 +229,25 @@ class TestFailures:
         created = pingone.create_exploration(REQUEST)
         clock.now += 1801
         with pytest.raises(ReportExpired, match="404"):
-            pingone.read_exploration(export_of(created.id))
+            pingone.read_exploration(export_of(created.id, age=30))
+
+    def test_a_new_report_that_is_not_found_is_asked_for_once_more(
+        self, pingone: PingOne, simulator: PingOneSimulator, clock: ManualClock
+    ) -> None:
+        play(simulator, Fault("read", Answer(404), times=3))
+        first = export_of(pingone.create_exploration(REQUEST).id)
+        clock.now += 6
+        second = export_of(pingone.create_exploration(REQUEST).id)
+        for export, error in (
+            (first, CallPostponed),
+            (first, ReportExpired),
+            (second, CallPostponed),
+        ):
+            clock.now += 6
+            with pytest.raises(error, match="404"):
+                pingone.read_exploration(export)
+        clock.now += 6
+        assert pingone.read_exploration(second).status is Status.SUCCESS
 
     def test_the_message_of_pingones_error_is_passed_on(
         self, pingone: PingOne, simulator: PingOneSimulator
@@ -221,13 +272,18 @@ class TestFailures:
             ("0", 5),
             ("9" * 400, 86_400),
             ("\u00b2", 5),
+            ("30.5", 31),
             (None, 5),
             ("soon", 5),
             ("-1", 5),
-            ("Wed, 21 Oct 2026 07:28:00 GMT", 5),
+            ("nan", 5),
+            ("Wed, 21 Oct 2015 07:28:00 GMT", 5),
+            ("Wed, 99 Oct 2015 07:28:00 GMT", 5),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400),
+            ("Friday, 31-Dec-99 23:59:59 GMT", 5),  # RFC 850 has two digits: 1999
         ],
     )
-    def test_a_pause_that_cannot_be_read_is_the_usual_one(
+    def test_a_pause_is_a_number_or_a_date_and_otherwise_the_usual_one(
         self,
         pingone: PingOne,
         simulator: PingOneSimulator,
@@ -239,10 +295,41 @@ class TestFailures:
             pingone.create_exploration(REQUEST)
         assert pause_after(answer.value) == pause
 
+    @pytest.mark.parametrize("form", ["%a, %d %b %Y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"])
+    def test_a_pause_until_a_date_is_as_long_as_that_is_away(
+        self,
+        pingone: PingOne,
+        simulator: PingOneSimulator,
+        monkeypatch: pytest.MonkeyPatch,
+        form: str,
+    ) -> None:
+        monkeypatch.setenv("TZ", "Pacific/Auckland")
+        until = datetime.now(UTC) + timedelta(minutes=10)
+        play(simulator, Fault("create", Answer(429, retry_after=until.strftime(form))))
+        with pytest.raises(RateLimited) as answer:
+            pingone.create_exploration(REQUEST)
+        assert 500 < answer.value.retry_after <= 600
+
+    @pytest.mark.parametrize("status", [500, 503])
+    def test_a_failure_that_names_its_pause_is_waited_for(
+        self, pingone: PingOne, simulator: PingOneSimulator, status: int
+    ) -> None:
+        play(simulator, Fault("create", Answer(status, retry_after=600)))
+        with pytest.raises(CallPostponed, match=str(status)) as answer:
+            pingone.create_exploration(REQUEST)
+        assert pause_after(answer.value) == 600
+
+    def test_a_429_blames_nobody(self, pingone: PingOne, simulator: PingOneSimulator) -> None:
+        play(simulator, Fault("create", Answer(429)))
+        with pytest.raises(RateLimited, match="the call is made again") as answer:
+            pingone.create_exploration(REQUEST)
+        assert "another application" not in str(answer.value)
+
     def test_a_pingone_that_cannot_be_reached_is_unavailable(
         self, session: requests.Session, tokens: AccessTokens, simulator: PingOneSimulator
     ) -> None:
         pingone = PingOne(session, "http://127.0.0.1:1/v1", tokens)
+        pingone.prepare()
         with pytest.raises(PingOneUnavailable) as failure:
             pingone.create_exploration(REQUEST)
         assert secrets_in(told(failure.value), simulator) == []
@@ -306,6 +393,8 @@ class TestAnswers:
         self, pingone: PingOne, scripted: ScriptedServer
     ) -> None:
         scripted.status, scripted.body = 401, b"{}"
+        with pytest.raises(CallPostponed):
+            pingone.read_exploration(export_of(UNKNOWN_ID))
         with pytest.raises(Unauthorized, match="401 to a new token"):
             pingone.read_exploration(export_of(UNKNOWN_ID))
         assert len(scripted.asked) == 2
@@ -370,3 +459,29 @@ class TestAnswers:
         with pytest.raises(ReportRejected) as rejection:
             pingone.read_exploration(export_of(UNKNOWN_ID))
         assert len(str(rejection.value)) < 800
+
+
+def test_a_call_that_was_prepared_opens_no_connection(
+    tokens: AccessTokens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To open one takes longer than a turn allows."""
+    authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    opened = threading.Event()
+
+    def serve(listening: socket.socket) -> None:
+        raw, _ = listening.accept()
+        with context.wrap_socket(raw, server_side=True) as connection:
+            opened.set()
+            connection.recv(10_000)
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening, new_session() as session:
+        threading.Thread(target=serve, args=(listening,), daemon=True).start()
+        pingone = PingOne(session, f"https://localhost:{listening.getsockname()[1]}/v1", tokens)
+        pingone.prepare()
+        assert opened.wait(10)
+        with pytest.raises(ReportRejected):
+            pingone.create_exploration(REQUEST)

@@ -231,7 +231,7 @@ class TestTheSimulator:
             "client_assertion": assertion,
         }
         url = simulator.token_url(ENVIRONMENT_ID)
-        return requests.post(url, data=given | form, timeout=5)
+        return requests.post(url, data=given | form, timeout=60)
 
     def signed(self, simulator: PingOneSimulator, clock: ManualClock, **claims: Any) -> str:
         good = {

@@ -1,7 +1,7 @@
 """Every page of PingOne's list of environments is read, from PingOne's own API alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
@@ -21,7 +21,6 @@ from pingone_reports.errors import (
     AccessDenied,
     ExportError,
     InvalidResponse,
-    LinkNotAllowed,
     PingOneUnavailable,
 )
 from pingone_reports.model.environment import Environment, EnvironmentPage
@@ -96,32 +95,70 @@ def test_a_list_that_cannot_be_read_has_a_typed_error_without_a_secret(
 
 
 @pytest.mark.parametrize(
-    "link",
+    "place",
     [
-        "https://evil.example/v1/environments?cursor=x",
-        "{scheme}://{host}.evil.example/v1/environments?cursor=x",
-        "{scheme}://user@{host}/v1/environments?cursor=x",
-        "ftp://{host}/v1/environments?cursor=x",
-        "{scheme}://{host}/v1/users?cursor=x",
-        "{scheme}://{host}/v1/environments/../users?cursor=x",
-        "{scheme}://{host}/v1/environments",
-        "{scheme}://{host}/v1/environments?cursor=x#y",
-        "//evil.example/v1/environments?cursor=x",
-        "/v1/environments?cursor=x",
-        "https://[/",
-        "\n",
+        "https://api.pingone.eu/v1/environments",
+        "{scheme}://{host}:443/v1/environments",
+        "{SCHEME}://LOCALHOST:{port}/v1/environments",
+        "{scheme}://user@{host}/v1/environments",
+        "https://evil.example/v1/users",
+        "//evil.example/v1/environments",
+        "/v1/environments",
+        "environments",
+        "",
     ],
 )
-def test_a_next_page_elsewhere_is_refused_and_gets_no_token(
+def test_a_list_goes_on_at_the_api_url_wherever_its_links_lead(
+    pingone: PingOne, simulator: PingOneSimulator, place: str
+) -> None:
+    simulator.list_environments(listed(101))
+    scheme, _, host = simulator.api_url.removesuffix("/v1").partition("://")
+    begin = place.format(
+        scheme=scheme, SCHEME=scheme.upper(), host=host, port=host.partition(":")[2]
+    )
+    first = pingone.read_environments(None, "nightly")
+    assert first.next
+    links = {"next": {"href": f"{begin}?{first.next.partition('?')[2]}#fragment"}}
+    play(simulator, ChangeBody(override={"_links": links}))
+    assert len({each.id for each in read(pingone)}) == 101
+    calls = [call.path for call in simulator.requests if not call.path.endswith("/as/token")]
+    assert calls == ["/v1/environments"] * 3
+
+
+@pytest.mark.parametrize(
+    "link", ["{url}/environments", "{url}/environments?", "https://[/?cursor=x", "\n", "#?a=b"]
+)
+def test_a_next_page_without_a_query_is_refused(
     pingone: PingOne, simulator: PingOneSimulator, link: str
 ) -> None:
-    scheme, _, host = simulator.auth_url.partition("://")
-    links = {"next": {"href": link.format(scheme=scheme, host=host)}}
+    links = {"next": {"href": link.format(url=simulator.api_url)}}
     play(simulator, ChangeBody(override={"_links": links}), times=None)
-    with pytest.raises(LinkNotAllowed):
+    with pytest.raises(InvalidResponse, match="without a query"):
         read(pingone)
     calls = [call.path for call in simulator.requests if not call.path.endswith("/as/token")]
     assert calls == ["/v1/environments"]
+
+
+def test_a_page_of_several_megabytes_is_read(pingone: PingOne, simulator: PingOneSimulator) -> None:
+    environments = [replace(each, description="x" * 100_000) for each in listed(100)]
+    simulator.list_environments(environments)
+    assert len(read(pingone)) == 100
+
+
+def test_a_page_beyond_all_measure_is_refused(
+    pingone: PingOne, simulator: PingOneSimulator
+) -> None:
+    play(simulator, ChangeBody(override={"x": "x" * 17 * 1024 * 1024}))
+    with pytest.raises(InvalidResponse, match="more than"):
+        read(pingone)
+
+
+@pytest.mark.parametrize("type_", ["TRIAL2", "new-type", "", "https://x", "x" * 100, "Ünknown"])
+def test_an_environment_of_an_unknown_type_fails_no_list(
+    pingone: PingOne, simulator: PingOneSimulator, type_: str
+) -> None:
+    simulator.list_environments([*listed(2), ListedEnvironment(str(uuid4()), "Odd", type_)])
+    assert len(read(pingone)) == 3
 
 
 @dataclass
@@ -152,7 +189,7 @@ def test_a_list_that_does_not_end_is_given_up(links: list[str], size: int, most:
 
 
 def test_the_list_needs_a_token(simulator: PingOneSimulator, session: requests.Session) -> None:
-    assert session.get(f"{simulator.api_url}/environments", timeout=5).status_code == 401
+    assert session.get(f"{simulator.api_url}/environments", timeout=60).status_code == 401
 
 
 def test_a_revoked_token_is_renewed_on_the_way(

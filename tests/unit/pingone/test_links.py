@@ -10,6 +10,7 @@ import pytest
 from local.memory_calendar import MemoryCalendar
 from local.pingone_simulator import Answer, ChangeBody, Fault, PingOneSimulator
 from pingone_reports.errors import (
+    ASK_LATER,
     DownloadInterrupted,
     InvalidResponse,
     LinkNotAllowed,
@@ -22,7 +23,7 @@ from pingone_reports.model.report_file import Format
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.link_hosts import LinkHosts
 from pingone_reports.pingone.links import FreshLinks, LinkRequests
-from pingone_reports.pingone.turns import Turns
+from pingone_reports.pingone.turns import Turn, Turns
 from tests.support.asking import REQUEST, export_of, play, secrets_in, told
 from tests.support.simulator import ManualClock
 
@@ -48,11 +49,14 @@ class Situation:
     def play(self, *faults: Fault, **scenario: Any) -> None:
         play(self.simulator, *faults, **scenario)
 
-    def links(self) -> FreshLinks:
+    @property
+    def turns(self) -> Turns:
+        return Turns(self.calendar, clock=lambda: 1_772_330_400 + self.clock.now, sleep=self.pause)
+
+    def links(self, turn: Turn | None = None) -> FreshLinks:
         hosts = LinkHosts([self.simulator.link_host])
-        turns = Turns(self.calendar, clock=lambda: 1_772_330_400 + self.clock.now, sleep=self.pause)
-        requests = LinkRequests(self._pingone, self.export, turns, lambda: self.seconds_left)
-        return FreshLinks(requests, hosts)
+        requests = LinkRequests(self._pingone, self.export, self.turns, lambda: self.seconds_left)
+        return FreshLinks(requests, hosts, turn)
 
     @property
     def reads(self) -> int:
@@ -90,6 +94,17 @@ class TestAsking:
         with pytest.raises(LinkNotAllowed, match=r"'reports\.example\.com'") as refusal:
             situation.links()
         assert "canary" not in told(refusal.value)
+
+    @pytest.mark.parametrize("answer", [Answer(429, retry_after=600), Answer(503, retry_after=600)])
+    def test_who_has_not_begun_yet_does_not_wait_for_a_pause_of_pingones(
+        self, situation: Situation, answer: Answer
+    ) -> None:
+        """The state machine waits, which costs nothing."""
+        situation.play(Fault("read", answer))
+        turn, _ = situation.turns.to_read(REQUEST, None)
+        with pytest.raises(ASK_LATER):
+            situation.links(turn)
+        assert sum(situation.pauses) < 1
 
 
 class TestRenewing:

@@ -64,6 +64,34 @@ def test_a_poll_without_a_429_comes_in_the_rhythm() -> None:
     assert seconds_until_next_poll(REQUESTED_AT, REQUESTED_AT, deadline) == 6
 
 
+@given(st.floats(8, 1500), st.floats(0.8, 1.2), st.floats(0, 2))
+@example(300.0, 1.0, 0.5)
+@example(300.0, 1.2, 0.5)
+@example(300.0, 0.8, 0.0)
+def test_a_report_that_takes_as_long_as_the_last_one_is_seen_with_few_polls_and_no_later(
+    usual: float, share: float, answer_seconds: float
+) -> None:
+    """As a rule three polls; whole seconds may cost one more."""
+    now, calls, duration = 0.0, 0, usual * share
+    while now < duration:
+        now += seconds_until_next_poll(
+            REQUESTED_AT + timedelta(seconds=now),
+            REQUESTED_AT,
+            REQUESTED_AT + timedelta(seconds=HALF_AN_HOUR),
+            usual=usual,
+        )
+        now += answer_seconds
+        calls += 1
+    assert now - duration <= max(5, duration * 0.2 + 1) + answer_seconds
+    assert calls <= (4 if usual > 25 else 5)
+
+
+@pytest.mark.parametrize(("usual", "wait"), [(0, 6), (5.6, 6), (300, 250), (3600, 1800)])
+def test_the_first_poll_comes_before_the_last_report_was_ready(usual: float, wait: int) -> None:
+    deadline = REQUESTED_AT + timedelta(seconds=HALF_AN_HOUR)
+    assert seconds_until_next_poll(REQUESTED_AT, REQUESTED_AT, deadline, usual=usual) == wait
+
+
 @pytest.mark.parametrize("age", [1800, 1801, 4000])
 def test_after_the_deadline_there_is_no_wait(age: float) -> None:
     with pytest.raises(DeadlineExceeded, match="2026-03-01T02:30:00"):

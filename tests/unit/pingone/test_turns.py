@@ -94,6 +94,53 @@ class TestAmongOthers:
         turn, _ = line.read(missed)
         assert turn.begins == missed.begins + 11_000
 
+    @pytest.mark.parametrize("late", [2.9, 3.4, 4, 8, 12])
+    def test_a_function_that_was_late_once_is_woken_early_enough(
+        self, line: Line, late: float
+    ) -> None:
+        for _ in range(9):
+            turn, wait = line.read()
+        line.now += wait + late
+        while wait:
+            missed, (turn, wait) = turn, line.read(turn)
+            line.now += wait + (late if wait else 0)
+            assert missed.early < turn.early or not wait
+        assert line.turns.begin(turn)
+
+    def test_a_late_function_is_woken_earlier_for_its_next_calls_too(self, line: Line) -> None:
+        turn, _ = line.read()
+        line.now += 4
+        late, _ = line.read(turn)
+        assert turn.spent() is None
+        line.now += 60
+        assert line.read(late.spent())[0].early == late.early > turn.early
+        # A pause is no lateness.
+        assert line.create(late.spent(), of=1)[0].early == late.early  # type: ignore[union-attr]
+
+    def test_no_function_is_woken_earlier_than_it_may_sleep(self, line: Line) -> None:
+        turn, _ = line.read()
+        line.now += 3600
+        assert line.read(turn)[0].early == 15
+
+    def test_a_turn_that_has_passed_is_given_up(self, line: Line) -> None:
+        turn, _ = line.read()
+        line.now = turn.begins / 1000 + 0.2
+        assert line.turns.begin(turn)
+        line.now += 0.1
+        assert not line.turns.begin(turn)
+
+    def test_whoever_has_missed_a_turn_calls_in_another(self, line: Line) -> None:
+        turn, _ = line.read()
+        line.now += 2
+        moved, wait = line.turns.on_time(request_of(0), turn)
+        assert wait == 0
+        assert line.now == pytest.approx(moved.begins / 1000)
+        line.read()
+        line.now += 2
+        behind, wait = line.turns.on_time(request_of(0), moved)
+        assert wait > 0
+        assert behind.begins >= moved.begins + 2 * 5500
+
     def test_a_turn_that_may_have_been_used_is_not_moved(self, line: Line) -> None:
         """A try before this one has called, and its answer got lost."""
         turn, _ = line.read()
@@ -146,6 +193,13 @@ class TestLicence:
         assert line.read(waiting, of=2) == (waiting, 0)
         assert line.read(of=2)[0].begins >= waiting.begins + 5500
 
+    def test_a_turn_that_moves_keeps_its_place(self, line: Line) -> None:
+        """A fleet takes a minute longer if its calls take one place more than the licence has."""
+        turn, _ = line.read()
+        line.now += 1
+        assert line.read(turn, unused=True)[0].place == turn.place
+        assert line.calendar.ticket("stack", 0) == 2
+
     def test_a_turn_far_ahead_takes_no_place_from_others(self, line: Line) -> None:
         for _ in range(20):
             turn, _ = line.read()
@@ -155,8 +209,19 @@ class TestLicence:
 
     def test_licences_have_minutes_of_their_own(self) -> None:
         line = Line(calls_per_minute=1)
-        for number, licence in enumerate((LICENCE, OTHER_LICENCE, None)):
+        for number, licence in enumerate((LICENCE, OTHER_LICENCE)):
             assert line.turns.to_read(request_of(number, licence), None)[1] == 0
+
+    @pytest.mark.parametrize("licences", [(LICENCE, None), (None, LICENCE)])
+    def test_an_environment_of_no_known_licence_shares_the_minute_of_the_first_one(
+        self, licences: tuple[str | None, ...]
+    ) -> None:
+        line = Line(calls_per_minute=1)
+        waits = [
+            line.turns.to_read(request_of(number, licence), None)[1]
+            for number, licence in enumerate(licences)
+        ]
+        assert waits == [0, 59]
 
     def test_an_environment_keeps_the_licence_that_was_told(self) -> None:
         """So a single export shares its licence with the fleet's."""
@@ -182,10 +247,9 @@ class TestLongQueue:
         _, wait = asked
         assert wait > 0
         line.now += wait
-        turn, wait = line.create()
+        turn, _ = line.create()
         assert turn
-        assert turn.begins == last.ends
-        assert wait > 0
+        assert turn.begins == last.ends >= line.now * 1000
 
     def test_a_create_that_waits_too_long_for_the_licence_gives_its_turn_back(self) -> None:
         line = Line(calls_per_minute=1)
@@ -225,8 +289,45 @@ class TestLoads:
         assert (run.refused, run.expired) == (0, 0)
 
     def test_a_load_without_turns_would_be_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(Turns, "to_read", lambda *_: (Turn(0, "", 0), 0))
+        monkeypatch.setattr(Turns, "on_time", lambda _self, _request, turn, _wait=0: (turn, 0))
         assert VirtualLoad([3] * 10).run().refused > 0
+
+    @pytest.mark.parametrize("load", [[3], [50], [5] * 100], ids=["3", "50", "500 of 100"])
+    @pytest.mark.parametrize("late", [(2, 4), (2.9, 4), (3, 5), (0.2, 8)])
+    @pytest.mark.parametrize("seed", [1, 2])
+    def test_functions_that_start_late_get_their_turns(
+        self, load: list[int], late: tuple[float, float], seed: int
+    ) -> None:
+        run = VirtualLoad(load, start=lambda dice: dice.uniform(*late), seed=seed).run()
+        assert (run.refused, run.expired) == (0, 0)
+        assert run.calls == 3 * sum(load)
+        assert run.ratio < 2
+
+    @pytest.mark.parametrize("load", [[50], [5] * 100], ids=["50", "500 of 100"])
+    def test_clocks_that_are_wrong_let_no_export_fail(self, load: list[int]) -> None:
+        run = VirtualLoad(load, clocks=0.25).run()
+        assert run.expired == 0
+        assert run.refused < 0.01 * run.calls
+
+    @pytest.mark.parametrize("at_once", [200, 10**9])
+    def test_exports_that_tell_their_licence_and_others_share_its_minute(
+        self, at_once: int
+    ) -> None:
+        load = VirtualLoad(
+            [1] * 1000, at_once, licence=lambda number: LICENCE if number % 2 else None
+        )
+        run = load.run()
+        assert (run.refused, run.expired, run.calls) == (0, 0, 3000)
+
+    @pytest.mark.parametrize("seconds", [180, 300, 900])
+    def test_a_report_whose_time_repeats_takes_five_calls_at_most(self, seconds: float) -> None:
+        def load(known: bool) -> VirtualLoad:
+            return VirtualLoad([1] * 600, 200, lambda _: seconds, known=known)
+
+        unknown, known = load(known=False).run(), load(known=True).run()
+        assert (known.refused, known.expired) == (0, 0)
+        assert known.calls <= 5 * 600 < unknown.calls
+        assert known.ratio <= 1.3
 
 
 @given(
@@ -248,3 +349,11 @@ def test_a_turn_comes_back_from_its_state() -> None:
         turn = Turn(1_772_330_400_000, LICENCE, place)
         assert Turn.from_state(turn.to_state()) == turn
     assert Turn.from_state(None) is None
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"ends": 1_772_330_405_000}, {"licence": LICENCE, "place": None}]
+)
+def test_a_turn_of_an_older_version_is_read(more: dict[str, Any]) -> None:
+    turn = Turn.from_state({"begins": 1_772_330_400_000, **more})
+    assert turn == Turn(1_772_330_400_000, more.get("licence", "stack"))

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -10,10 +11,13 @@ from local.pingone_simulator import Answer, Fault, PingOneSimulator
 from pingone_reports.errors import DeadlineExceeded, ReportExpired, ReportFailed
 from pingone_reports.model.export import Export
 from pingone_reports.pingone.api import PingOne
+from pingone_reports.pingone.turns import Turn, Turns
 from tests.support.asking import REQUEST, export_of, play, secrets_in
 from tests.support.documents import faults
 from tests.support.simulator import ManualClock
 from tests.support.steps import World
+
+pytestmark = pytest.mark.usefixtures("stopped_clock")
 
 
 def measured(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, float]]:
@@ -93,10 +97,7 @@ def test_the_time_that_a_report_took_is_told_when_it_is_ready(
 ) -> None:
     clock.now += 1
     World(pingone).check(export_of(exploration_id, age=100))
-    poll, (name, seconds) = measured(capsys)
-    assert poll == ("Polls", 1)
-    assert name == "SecondsGenerating"
-    assert 100 <= seconds < 110
+    assert measured(capsys) == [("Polls", 1), ("SecondsGenerating", 100)]
 
 
 def test_no_state_carries_a_secret(
@@ -140,4 +141,72 @@ def test_a_report_that_is_gone_has_expired(
 ) -> None:
     clock.now += 1800
     with pytest.raises(ReportExpired):
-        World(pingone).check(export_of(exploration_id))
+        World(pingone).check(export_of(exploration_id, age=1800))
+
+
+@pytest.mark.parametrize(
+    ("answer", "wait"), [(Answer(404), 5), (Answer(401), 5), (Answer(503, retry_after=600), 600)]
+)
+def test_a_poll_that_is_worth_another_one_is_made_again_in_another_turn(
+    pingone: PingOne,
+    simulator: PingOneSimulator,
+    clock: ManualClock,
+    exploration_id: str,
+    answer: Answer,
+    wait: int,
+) -> None:
+    play(simulator, Fault("read", answer))
+    clock.now += 1
+    export = export_of(exploration_id, age=6)
+    world = World(pingone)
+    assert world.check(export) == {"status": "IN_PROGRESS", "waitSeconds": wait, "turn": None}
+    clock.now += 6
+    world.pass_time(6)
+    assert world.check(export)["status"] == "SUCCESS"
+
+
+def test_a_pause_that_ends_after_the_deadline_is_not_waited_for(
+    pingone: PingOne, simulator: PingOneSimulator, exploration_id: str
+) -> None:
+    play(simulator, Fault("read", Answer(503, retry_after=600)))
+    with pytest.raises(DeadlineExceeded):
+        World(pingone).check(export_of(exploration_id, seconds_left=500))
+
+
+def test_the_time_that_pingone_took_is_remembered_for_the_next_report(
+    pingone: PingOne, clock: ManualClock, exploration_id: str
+) -> None:
+    world = World(pingone)
+    clock.now += 50
+    world.check(export_of(exploration_id, age=55))
+    assert world.durations.took == {REQUEST: 6}  # it was ready long before it was seen
+
+
+def test_a_report_that_is_not_ready_yet_is_asked_for_when_the_last_one_was(
+    pingone: PingOne, exploration_id: str
+) -> None:
+    export = replace(export_of(exploration_id, age=5), usual_seconds=300)
+    assert 240 <= World(pingone).check(export)["waitSeconds"] <= 245
+
+
+def test_a_turn_that_passes_while_a_connection_is_opened_is_not_used(
+    pingone: PingOne,
+    simulator: PingOneSimulator,
+    exploration_id: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Others have booked the environment's next turns."""
+    world = World(pingone)
+    begin = Turns.begin
+
+    def late(turns: Turns, turn: Turn) -> bool:
+        world.calendar.book(f"pace#{REQUEST.environment_id}", 0, 5500, 0, 10**15)
+        world.pass_time(1)
+        return begin(turns, turn)
+
+    monkeypatch.setattr(Turns, "begin", late)
+    asked = len(simulator.requests)
+    checked = world.check(export_of(exploration_id))
+    assert checked["waitSeconds"] > 0
+    assert checked["turn"]
+    assert len(simulator.requests) == asked

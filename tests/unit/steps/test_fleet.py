@@ -3,7 +3,7 @@
 import json
 import tracemalloc
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
@@ -15,6 +15,8 @@ from pingone_reports.errors import (
     AccessDenied,
     InvalidRequest,
     NoEnvironments,
+    StorageDenied,
+    StorageUnavailable,
     TableUnavailable,
 )
 from pingone_reports.model.export import Execution
@@ -53,6 +55,7 @@ class World:
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     newest: dict[str, str] = field(default_factory=dict)
     table_is_there: bool = True
+    reads_history: bool = True
     prefix: str = "pingone"
 
     def start(self, by: Execution | None = None, **request: Any) -> dict[str, Any]:
@@ -105,6 +108,8 @@ class World:
         return [self.results.get(name) for name in names]
 
     def before(self, series: str) -> str | None:
+        if not self.reads_history:
+            raise TableUnavailable("Not now.")
         return self.newest.get(series)
 
     def remember(self, series: str, _started_at: datetime, manifest_key: str) -> None:
@@ -268,6 +273,52 @@ class TestSummary:
         assert manifest["before"] == FleetKeys.of(execution(), "pingone").manifest
         assert [each["name"] for each in manifest["new"]] == ["Customers 4"]
         assert [each["name"] for each in manifest["gone"]] == ["Customers 1"]
+
+    @pytest.mark.parametrize("former", ["", "other", "pingone/pingone", "pingon"])
+    def test_a_fleet_below_another_prefix_is_not_read(self, world: World, former: str) -> None:
+        first = replace(world, prefix=former)
+        first.start()
+        first.summarize()
+        second = execution("second")
+        world.start(second)
+        world.end(second)
+        read = world.bucket.read_json
+
+        def allowed(key: str) -> dict[str, Any] | None:
+            assert key.startswith("pingone/fleet/")
+            return read(key)
+
+        world.bucket.read_json = allowed  # type: ignore[method-assign]
+        assert world.summarize(second)["failure"] is None
+        assert world.manifest(second)["before"] is None
+        world.bucket.read_json = read  # type: ignore[method-assign]
+        third = execution("third")
+        world.start(third)
+        world.summarize(third)
+        assert world.manifest(third)["before"] == FleetKeys.of(second, "pingone").manifest
+
+    @pytest.mark.parametrize("error", [StorageDenied, StorageUnavailable, TableUnavailable])
+    def test_a_fleet_before_that_cannot_be_read_fails_no_fleet(
+        self, world: World, error: type[Exception]
+    ) -> None:
+        world.start()
+        world.summarize()
+        second = execution("second")
+        world.start(second)
+        world.end(second)
+        read = world.bucket.read_json
+
+        def denied(key: str) -> dict[str, Any] | None:
+            if "/first/" in key:
+                raise error("No.")
+            return read(key)
+
+        if error is TableUnavailable:
+            world.reads_history = False
+        else:
+            world.bucket.read_json = denied  # type: ignore[method-assign]
+        assert world.summarize(second)["failure"] is None
+        assert world.manifest(second)["before"] is None
 
     def test_a_fleet_with_another_choice_is_compared_with_none(self, world: World) -> None:
         world.start()

@@ -31,8 +31,11 @@ def exploration_id(pingone: PingOne, clock: ManualClock) -> str:
 def test_an_export_is_read_whole() -> None:
     export = Export.from_state(STATE["export"])
     written = export.to_state()
-    added = {"licenseId": None, "environmentName": None, "fleet": None}
-    assert written == STATE["export"] | {"request": STATE["export"]["request"] | added}
+    added = {"licenseId": None, "environmentName": None, "fleet": None, "standing": True}
+    assert written == STATE["export"] | {
+        "usualSeconds": 0,
+        "request": STATE["export"]["request"] | added,
+    }
 
 
 def test_an_export_that_waits_is_checked(pingone: PingOne, exploration_id: str) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pingone_reports.aws.bucket import Bucket
     from pingone_reports.aws.event_bus import Topic
 
+pytestmark = pytest.mark.usefixtures("stopped_clock")
+
 
 @dataclass
 class World:

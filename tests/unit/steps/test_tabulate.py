@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from errno import ENOSPC
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -12,7 +13,7 @@ import pytest
 from local.deployment import read_template
 from local.metrics import embedded_metrics
 from local.paths import ROOT
-from pingone_reports.errors import InvalidReport, InvalidRequest
+from pingone_reports.errors import InvalidReport, InvalidRequest, ReportTooLarge
 from pingone_reports.model.keys import ExportKeys
 from pingone_reports.model.posture import Strength
 from pingone_reports.observability import logger
@@ -91,6 +92,7 @@ def test_the_devices_are_written_first_and_the_row_about_their_export_last(tmp_p
 
     assert files.tabulate() == {
         "rows": 1,
+        "repairedCells": 0,
         "repeatedIds": 0,
         "changes": None,
         "notCompared": "It is the first export of this report, environment, filter and pseudonyms.",
@@ -163,6 +165,39 @@ def test_an_empty_json_report_has_the_columns_that_were_asked_for(
 
 def test_json_is_read_when_there_is_no_csv(tmp_path: Path) -> None:
     assert _Files(tmp_path, b'[{"userId": "u"}]', 1, "json").tabulate()["rows"] == 1
+
+
+@pytest.mark.parametrize(
+    ("format_name", "report"),
+    [
+        ("json", rb'[{"userId":"u","deviceId":"d","deviceNickname":"\ud83d"}]'),
+        ("json", rb'[{"userId":"u","deviceId":"d","deviceOrder":1,"deviceNickname":"\ud83d"}]'),
+        ("csv", b"userId,deviceId,deviceNickname\r\nu,d,\xff\r\n"),
+    ],
+)
+def test_half_a_character_keeps_no_report_out_of_the_tables_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format_name: str, report: bytes
+) -> None:
+    log = StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", log)
+    files = _Files(tmp_path, report, records=1, format_name=format_name)
+
+    assert files.tabulate()["repairedCells"] == 1
+    assert files.row(_DEVICES)["deviceNickname"] == "\ufffd"
+    assert "1 value has" in log.getvalue()
+
+
+def test_a_disk_that_is_full_while_the_file_is_downloaded_is_a_report_that_is_too_large(
+    tmp_path: Path,
+) -> None:
+    files = _Files(tmp_path, b"deviceId\r\nd\r\n", records=1)
+
+    def fill() -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    files.before_download = fill
+    with pytest.raises(ReportTooLarge):
+        files.tabulate()
 
 
 @pytest.mark.parametrize(

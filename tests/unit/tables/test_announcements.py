@@ -2,9 +2,7 @@
 
 import itertools
 import random
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from local.paths import ROOT
 from pingone_reports.errors import AnnouncementFailed
 from pingone_reports.model.posture import Event
 from tests.support.documents import faults, sample
+from tests.support.interleaving import Interleaving
 from tests.support.memory_bucket import MemoryBucket
 from tests.support.tabulating import ENVIRONMENT, DayExport, World
 
@@ -280,17 +279,10 @@ def test_the_rest_of_many_events_is_a_number(tmp_path: Path) -> None:
 def test_of_exports_that_come_at_once_every_change_is_told(
     week: list[DayExport], tmp_path: Path, seed: int
 ) -> None:
-    dice, lock = random.Random(seed), threading.Lock()
-
-    def pause() -> None:
-        with lock:
-            seconds = dice.choice((0, 0, 0.001, 0.02))
-        time.sleep(seconds)
-
-    world = World(tmp_path, MemoryBucket(pause))
+    at_once, dice = Interleaving(seed), random.Random(seed)
+    world = World(tmp_path, MemoryBucket(at_once.pause))
     world.tabulate(week[0])
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(world.tabulate, dice.sample(week[1:], 4)))
+    at_once.run([partial(world.tabulate, day) for day in dice.sample(week[1:], 4)])
 
     # A device may be told twice: with an export that did not see the one before it yet.
     assert {event["deviceId"] for event in world.bus.security} == {"1", "2", "3", "4"}

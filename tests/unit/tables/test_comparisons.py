@@ -1,14 +1,14 @@
 """Whatever the order in which exports are tabulated, tables and pages say the same of them."""
 
 import random
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from pingone_reports.model.posture import Strength
+from tests.support.interleaving import Interleaving
 from tests.support.memory_bucket import MemoryBucket
 from tests.support.tabulating import DayExport, World
 
@@ -125,17 +125,11 @@ def test_exports_that_are_tabulated_at_once_give_the_same_tables(
     one_by_one = World(tmp_path)
     for export in exports:
         one_by_one.tabulate(export)
-    dice, lock = random.Random(seed), threading.Lock()
-
-    def pause() -> None:
-        with lock:
-            seconds = dice.choice((0, 0, 0.001, 0.02))
-        time.sleep(seconds)
-
-    at_once = World(tmp_path, MemoryBucket(pause))
-    with ThreadPoolExecutor(6) as pool:
-        # One is delivered twice.
-        list(pool.map(at_once.tabulate, dice.sample([*exports, exports[2]], 6)))
+    interleaving, dice = Interleaving(seed), random.Random(seed)
+    at_once = World(tmp_path, MemoryBucket(interleaving.pause))
+    # One is delivered twice.
+    some = dice.sample([*exports, exports[2]], 6)
+    interleaving.run([partial(at_once.tabulate, export) for export in some])
 
     assert _but_trends(at_once) == _but_trends(one_by_one)
 

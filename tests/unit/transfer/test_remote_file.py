@@ -8,7 +8,6 @@ import socket
 import ssl
 import struct
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -137,12 +136,12 @@ class _Handler(BaseHTTPRequestHandler):
         if trouble.how == "trickle":
             for byte in body:
                 self.wfile.write(bytes([byte]))
-                time.sleep(0.001)
+                self.server.stopping.wait(0.001)
             return
         self.wfile.write(body[: trouble.after])
         self.close_connection = True
         if trouble.how == "stall":
-            self.server.stopping.wait(5)
+            self.server.stopping.wait(600)
         elif trouble.how == "reset":
             at_once = struct.pack("ii", 1, 0)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
@@ -308,10 +307,11 @@ class TestInterruptions:
     def test_a_stall_is_an_interruption(
         self, reader: Reader, store: FileStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(remote_file, "_TIMEOUT_SECONDS", (5, 0.2))
+        monkeypatch.setattr(remote_file, "_TIMEOUT_SECONDS", (60, 1))
         store.put(BLOB, None, Trouble(after=120, how="stall"))
         assert reader.read(piece=50) == BLOB
-        assert store.ranges[1:] == ["bytes=0-899", "bytes=120-899"]
+        # A busy machine may cost another interruption.
+        assert "bytes=120-899" in store.ranges
 
     def test_a_tail_that_is_interrupted_is_read_again(
         self, reader: Reader, store: FileStore
@@ -330,7 +330,7 @@ class TestInterruptions:
     def test_fewer_bytes_between_interruptions_than_are_read_at_once_are_progress(
         self, reader: Reader, store: FileStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(remote_file, "_TIMEOUT_SECONDS", (5, 0.1))
+        monkeypatch.setattr(remote_file, "_TIMEOUT_SECONDS", (60, 0.3))
         store.put(BLOB, None, *[Trouble(after=60, how="stall")] * 6)
         assert reader.read(piece=900) == BLOB
 

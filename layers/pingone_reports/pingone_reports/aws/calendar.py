@@ -1,8 +1,9 @@
 """The calendar of turns at PingOne: items of the stack's table.
 
 Each has `bookedUntil`, in epoch milliseconds, and an environment's has its licence, if that is
-known. `tickets#<licence>` counts the licence's calls. That item is written once for each call and
-without a condition, so any number of exports at once write it without a second try.
+known. `tickets#<pool>` counts the calls of a licence's pool. That item is written once for each
+call and without a condition, so any number of exports at once write it without a second try.
+`licence` has the one that was told first.
 """
 
 from pingone_reports.aws.table import EXPIRY, ConditionFailed, Item, Table, Value
@@ -10,12 +11,16 @@ from pingone_reports.aws.table import EXPIRY, ConditionFailed, Item, Table, Valu
 # Long enough that one export a week finds its environment's licence.
 _KEPT_SECONDS = 30 * 86_400
 
+# Where environments call until their licence is told, and those of the first one that was.
+_COMMON = "stack"
+
 
 class TurnCalendar:
     """Times are booked with one write, or with two if others wait."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
+        self._first: str | None = None
 
     def book(
         self,
@@ -69,10 +74,22 @@ class TurnCalendar:
             else:
                 return int(item["bookedUntil"]) - length, True, _licence(item)
 
-    def ticket(self, licence: str, now: int) -> int:
+    def pool(self, licence: str, now: int) -> str:
+        """See turns.Calendar. Raises TableUnavailable."""
+        if not self._first:
+            item = self._table.update(
+                "licence",
+                f"SET licence = if_not_exists(licence, :licence), {EXPIRY} = :expiry",
+                None,
+                {"licence": licence, "expiry": now // 1000 + _KEPT_SECONDS},
+            )
+            self._first = _licence(item)
+        return _COMMON if licence == self._first else licence
+
+    def ticket(self, pool: str, now: int) -> int:
         """See turns.Calendar. Raises TableUnavailable."""
         item = self._table.update(
-            f"tickets#{licence}",
+            f"tickets#{pool}",
             f"SET {EXPIRY} = :expiry ADD tickets :one",
             None,
             {"one": 1, "expiry": now // 1000 + _KEPT_SECONDS},

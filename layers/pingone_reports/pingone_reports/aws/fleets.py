@@ -15,9 +15,15 @@ _AT_A_TIME = 8
 # More than a year, so that a yearly fleet has its predecessor.
 _KEPT = timedelta(days=400)
 
+# What DescribeExecution tells, which is also the cause of a `.sync` task whose execution failed.
+_DESCRIBED = {
+    "executionArn": "ExecutionArn", "startedAt": "StartDate", "endedAt": "StopDate",
+    "error": "Error", "message": "Cause",
+}  # fmt: skip
+
 
 class FleetResults:
-    """What the state machine has noted of a fleet's exports. Raises TableUnavailable."""
+    """What the fleet's state machine has noted of exports. Raises TableUnavailable."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -25,11 +31,23 @@ class FleetResults:
     def of(self, execution_names: Sequence[str]) -> Iterator[Mapping[str, Any] | None]:
         """The result of each export's execution, in order; None for one that has none."""
         with ThreadPoolExecutor(_AT_A_TIME) as pool:
-            yield from pool.map(self._of, execution_names)
+            yield from pool.map(self.of_one, execution_names)
 
-    def _of(self, execution_name: str) -> Mapping[str, Any] | None:
+    def of_one(self, execution_name: str) -> Mapping[str, Any] | None:
+        """The result of one export's execution."""
         item = self._table.get(f"result#{execution_name}")
-        return dict(json.loads(str(item["result"]))) if item else None
+        return _result_of(json.loads(str(item["result"]))) if item else None
+
+
+def _result_of(noted: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was noted; of a failed task, the end of the export that its cause describes."""
+    if noted.get("error") == "States.TaskFailed" and noted["status"] == "UNKNOWN":
+        # Anything else than a description, and one that is cut off, stays as it is.
+        with suppress(ValueError, TypeError, KeyError):
+            told = json.loads(noted["message"])
+            described = {name: told.get(theirs) for name, theirs in _DESCRIBED.items()}
+            return described | {"status": told["Status"]}
+    return noted
 
 
 class FleetHistory:

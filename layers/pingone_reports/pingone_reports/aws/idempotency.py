@@ -16,6 +16,7 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 )
 
 from pingone_reports.aws.error_codes import AWS_ERRORS, code_of
+from pingone_reports.aws.fleets import FleetResults
 from pingone_reports.aws.table import EXPIRY, KEY, ConditionFailed, Table
 from pingone_reports.errors import StartInProgress, StepFunctionsUnavailable, TableUnavailable
 from pingone_reports.model.export import Export
@@ -25,6 +26,11 @@ _KEPT_SECONDS = 48 * 3600
 
 # The prefix of the keys of started exports.
 _PREFIX = "start"
+
+# What the keys of a fleet's exports begin with; see FleetExports.
+_OF_A_FLEET = "fleet:"
+# An execution that was aborted or timed out can be redriven.
+_LASTING = {"SUCCEEDED", "FAILED"}
 
 # An execution that ended like this cannot release its key itself. It may have published, if only
 # its event could not be sent. Its report is exported twice then.
@@ -37,6 +43,7 @@ class IdempotencyKeys:
     def __init__(self, table: Table, states: Any) -> None:
         self._table = table
         self._states = states
+        self._results = FleetResults(table)
 
     def holder(self, idempotency_key: str, execution_arn: str) -> str:
         """The ARN of the execution that holds this key: the given one, unless another was first.
@@ -62,8 +69,19 @@ class IdempotencyKeys:
                 return execution_arn
             except ConditionFailed as failed:
                 former = str(failed.item["executionArn"])
-            if self._status(former) not in _WITHOUT_EXPORT:
+            status = self._noted(idempotency_key, former) or self._status(former)
+            if status not in _WITHOUT_EXPORT:
                 return former
+
+    def _noted(self, idempotency_key: str, execution_arn: str) -> str | None:
+        """The status that a fleet has noted of its export, if no redrive can have changed it.
+
+        A fleet that takes over ten thousand exports would exceed the quota of DescribeExecution.
+        """
+        if not idempotency_key.startswith(_OF_A_FLEET):
+            return None
+        result = self._results.of_one(execution_arn.rpartition(":")[2])
+        return result["status"] if result and result["status"] in _LASTING else None
 
     def _status(self, execution_arn: str) -> str:
         try:

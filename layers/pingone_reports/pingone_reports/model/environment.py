@@ -4,6 +4,7 @@ Source: "Read all environments", PingOne Platform APIs, developer.pingidentity.c
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -15,31 +16,43 @@ from pingone_reports.model.request import UUID
 _MOST_CHARACTERS = 256
 # A lone surrogate cannot be encoded, so it could be neither written nor sent.
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+_NO_WIDTH = re.compile(r"[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
+# Documented are PRODUCTION and SANDBOX.
+_TYPE = r"[A-Za-z0-9_-]{1,40}"
+# Of an environment in its waiting period before it is gone: PingOne lists it, and refuses its use.
+_DELETED = "DELETE_PENDING"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """An environment. `name` is one line, as people wrote it. All but the id may be unknown."""
+    """An environment. `name` is one visible line. All but the id may be unknown.
+
+    `is_deleted` is true of one that PingOne will soon delete for good.
+    """
 
     id: str
     name: str | None = None
     type: str | None = None
     license_id: str | None = None
+    is_deleted: bool = False
 
     @classmethod
     def parse(cls, body: object) -> Self:
-        """Raises InvalidResponse for an undocumented shape. No name spoils the list."""
+        """Raises InvalidResponse without an id. Nothing else that is odd spoils the list."""
         match body:
-            case {"id": str() as id_, "name": str() as name, "type": str() as type_, **others} if (
-                re.fullmatch(UUID, id_) and re.fullmatch(r"[A-Za-z_]{1,40}", type_)
-            ):
+            case {"id": str() as id_, **others} if re.fullmatch(UUID, id_):
+                name, type_ = others.get("name"), others.get("type")
                 return cls(
-                    id=id_.lower(), name=_one_line(name), type=type_, license_id=_license_of(others)
+                    id=id_.lower(),
+                    name=one_line(name) if isinstance(name, str) else None,
+                    type=(type_ if isinstance(type_, str) and re.fullmatch(_TYPE, type_) else None),
+                    license_id=_license_of(others),
+                    is_deleted=others.get("status") == _DELETED,
                 )
         # The message shows nothing of it: whatever it is, it is not documented.
         raise InvalidResponse(
-            "PingOne's list has an environment without a UUID, a name or a type. If this lasts, "
-            "look for a newer version of this application."
+            "PingOne's list has an environment without a UUID. If this lasts, look for a newer "
+            "version of this application."
         )
 
     def to_document(self) -> dict[str, Any]:
@@ -100,6 +113,7 @@ def _license_of(body: Mapping[object, Any]) -> str | None:
     return None
 
 
-def _one_line(name: str) -> str:
-    whole = _SURROGATE.sub("\ufffd", name)
+def one_line(name: str) -> str:
+    """A name as it is shown: composed, on one line, and without characters that have no width."""
+    whole = unicodedata.normalize("NFC", _NO_WIDTH.sub("", _SURROGATE.sub("\ufffd", name)))
     return "".join(sign if sign.isprintable() else " " for sign in whole)[:_MOST_CHARACTERS]

@@ -37,6 +37,7 @@ class Export:
     """One export that PingOne has accepted: ids and times, nothing secret.
 
     `requested_at` is when PingOne was asked, `deadline` is when polling ends; both are aware.
+    `usual_seconds` is how long the last report of its series took, 0 if that is not known.
     """
 
     request: ExportRequest
@@ -44,6 +45,7 @@ class Export:
     exploration_id: str
     requested_at: datetime
     deadline: datetime
+    usual_seconds: int = 0
 
     def to_state(self) -> dict[str, Any]:
         """The JSON form between states; `from_state` reads it back."""
@@ -57,6 +59,7 @@ class Export:
             "explorationId": self.exploration_id,
             "requestedAt": self.requested_at.isoformat(),
             "deadline": self.deadline.isoformat(),
+            "usualSeconds": self.usual_seconds,
         }
 
     @classmethod
@@ -68,4 +71,5 @@ class Export:
             exploration_id=state["explorationId"],
             requested_at=datetime.fromisoformat(state["requestedAt"]),
             deadline=datetime.fromisoformat(state["deadline"]),
+            usual_seconds=state.get("usualSeconds", 0),
         )

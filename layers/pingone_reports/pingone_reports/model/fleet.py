@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from pingone_reports.errors import NoEnvironments, TooManyExportsFailed
-from pingone_reports.model.environment import Environment
+from pingone_reports.model.environment import Environment, one_line
 from pingone_reports.model.export import Execution
 from pingone_reports.model.fleet_request import FleetRequest
 from pingone_reports.model.manifest import utc
+from pingone_reports.model.request import UUID
 
 COMPLETED, FAILED = "COMPLETED", "FAILED"
 # Errors of exports that could say none themselves.
@@ -27,7 +29,7 @@ _MOST_ERRORS_TOLD = 10
 class Listing:
     """Which environments a fleet exports, and which it leaves out.
 
-    `unmatched` are the ids and names of `include` that no environment has.
+    An environment that PingOne will soon delete is left out, whatever the request chooses.
     """
 
     request: FleetRequest
@@ -37,13 +39,15 @@ class Listing:
     @classmethod
     def chosen(cls, request: FleetRequest, visible: Iterable[Environment]) -> Self:
         """What a request chooses of the environments that PingOne lists, each once."""
-        include, exclude = _Named(request.include), _Named(request.exclude)
+        include, exclude = set(map(_seen, request.include)), set(map(_seen, request.exclude))
         wanted: list[Environment] = []
         excluded: list[Environment] = []
         for environment in {each.id: each for each in visible}.values():
+            called = _called(environment)
             is_wanted = (
-                (not request.include or environment in include)
-                and environment not in exclude
+                not environment.is_deleted
+                and (not request.include or not include.isdisjoint(called))
+                and exclude.isdisjoint(called)
                 and (not request.types or environment.type in request.types)
             )
             (wanted if is_wanted else excluded).append(environment)
@@ -51,12 +55,10 @@ class Listing:
 
     @property
     def unmatched(self) -> list[str]:
-        """The ids and names that were to be included, and that no visible environment has."""
-        visible = (*self.environments, *self.excluded)
-        ids, names = {each.id for each in visible}, {each.name for each in visible}
-        return [
-            word for word in self.request.include if word.lower() not in ids and word not in names
-        ]
+        """The ids and names to include or exclude that no visible environment has."""
+        known = set[str]().union(*map(_called, (*self.environments, *self.excluded)))
+        asked = dict.fromkeys((*self.request.include, *self.request.exclude))
+        return [word for word in asked if _seen(word) not in known]
 
     def to_document(self) -> dict[str, Any]:
         """The JSON form in the bucket."""
@@ -69,20 +71,21 @@ class Listing:
             "correlationId": self.request.correlation_id,
             "request": self.request.to_document(),
             "environments": [each.to_document() for each in self.environments],
-            "excluded": [each.to_document() for each in self.excluded],
+            "excluded": [
+                {**each.to_document(), "deletePending": each.is_deleted} for each in self.excluded
+            ],
             "unmatched": self.unmatched,
         }
 
 
-class _Named:
-    """The environments of a list of ids, in any spelling, and names."""
+def _seen(word: str) -> str:
+    """What is compared of an id or a name: how it looks, an id in small letters."""
+    seen = " ".join(one_line(word).split())
+    return seen.lower() if re.fullmatch(UUID, seen) else seen
 
-    def __init__(self, ids_or_names: Sequence[str]) -> None:
-        self._names = frozenset(ids_or_names)
-        self._ids = frozenset(word.lower() for word in ids_or_names)
 
-    def __contains__(self, environment: Environment) -> bool:
-        return environment.id in self._ids or environment.name in self._names
+def _called(environment: Environment) -> set[str]:
+    return {environment.id, _seen(environment.name)} if environment.name else {environment.id}
 
 
 @dataclass(frozen=True)
@@ -138,16 +141,23 @@ def entry_of(environment: Environment, result: Mapping[str, Any] | None) -> dict
         "manifestKey": None,
         "records": None,
         "error": result.get("error") or otherwise,
-        "message": result.get("message") or "The export's execution tells no reason.",
+        "message": (result.get("message") or "The export's execution tells no reason.")[:1000],
     }
 
 
 def _seconds(started_at: object, ended_at: object) -> float | None:
     try:
-        began, ended = (datetime.fromisoformat(str(time)) for time in (started_at, ended_at))
+        began, ended = map(_moment, (started_at, ended_at))
         return round((ended - began).total_seconds(), 3)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
+
+
+def _moment(time: object) -> datetime:
+    """Step Functions tells times in ISO 8601, and those of a task's result in milliseconds."""
+    if isinstance(time, int | float):
+        return datetime.fromtimestamp(time / 1000, UTC)
+    return datetime.fromisoformat(str(time))
 
 
 def fleet_manifest(

@@ -167,6 +167,12 @@ class FleetKeys:
             return None
         return cls(prefix=found["prefix"], date=day, execution=found["execution"])
 
+    @classmethod
+    def below(cls, manifest_key: str, key_prefix: str) -> Self | None:
+        """`parse`, and None for a fleet below another prefix: no role of the stack may read it."""
+        keys = cls.parse(manifest_key)
+        return keys if keys and keys.prefix.removesuffix("/") == key_prefix else None
+
     @property
     def folder(self) -> str:
         """The fleet's folder; ends in `/`."""

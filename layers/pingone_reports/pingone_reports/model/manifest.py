@@ -63,7 +63,7 @@ def _description(export: Export, exploration: Exploration, landed: Landed) -> di
         "changesIncluded": changes_included(changes_until, exploration.created_at),
         "bucket": landed.bucket,
         "files": [file.to_document() for file in landed.files],
-        "columns": next((list(file.columns) for file in landed.files if file.columns), []),
+        "columns": list(min(landed.files, key=lambda file: file.format).columns),  # CSV's first
         "pseudonymized": landed.pseudonymized,
         "correlationId": export.request.correlation_id,
         "executionArn": export.execution.arn,

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from pingone_reports.model.field_names import KNOWN_FIELDS, spelled
 from pingone_reports.model.previous import Previous
-from pingone_reports.model.report_file import ReportFile
+from pingone_reports.model.report_file import Format, ReportFile
 from pingone_reports.model.request import ExportRequest
 
 # With a narrow filter, the number of devices varies by a few from day to day.
@@ -21,14 +22,15 @@ def doubts(
 
     `previous` is the report's previous published export, if there is one.
     """
+    fields = {*map(spelled, request.fields or KNOWN_FIELDS)}
+    # Garbage that somebody has let pass is no measure of what is right again.
+    is_right = any(fields & {*map(spelled, file.columns)} for file in files)
+    before = previous.columns if previous else ()
+    if is_right and before and not fields & {*map(spelled, before)}:
+        previous = None
     return [
         *_record_doubts(request.filter, files, previous, max_drop_percent),
-        *(
-            doubt
-            for file in files
-            if file.columns
-            for doubt in _column_doubts(request.fields, file.columns, previous)
-        ),
+        *(doubt for file in files for doubt in _name_doubts(request.fields, file, previous)),
     ]
 
 
@@ -52,26 +54,36 @@ def _record_doubts(
         )
 
 
-def _column_doubts(
-    fields: Sequence[str], columns: Sequence[str], previous: Previous | None
+def _name_doubts(
+    fields: Sequence[str], file: ReportFile, previous: Previous | None
 ) -> Iterator[str]:
-    """Compare column names; their spelling does not count, as PingOne does not document it.
+    """Compare names; their spelling does not count, as PingOne does not document it.
 
-    The expected columns are those of the previous export, because somebody has accepted it. Without
-    one, they are the request's fields. Nothing is compared if there are as many columns as fields,
-    or if no name matches: then the header only spells the fields in another way.
+    What was asked for is right. If a header has other names, those of the previous export are
+    expected, because somebody has accepted it. Without one, a header may have half of the names in
+    another way, as many as were asked for. JSON leaves out a field that has no value.
     """
-    given = {_normalized(name): name for name in columns}
-    if previous and previous.columns:
-        wanted = {_normalized(name): name for name in previous.columns}
-    else:
-        wanted = {_normalized(name): name for name in fields}
-        if len(columns) == len(fields) or not wanted.keys() & given.keys():
-            return
+    given, asked, accepted = (
+        {spelled(name): name for name in names}
+        for names in (file.columns, fields, previous.columns if previous else ())
+    )
+    if not file.is_table:
+        yield f"the {file.format} file is not a table"
+    if given.keys().isdisjoint([*(asked or map(spelled, KNOWN_FIELDS)), *accepted]):
+        if file.format is Format.CSV or file.records:
+            yield (
+                f"the {file.format} file has none of the fields that "
+                f"{'were asked for' if fields else 'are known'}"
+            )
+        return
+    if file.format is Format.JSON or given.keys() == asked.keys():
+        return
+    enough = len(given) == len(asked) <= 2 * len(given.keys() & asked.keys())
+    wanted = accepted or ({} if enough else asked)
     if missing := [name for key, name in wanted.items() if key not in given]:
         yield f"columns are missing: {_told(missing)}"
     # A report of all fields gets a new column whenever PingOne adds a field.
-    if fields and (added := [name for key, name in given.items() if key not in wanted]):
+    if wanted and fields and (added := [name for key, name in given.items() if key not in wanted]):
         yield f"columns are not expected: {_told(added)}"
 
 
@@ -79,8 +91,3 @@ def _told(names: Sequence[str]) -> str:
     more = len(names) - _NAMES_TOLD
     told: Iterable[str] = (f"{name:.64}" for name in names[:_NAMES_TOLD])
     return ", ".join(told) + (f" and {more} more" if more > 0 else "")
-
-
-def _normalized(name: str) -> str:
-    """The letters and digits of a name, in lower case."""
-    return "".join(filter(str.isalnum, name)).casefold()

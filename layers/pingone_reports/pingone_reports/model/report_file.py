@@ -14,7 +14,8 @@ class Format(StrEnum):
     @property
     def content_type(self) -> str:
         """The media type of an uncompressed file."""
-        return {Format.CSV: "text/csv; charset=utf-8", Format.JSON: "application/json"}[self]
+        # Without a charset: S3 fixes the type before a byte is known, and some may be no UTF-8.
+        return {Format.CSV: "text/csv", Format.JSON: "application/json"}[self]
 
 
 class Compression(StrEnum):
@@ -39,7 +40,7 @@ class ReportFile:
     """A file in the bucket: its size in bytes, its SHA-256 in hex, and its number of records.
 
     `content_bytes` and `content_sha256` are of the uncompressed content. `columns` are the names in
-    a CSV file's header.
+    a CSV file's header, or in the first records of JSON. A text that is no report is not a table.
     """
 
     format: Format
@@ -50,6 +51,7 @@ class ReportFile:
     content_sha256: str
     records: int
     columns: tuple[str, ...] = ()
+    is_table: bool = True
 
     def to_document(self) -> dict[str, Any]:
         """Its entry in the manifest."""

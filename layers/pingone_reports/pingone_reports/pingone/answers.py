@@ -11,8 +11,8 @@ from urllib3.exceptions import HTTPError
 
 from pingone_reports.errors import InvalidResponse, PingOneUnavailable
 
-# The documented answers have less than 10 KB.
-_MOST_BYTES = 1024 * 1024
+# The documented answers have less than 10 KB, but for lists.
+MOST_BYTES = 1024 * 1024
 
 _LINK = re.compile(r"https?://\S*", re.IGNORECASE)
 # A UUID has 36 characters. Anything longer may be a token or a signature, or a piece of one.
@@ -42,6 +42,7 @@ def ask(
     method: str,
     url: str,
     headers: Mapping[str, str] | None = None,
+    most_bytes: int = MOST_BYTES,
     **given: Any,
 ) -> Answer:
     """Send a request, with `given` as more arguments of requests; redirects are not followed.
@@ -56,15 +57,15 @@ def ask(
             method, url, headers=headers, stream=True, allow_redirects=False, **given
         ) as response:
             # The last read, which returns nothing, raises if the answer was cut off.
-            while piece := response.raw.read(_MOST_BYTES + 1 - len(body), decode_content=False):
+            while piece := response.raw.read(most_bytes + 1 - len(body), decode_content=False):
                 body += piece
     except (requests.RequestException, HTTPError, OSError, ValueError) as error:
         # No cause: a message of requests quotes the URL, and may quote more.
         raise PingOneUnavailable(
             f"{who} cannot be reached ({type(error).__name__}): try again later."
         ) from None
-    if len(body) > _MOST_BYTES:
-        raise InvalidResponse(f"{who} answered with more than {_MOST_BYTES} bytes: check its URL.")
+    if len(body) > most_bytes:
+        raise InvalidResponse(f"{who} answered with more than {most_bytes} bytes: check its URL.")
     return Answer(response.status_code, response.headers, body)
 
 

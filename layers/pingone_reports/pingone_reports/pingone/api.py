@@ -4,8 +4,12 @@ Source: "MFA reports", "Environments" and "Rate limiting", PingOne Platform APIs
 developer.pingidentity.com.
 """
 
+import re
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,9 +17,9 @@ import requests
 
 from pingone_reports.errors import (
     AccessDenied,
+    CallPostponed,
     ExportError,
     InvalidResponse,
-    LinkNotAllowed,
     PingOneUnavailable,
     RateLimited,
     ReportExpired,
@@ -26,27 +30,32 @@ from pingone_reports.model.environment import EnvironmentPage
 from pingone_reports.model.exploration import DEVICES_REPORT_TEMPLATE_ID, Delivery, Exploration
 from pingone_reports.model.export import Export
 from pingone_reports.model.request import ExportRequest
-from pingone_reports.pingone.answers import Answer, ask, tellable
+from pingone_reports.pingone.answers import MOST_BYTES, Answer, ask, tellable
 from pingone_reports.pingone.credentials import AccessTokens
+from pingone_reports.pingone.sessions import connect
 
 _TIMEOUT_SECONDS = (5, 30)
 _SECRET_NAMES = ("zipPassword", "csvPresignedUrl", "jsonPresignedUrl")
+# A report that was created in this time may not be known everywhere at PingOne.
+_NEW = timedelta(seconds=30)
 # The most that PingOne takes.
 _ENVIRONMENTS_A_PAGE = 100
 
 
 @dataclass(frozen=True)
 class _Meaning:
-    """What a refused call means: errors by HTTP status, and what the role is needed for."""
+    """What a refused call means, what the role is needed for, and how large an answer may be."""
 
     not_found: type[ExportError]
     rejected: type[ExportError]
     wanted: str
+    most_bytes: int = MOST_BYTES
 
 
 _CREATE = _Meaning(ReportRejected, ReportRejected, "this report")
 _READ = _Meaning(ReportExpired, ReportRejected, "this report")
-_LIST = _Meaning(InvalidResponse, InvalidResponse, "its environments")
+# A hundred environments with all that PingOne says of each.
+_LIST = _Meaning(InvalidResponse, InvalidResponse, "its environments", 16 * MOST_BYTES)
 
 
 class PingOne:
@@ -58,19 +67,22 @@ class PingOne:
         self._tokens = tokens
         # The secrets of the last answer, so that no error shows them.
         self._given_out: list[str] = []
+        # For the next call; whether the one before was refused; the last report that was not found.
+        self._token, self._renewed, self._missed = "", False, ""
 
     def prepare(self) -> None:
-        """Get an access token, so that the next call does not wait for one.
+        """Get an access token and a connection, so that the next call waits for neither.
 
         Raises Unauthorized, PingOneUnavailable and what reading the secret raises.
         """
-        self._tokens.current()
+        self._token = self._tokens.current()
+        connect(self._session, self._api_url, _TIMEOUT_SECONDS[0])
 
     def create_exploration(self, request: ExportRequest) -> Exploration:
         """Ask for the report as files.
 
-        Raises ReportRejected, AccessDenied, Unauthorized, RateLimited, PingOneUnavailable,
-        InvalidResponse or ReportFailed.
+        Raises ReportRejected, AccessDenied, Unauthorized, RateLimited, CallPostponed,
+        PingOneUnavailable, InvalidResponse or ReportFailed.
         """
         body: dict[str, Any] = {
             "dataExplorationTemplate": {"id": DEVICES_REPORT_TEMPLATE_ID},
@@ -106,37 +118,25 @@ class PingOne:
     def read_environments(self, link: str | None, correlation_id: str) -> EnvironmentPage:
         """The first page of all environments that the worker application sees, or a link's page.
 
-        Raises LinkNotAllowed for a link that leads away from the API's list of environments, and
-        AccessDenied, Unauthorized, RateLimited, PingOneUnavailable or InvalidResponse.
+        Only the query of a link is taken. So the token goes nowhere but to the API URL, and the
+        list goes on behind a proxy, whose host is not that of PingOne's links. Raises AccessDenied,
+        Unauthorized, RateLimited, CallPostponed, PingOneUnavailable or InvalidResponse.
         """
-        query = f"limit={_ENVIRONMENTS_A_PAGE}" if link is None else self._query_of(link)
+        query = f"limit={_ENVIRONMENTS_A_PAGE}" if link is None else _query_of(link)
         return EnvironmentPage.parse(
             self._call("GET", f"environments?{query}", correlation_id, _LIST)
         )
 
-    def _query_of(self, link: str) -> str:
-        """A next page's query. The token goes nowhere but to the API's own host and path."""
-        own = urlsplit(f"{self._api_url}/environments")
-        try:
-            found = urlsplit(link)
-            host = found.hostname
-        except ValueError:
-            found, host = None, None
-        if not found or found[:3] != own[:3] or found.fragment or not found.query:
-            raise LinkNotAllowed(
-                f"PingOne's list of environments goes on at the host {host!r:.80}, or at another "
-                "path than it began with: check the API URL."
-            )
-        return found.query
-
     def _read(self, export: Export) -> dict[str, Any]:
-        return self._call(
-            "GET",
-            f"environments/{export.request.environment_id}/dataExplorations"
-            f"/{export.exploration_id}",
-            export.request.correlation_id,
-            _READ,
-        )
+        id_, request = export.exploration_id, export.request
+        path = f"environments/{request.environment_id}/dataExplorations/{id_}"
+        try:
+            return self._call("GET", path, request.correlation_id, _READ)
+        except ReportExpired as error:
+            missed, self._missed = self._missed, id_
+            if missed != id_ and datetime.now(UTC) - export.requested_at < _NEW:
+                raise CallPostponed(f"{error} The report is new: it is asked for again.") from None
+            raise
 
     def _call(
         self,
@@ -146,23 +146,25 @@ class PingOne:
         meaning: _Meaning,
         json: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        def send(token: str) -> Answer:
-            return ask(
-                self._session,
-                "PingOne's API",
-                method,
-                f"{self._api_url}/{path}",
-                {
-                    "Authorization": f"Bearer {token}",
-                    "X-Ping-External-Transaction-Id": correlation_id,
-                },
-                json=json,
-                timeout=_TIMEOUT_SECONDS,
-            )
-
-        answer = send(self._tokens.current())
-        if answer.status == 401:
-            answer = send(self._tokens.renew())
+        token, self._token = self._token or self._tokens.current(), ""
+        answer = ask(
+            self._session,
+            "PingOne's API",
+            method,
+            f"{self._api_url}/{path}",
+            {
+                "Authorization": f"Bearer {token}",
+                "X-Ping-External-Transaction-Id": correlation_id,
+            },
+            most_bytes=meaning.most_bytes,
+            json=json,
+            timeout=_TIMEOUT_SECONDS,
+        )
+        self._renewed = answer.status == 401 and not self._renewed
+        if self._renewed:
+            # Not in the same turn: PingOne may count what it refuses.
+            self._tokens.renew()
+            raise CallPostponed("PingOne answered 401: the call is made again with a new token.")
         if not 200 <= answer.status < 300:
             secrets = [*self._tokens.secrets, *self._given_out]
             raise _error(answer, _describe(answer, secrets), meaning)
@@ -177,16 +179,29 @@ class PingOne:
         return body
 
 
+def _query_of(link: str) -> str:
+    try:
+        query = urlsplit(link).query
+    except ValueError:
+        query = ""
+    if not query:
+        raise InvalidResponse(
+            "PingOne's list of environments has a link without a query to its next page. If this "
+            "lasts, look for a newer version of this application."
+        )
+    return query
+
+
 def _error(response: Answer, described: str, meaning: _Meaning) -> ExportError:
     """The error for an answer, by its HTTP class: PingOne may change the codes within a class."""
     answer = f"PingOne answered {described}"
     match response.status:
         case 429:
             return RateLimited(
-                f"{answer}: another application uses the same limit of the environment or the "
-                "licence, or PingOne limits this IP address to 35% of it (allow the address in "
-                "PingOne, or lower CallsPerMinute).",
-                _retry_after(response),
+                f"{answer}: the limit of the environment, the licence or this IP address is used "
+                "up, and the call is made again. If this lasts, lower CallsPerMinute, or allow the "
+                "address in PingOne.",
+                _retry_after(response) or 0,
             )
         case 401:
             return Unauthorized(f"{answer} to a new token: check the API URL and the region.")
@@ -198,6 +213,8 @@ def _error(response: Answer, described: str, meaning: _Meaning) -> ExportError:
             return meaning.not_found(f"{answer}: check the environment id, or start a new export.")
         case status if 400 <= status < 500:
             return meaning.rejected(f"{answer}: correct the request's fields or filter.")
+        case status if status >= 500 and (pause := _retry_after(response)) is not None:
+            return CallPostponed(f"{answer}: the call is made again after its pause.", pause)
         case status if status >= 500:
             return PingOneUnavailable(f"{answer}; try again later.")
     return InvalidResponse(f"{answer}, which is neither a success nor an error: check the API URL.")
@@ -219,8 +236,14 @@ def _describe(answer: Answer, secrets: Collection[str]) -> str:
     return f"{answer.status} ({tellable(told, secrets)})"[:600] if told else f"{answer.status}"
 
 
-def _retry_after(response: Answer) -> float:
-    """The Retry-After header in whole seconds, as PingOne documents it; 0 without."""
-    value = response.headers.get("Retry-After", "")
+def _retry_after(response: Answer) -> float | None:
+    """The Retry-After header, a number or a date (RFC 9110), in seconds; None without."""
+    value, seconds = response.headers.get("Retry-After", ""), None
+    if re.fullmatch(r"[0-9]+(\.[0-9]*)?", value):
+        seconds = float(value)
+    else:
+        with suppress(ValueError):
+            date = parsedate_to_datetime(value).replace(tzinfo=UTC)
+            seconds = (date - datetime.now(UTC)).total_seconds()
     # At most a day: no export waits that long, and a very large number would become infinity.
-    return min(float(value), 86_400) if value.isdecimal() else 0
+    return seconds and max(0, min(seconds, 86_400))

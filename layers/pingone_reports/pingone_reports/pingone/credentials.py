@@ -98,7 +98,10 @@ class AccessTokens:
         self.secrets: tuple[str, ...] = ()
 
     def current(self) -> str:
-        """A token that does not expire within the next minute; it may be revoked."""
+        """A token that does not expire within the next minute; it may be revoked.
+
+        It is a new one each time if PingOne does not say when it expires.
+        """
         return self._token if self._clock() < self._renew_at else self.renew()
 
     def renew(self) -> str:
@@ -129,10 +132,12 @@ class AccessTokens:
             )
         body = answer.document() or {}
         token, lifetime = body.get("access_token"), _seconds(body.get("expires_in"))
-        if not isinstance(token, str) or not _TOKEN.fullmatch(token) or not lifetime:
+        # RFC 6749 recommends expires_in, and demands only access_token.
+        unusable = "expires_in" in body and not lifetime
+        if unusable or not isinstance(token, str) or not _TOKEN.fullmatch(token):
             raise InvalidResponse(
-                "PingOne's token endpoint answered without access_token and expires_in: "
-                "check the token URL."
+                "PingOne's token endpoint answered without access_token and expires_in that can be "
+                "used: check the token URL."
             )
         self._token = token
         secrets = (token, *proof.secrets)

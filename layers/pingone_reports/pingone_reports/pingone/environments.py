@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from pingone_reports.errors import InvalidResponse, PingOneUnavailable, RateLimited
+from pingone_reports.errors import ASK_LATER, InvalidResponse, PingOneUnavailable
 from pingone_reports.model.environment import Environment
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.rhythm import pause_after
@@ -28,7 +28,7 @@ def all_environments(
     for _ in range(_MOST_PAGES):
         try:
             page = pingone.read_environments(link, correlation_id)
-        except RateLimited as limit:
+        except ASK_LATER as limit:
             if pause_after(limit) >= seconds_left():
                 raise PingOneUnavailable(
                     "PingOne's list of environments is too busy: try again later."

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pingone_reports.errors import DownloadInterrupted, RateLimited
+from pingone_reports.errors import ASK_LATER, DownloadInterrupted
 from pingone_reports.model.exploration import Delivery, Exploration
 from pingone_reports.model.export import Export
 from pingone_reports.model.report_file import Format
@@ -24,31 +24,32 @@ class LinkRequests:
     seconds_left: Callable[[], float]
 
     def ask(self, turn: Turn | None = None) -> Delivery:
-        """Ask PingOne in this turn, or in the next one, and after each 429 again.
+        """Ask PingOne in this turn, or in the next one.
 
-        Raises DownloadInterrupted when no time is left to wait for a turn and to use its answer.
+        Raises what PingOne.read_delivery raises. But without a turn, a download may be half done:
+        then asks again after each 429 and the like. Raises DownloadInterrupted when no time is left
+        to wait for a turn and to use its answer.
         """
-        pause = 0.0
+        pause, patient = 0.0, turn is None
         while True:
-            self._wait(pause)
+            if pause >= self.seconds_left():
+                raise DownloadInterrupted(
+                    "No time is left to ask PingOne for fresh links: run the export again."
+                )
+            self.turns.sleep(pause)
+            self.pingone.prepare()
             # Nobody has called in this turn, so it may move.
-            turn, pause = self.turns.to_read(self.export.request, turn, unused=True)
+            turn, pause = self.turns.on_time(
+                self.export.request, *self.turns.to_read(self.export.request, turn, unused=True)
+            )
             if pause:
                 continue
-            self.turns.begin(turn)
-            turn = None
             try:
                 return self.pingone.read_delivery(self.export)
-            except RateLimited as answer:
-                pause = pause_after(answer)
-
-    def _wait(self, seconds: float) -> None:
-        if seconds >= self.seconds_left():
-            raise DownloadInterrupted(
-                "No time is left to ask PingOne for fresh links: run the export again."
-            )
-        if seconds:
-            self.turns.sleep(seconds)
+            except ASK_LATER as answer:
+                if not patient:
+                    raise
+                turn, pause = None, pause_after(answer)
 
 
 class FreshLinks:

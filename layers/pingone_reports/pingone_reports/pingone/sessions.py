@@ -13,9 +13,11 @@ import certifi
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
 
-# The limit for one answer, or for each piece of an answer that is streamed.
-_MOST_BYTES = 2 * 1024 * 1024
+# The limit for one answer, or for each piece of an answer that is streamed. A page of environments
+# is the longest; most answers have a lower limit of their own.
+_MOST_BYTES = 18 * 1024 * 1024
 
 
 def new_session() -> requests.Session:
@@ -30,6 +32,24 @@ def new_session() -> requests.Session:
     for scheme in ("https://", "http://"):
         session.mount(scheme, _Adapter())
     return session
+
+
+def connect(session: requests.Session, url: str, seconds: float) -> None:
+    """Open a connection for the next request, unless one is open. Raises nothing."""
+    settings: Any = session.merge_environment_settings(url, {}, None, None, None)
+    del settings["stream"]
+    adapter: Any = session.get_adapter(url)
+    request = requests.Request("GET", url).prepare()
+    pool = adapter.get_connection_with_tls_context(request, **settings)
+    # urllib3 does the same when a request begins. It has no public way to do it earlier.
+    connection = pool._get_conn()
+    connection.timeout = seconds
+    try:
+        if connection.is_closed:
+            (pool._prepare_proxy if pool.proxy else pool._validate_conn)(connection)
+    except (HTTPError, OSError):
+        connection.close()
+    pool._put_conn(connection)
 
 
 class _Session(requests.Session):
@@ -88,6 +108,18 @@ class _HttpConnection(HTTPConnection):
 
 class _HttpsConnection(HTTPSConnection):
     response_class = _Response
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it is open. Session tickets, which TLS 1.3 sends unasked, do not mean its end."""
+        if self.sock is None:
+            return False
+        self.sock.settimeout(0)
+        try:
+            self.sock.recv(1)
+        except OSError as error:
+            return isinstance(error, ssl.SSLWantReadError)
+        return False
 
 
 class _Received(io.RawIOBase):

@@ -8,10 +8,11 @@ An export books its turn when a call is due, and waits until it begins. The envi
 be booked minutes ahead. The place is booked when the time is near: until then, others may use it.
 """
 
+import math
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Protocol, Self
 
 from pingone_reports.model.request import ExportRequest
@@ -30,10 +31,11 @@ _LATEST = 250
 _TO_BOOK = 300
 
 # A state machine waits for whole seconds, and a function may need some to start. So the wait ends
-# this many seconds early, and the function sleeps for the rest.
+# this many seconds early, and the function sleeps for the rest. Who was later yet is woken earlier.
 _EARLY = 2
-# A turn that begins within this time gets its place. It is longer than what a function sleeps.
-_SOON = 6000
+_EARLIEST = 15
+# A turn gets its place so many milliseconds before its function is woken.
+_SOON = 4000
 
 # A create books no further ahead, so that reports that PingOne is generating get their turns long
 # before they expire. If the queue is longer, the create comes back near the queue's end.
@@ -48,12 +50,13 @@ _UNKNOWN = "stack"
 class Turn:
     """The time for one call, in epoch milliseconds, and its place in the licence's minute.
 
-    It has no place until it is near.
+    It has no place until it is near. Its function is woken `early` seconds before it begins.
     """
 
     begins: int
     licence: str
     place: int | None = None
+    early: int = _EARLY
 
     @property
     def ends(self) -> int:
@@ -62,16 +65,25 @@ class Turn:
 
     def to_state(self) -> dict[str, Any]:
         """The JSON form between states; `from_state` reads it back."""
-        return {"begins": self.begins, "licence": self.licence, "place": self.place}
+        return asdict(self)
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any] | None) -> Self | None:
         """Read what `to_state` wrote, also in an older version; None for None."""
         if not state:
             return None
-        place = state.get("place")
-        licence = state.get("licence", _UNKNOWN)
-        return cls(int(state["begins"]), licence, None if place is None else int(place))
+        known = {each.name: state[each.name] for each in fields(cls) if each.name in state}
+        return cls(**{"licence": _UNKNOWN, **known})
+
+    def spent(self) -> Self | None:
+        """What a call leaves of its turn: `early`, if that is more than usual."""
+        return replace(self, begins=0, place=None) if self.early > _EARLY else None
+
+    def early_next(self, now: int) -> int:
+        """`early` of the next turn, when this one was missed: enough for the lateness just seen."""
+        # One second more, because the wait was in whole seconds.
+        late = self.early + 1 + math.ceil((now - self.begins) / 1000)
+        return min(late, _EARLIEST) if self.begins else self.early
 
 
 class Calendar(Protocol):
@@ -93,8 +105,14 @@ class Calendar(Protocol):
         beginning would be after `latest`, books nothing and returns it with False.
         """
 
-    def ticket(self, licence: str, now: int) -> int:
-        """A number that grows by one with each call of the licence."""
+    def pool(self, licence: str, now: int) -> str:
+        """Whose places the licence's calls take: `stack` if it was the first one to be told.
+
+        So they share them with all environments whose licence nobody has told.
+        """
+
+    def ticket(self, pool: str, now: int) -> int:
+        """A number that grows by one with each call that takes a place of the pool."""
 
 
 class Turns:
@@ -132,9 +150,19 @@ class Turns:
         assert turn is not None
         return turn, wait
 
-    def begin(self, turn: Turn) -> None:
-        """Sleep until the turn begins. Call PingOne right after this."""
+    def on_time(self, request: ExportRequest, turn: Turn, wait: int = 0) -> tuple[Turn, int]:
+        """Sleep until the turn begins, or another one if it has passed; returns it.
+
+        If there are seconds to wait, returns at once, with them. Otherwise call right after this.
+        """
+        while not wait and not self.begin(turn):
+            turn, wait = self.to_read(request, turn, unused=True)
+        return turn, wait
+
+    def begin(self, turn: Turn) -> bool:
+        """Sleep until the turn begins; False if it has passed."""
         self.sleep(max(0, turn.begins - self._now()) / 1000)
+        return self._now() <= turn.begins + _LATEST
 
     def _take(
         self,
@@ -158,17 +186,18 @@ class Turns:
             if not made:
                 return None, (begins - now) // 1000
             own = turn if turn and unused else None
-            turn = Turn(begins, licence or _UNKNOWN)
-        if turn.place is None and turn.begins - now <= _SOON:
+            early = turn.early_next(now) if turn else _EARLY
+            turn = Turn(begins, licence or _UNKNOWN, early=early)
+        if turn.place is None and turn.begins - now <= turn.early * 1000 + _SOON:
             begins, place = self._placed(request, turn, own, now + ahead)
             if place is None:
                 return None, (begins - now) // 1000
-            turn = Turn(begins, turn.licence, place)
+            turn = replace(turn, begins=begins, place=place)
         left = turn.begins - self._now()
         if left < -_LATEST:
             # The table was slow, so this time it gets more.
             return self._take(request, turn, ahead, unused=True, to_book=2 * to_book)
-        return turn, max(0, left // 1000 - _EARLY)
+        return turn, max(0, left // 1000 - turn.early)
 
     def _placed(
         self, request: ExportRequest, turn: Turn, own: Turn | None, latest: int
@@ -181,29 +210,27 @@ class Turns:
         A minute has as many places as calls, and each place takes one call in a minute. So no
         minute, wherever it begins, has more calls than that. Places are given out in rotation.
         """
-        begins = turn.begins
+        begins, pace = turn.begins, _pace(request)
+        pool = (
+            turn.licence if turn.licence == _UNKNOWN else self.calendar.pool(turn.licence, begins)
+        )
         if own and own.place is not None and own.licence == turn.licence:
             place, place_end = own.place, own.begins + _MINUTE
         else:
-            place, place_end = self.calendar.ticket(turn.licence, begins), 0
-            place %= self.calls_per_minute
-        while True:
-            free, made, _ = self.calendar.book(
-                f"place#{turn.licence}#{place}", begins, _MINUTE, place_end, latest
-            )
+            place, place_end = self.calendar.ticket(pool, begins) % self.calls_per_minute, 0
+        key = f"place#{pool}#{place}"
+        lengths, ends = {key: _MINUTE, pace: _TURN}, {key: place_end, pace: turn.ends}
+        # Both move to when both are free: the environment's time behind what others have booked.
+        while moved := [each for each in lengths if ends[each] != begins + lengths[each]]:
+            key = moved[0]
+            until = begins + _NO_LIMIT if key == pace else latest
+            free, made, _ = self.calendar.book(key, begins, lengths[key], ends[key], until)
             if not made:
                 # A booking of no length, instead of the turn: if it was the last one, it is gone.
-                self.calendar.book(_pace(request), begins, 0, begins + _TURN, latest)
+                self.calendar.book(pace, ends[pace] - _TURN, 0, ends[pace], latest)
                 return free, None
-            if free == begins:
-                return begins, place
-            # The environment's time moves to when the place is free, or behind what is booked.
-            place_end = free + _MINUTE
-            begins, _, _ = self.calendar.book(
-                _pace(request), free, _TURN, begins + _TURN, free + _NO_LIMIT
-            )
-            if free == begins:
-                return begins, place
+            begins, ends[key] = free, free + lengths[key]
+        return begins, place
 
     def _now(self) -> int:
         return int(self._clock() * 1000)

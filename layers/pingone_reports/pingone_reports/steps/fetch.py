@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.aws.discarded import DiscardedExports
 from pingone_reports.aws.history import History
-from pingone_reports.errors import DownloadChanged, QualityGateFailed, TableUnavailable
+from pingone_reports.errors import ASK_LATER, DownloadChanged, QualityGateFailed, TableUnavailable
 from pingone_reports.model.exploration import Status
 from pingone_reports.model.export import Export
 from pingone_reports.model.keys import MANIFEST, QUARANTINE, ExportKeys
@@ -19,6 +20,7 @@ from pingone_reports.observability import logger, measure
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.link_hosts import LinkHosts
 from pingone_reports.pingone.links import FreshLinks, LinkRequests
+from pingone_reports.pingone.rhythm import seconds_until_next_poll
 from pingone_reports.pingone.turns import Turn, Turns
 from pingone_reports.transfer.publication import Publication
 from pingone_reports.transfer.transfer import Transfer
@@ -55,13 +57,25 @@ class FetchReport:
         keys = ExportKeys.of(export, self.key_prefix)
         # A try before this one may have published: then PingOne is not called, and needs no turn.
         manifest = self.bucket.read_json(keys.manifest)
-        if not manifest:
+        if manifest:
+            # A try between them may have been cut off. Nobody else aborts what it has begun.
+            for folder in (keys.folder, keys.quarantine_folder):
+                self.bucket.abort_uploads(folder)
+        else:
             self.pingone.prepare()
             turn, wait = self.turns.to_read(export.request, turn)
             if wait:
                 return _answer(Status.SUCCESS, wait, turn)
-            with self._publication(export, keys.folder, MANIFEST) as publication:
-                manifest = publication.published() or self._publish(export, keys, publication, turn)
+            try:
+                with self._publication(export, keys.folder, MANIFEST) as publication:
+                    manifest = publication.published() or self._publish(
+                        export, keys, publication, turn
+                    )
+            except ASK_LATER as answer:
+                logger.warning("PingOne refused a call.", error=str(answer))
+                now = datetime.now(UTC)
+                wait = seconds_until_next_poll(now, now, export.deadline, answer)
+                return _answer(Status.SUCCESS, wait, turn.spent())
         try:
             self.history.remember(export, manifest, keys.manifest)
         except TableUnavailable as error:

@@ -70,9 +70,7 @@ class ListEnvironments:
 
     def _failed_of(self, request: FleetRequest, manifest_key: str) -> Listing:
         """The environments that failed in an earlier fleet, exported as that one did."""
-        prefix = f"{self.key_prefix}/" if self.key_prefix else ""
-        keys = FleetKeys.parse(manifest_key)
-        ours = keys is not None and keys.prefix == prefix
+        ours = FleetKeys.below(manifest_key, self.key_prefix)
         manifest = self.bucket.read_json(manifest_key) if ours else None
         if not manifest:
             raise InvalidRequest(

@@ -4,9 +4,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from pingone_reports.errors import DeadlineExceeded, RateLimited
+from pingone_reports.errors import ASK_LATER, DeadlineExceeded
 from pingone_reports.model.exploration import Status
 from pingone_reports.model.export import Execution, Export
 from pingone_reports.model.freshness import includes_from
@@ -17,6 +18,7 @@ from pingone_reports.pingone.rhythm import pause_after, seconds_until_next_poll
 from pingone_reports.pingone.turns import Turn, Turns
 
 if TYPE_CHECKING:
+    from pingone_reports.aws.durations import Durations
     from pingone_reports.aws.idempotency import IdempotencyKeys, Starts
 
 # It is too early, or PingOne is too busy: the state machine runs StartReport again after the wait.
@@ -43,6 +45,10 @@ class Queued:
         return cls(datetime.fromisoformat(state["since"]), Turn.from_state(state["turn"]))
 
 
+class TurnPassed(Exception):
+    """Raised with the next turn and the seconds to wait, when a start has missed its turn."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class StartReport:
     """The start, with all that it needs."""
@@ -51,6 +57,7 @@ class StartReport:
     turns: Turns
     keys: "IdempotencyKeys"
     starts: "Starts"
+    durations: "Durations"
     polling_limit: timedelta
 
     def run(self, request: ExportRequest, execution: Execution, queued: Queued) -> dict[str, Any]:
@@ -73,24 +80,33 @@ class StartReport:
             in_line_since = max(in_line_since, earliest)
 
         # If an earlier try has created the exploration, no call is due, and so no turn.
-        export = self.starts.made(execution.arn)
+        export, turn = self.starts.made(execution.arn), queued.turn
+        usual, cached = self.durations.of(request)
         if not export:
             self.pingone.prepare()
-            turn, wait = self.turns.to_create(request, queued.turn)
+            turn, wait = self.turns.to_create(request, turn)
             if not turn or wait:
                 return _later(in_line_since, wait, turn)
+            create = partial(self._create, request, execution, turn, usual)
             try:
-                export = self.starts.once(
-                    execution.arn, lambda: self._create(request, execution, turn)
-                )
-            except RateLimited as limit:
-                logger.warning("PingOne refused a call.", error=str(limit))
-                return _later(in_line_since, pause_after(limit))
-        wait = seconds_until_next_poll(datetime.now(UTC), export.requested_at, export.deadline)
-        return _answer(Status.IN_PROGRESS, wait, export=export)
+                export = self.starts.once(execution.arn, create)
+            except TurnPassed as passed:
+                turn, wait = passed.args
+                return _later(in_line_since, wait, turn)
+            except ASK_LATER as answer:
+                logger.warning("PingOne refused a call.", error=str(answer))
+                return _later(in_line_since, pause_after(answer), turn.spent())
+        wait = seconds_until_next_poll(
+            datetime.now(UTC), export.requested_at, export.deadline, usual=0 if cached else usual
+        )
+        return _answer(Status.IN_PROGRESS, wait, export=export, turn=turn and turn.spent())
 
-    def _create(self, request: ExportRequest, execution: Execution, turn: Turn) -> Export:
-        self.turns.begin(turn)
+    def _create(
+        self, request: ExportRequest, execution: Execution, turn: Turn, usual_seconds: int
+    ) -> Export:
+        turn, wait = self.turns.on_time(request, turn)
+        if wait:
+            raise TurnPassed(turn, wait)
         requested_at = datetime.now(UTC)
         exploration = self.pingone.create_exploration(request)
         return Export(
@@ -99,6 +115,7 @@ class StartReport:
             exploration_id=exploration.id,
             requested_at=requested_at,
             deadline=min(exploration.expires_at, requested_at + self.polling_limit),
+            usual_seconds=usual_seconds,
         )
 
 

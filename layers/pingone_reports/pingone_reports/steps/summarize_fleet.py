@@ -6,7 +6,7 @@ from typing import Any
 
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.aws.fleets import FleetHistory, FleetResults
-from pingone_reports.errors import InvalidRequest, TableUnavailable
+from pingone_reports.errors import ExportError, InvalidRequest, TableUnavailable
 from pingone_reports.model.environment import Environment
 from pingone_reports.model.export import Execution
 from pingone_reports.model.fleet import (
@@ -75,10 +75,17 @@ class SummarizeFleet:
         return manifest
 
     def _before(self, series: str) -> tuple[str, Mapping[str, Any]] | None:
-        """The fleet before: its manifest's key and its listing, unless somebody deleted that."""
-        manifest_key = self.history.before(series)
-        keys = FleetKeys.parse(manifest_key) if manifest_key else None
-        listing = self.bucket.read_json(keys.listing) if keys else None
+        """The fleet before: its manifest's key and its listing, if they can be read.
+
+        The exports have ended, so a comparison that cannot be made is no reason to fail.
+        """
+        try:
+            manifest_key = self.history.before(series)
+            keys = FleetKeys.below(manifest_key, self.key_prefix) if manifest_key else None
+            listing = self.bucket.read_json(keys.listing) if keys else None
+        except ExportError as error:
+            logger.warning("The fleet before cannot be read.", error=str(error))
+            return None
         return (manifest_key, listing) if manifest_key and listing else None
 
     def _remember(self, series: str, execution: Execution, manifest_key: str) -> None:

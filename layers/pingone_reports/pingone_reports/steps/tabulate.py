@@ -9,15 +9,21 @@ from typing import Any
 
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.errors import InvalidReport, InvalidRequest
+from pingone_reports.model.field_names import KNOWN_FIELDS
 from pingone_reports.model.fleet_posture import summary_of
 from pingone_reports.model.keys import ExportKeys
 from pingone_reports.model.posture import Strength
 from pingone_reports.observability import logger, measure_report
 from pingone_reports.tables.announcements import Announcements
-from pingone_reports.tables.changes import FIELDS, not_asked
+from pingone_reports.tables.changes import not_asked
 from pingone_reports.tables.comparisons import Comparison, Comparisons, row_about
-from pingone_reports.tables.database import columns_of, open_database
-from pingone_reports.tables.parquet import repeated_values, report_to_parquet, row_to_parquet
+from pingone_reports.tables.database import columns_of, open_database, within_limits
+from pingone_reports.tables.parquet import (
+    Rows,
+    repeated_values,
+    report_to_parquet,
+    row_to_parquet,
+)
 from pingone_reports.tables.tabulated import TabulatedExport, Workplace
 
 _DEVICE_ID = "deviceId"
@@ -43,9 +49,9 @@ class TabulateReport:
 
         The same manifest always gives the same objects. The files of an earlier run that was killed
         are removed first. `tell` says whether to tell of changes; None tells of the newest export
-        alone. Returns the numbers of rows, repeated ids and changes, and the keys. Raises
-        InvalidRequest, InvalidReport, InvalidConfiguration, StorageDenied, StorageUnavailable and
-        AnnouncementFailed.
+        alone. Returns the numbers of rows, repaired cells, repeated ids and changes, and the keys.
+        Raises InvalidRequest, InvalidReport, ReportTooLarge, InvalidConfiguration, StorageDenied,
+        StorageUnavailable and AnnouncementFailed.
         """
         if not isinstance(tell, bool | None):
             raise InvalidRequest("The field 'tell' must be true, false or null.")
@@ -55,7 +61,7 @@ class TabulateReport:
             raise InvalidRequest("The field 'manifestKey' must be the key of a published manifest.")
         _empty(self.folder)
         try:
-            with open_database(self.folder) as database:
+            with within_limits(), open_database(self.folder) as database:
                 workplace = Workplace(self.bucket, self.folder, database)
                 return self._tabulate(TabulatedExport(workplace, keys, manifest), tell)
         finally:
@@ -63,7 +69,7 @@ class TabulateReport:
 
     def _tabulate(self, export: TabulatedExport, tell: bool | None) -> dict[str, Any]:
         keys, database = export.keys, export.workplace.database
-        self._write_rows(export)
+        written = self._write_rows(export)
         self.bucket.upload_file(export.rows, keys.devices_table)
         columns = columns_of(database, export.rows).keys()
         repeated_ids = repeated_values(database, export.rows, _DEVICE_ID)
@@ -86,33 +92,37 @@ class TabulateReport:
         self.announcements.tell(comparisons, comparison, tell)
         changes = comparison.posture.changes
         return {
-            "rows": export.file["records"],
+            "rows": written.number,
+            "repairedCells": written.repaired_cells,
             "repeatedIds": repeated_ids,
             "changes": changes.number if changes else None,
             "notCompared": comparison.posture.not_compared,
             "keys": [keys.devices_table, keys.page, keys.exports_table],
         }
 
-    def _write_rows(self, export: TabulatedExport) -> None:
+    def _write_rows(self, export: TabulatedExport) -> Rows:
         file = export.file
         report = export.folder / Path(file["key"]).name
         if not self.bucket.download(file["key"], report):
             raise InvalidReport("The file of the manifest is gone: export the report again.")
         _verify(report, file["sha256"])
-        records = report_to_parquet(
+        written = report_to_parquet(
             export.workplace.database,
             report,
             file["format"],
             export.identity,
             export.rows,
-            asked=export.manifest["fields"] or FIELDS,
+            asked=export.manifest["fields"] or KNOWN_FIELDS,
         )
-        if records != file["records"]:
+        if written.number != file["records"]:
             raise InvalidReport(
-                f"The file has {records} rows, but its manifest says {file['records']}: export the "
-                "report again."
+                f"The file has {written.number} rows, but its manifest says {file['records']}: "
+                "export the report again."
             )
         report.unlink()
+        for doubt in written.doubts:
+            logger.warning("The report is not quite text.", doubt=doubt)
+        return written
 
     def _measure(self, comparisons: Comparisons, comparison: Comparison, repeated_ids: int) -> None:
         manifest, users = comparison.export.manifest, comparison.posture.users

@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import cast
 
+from pingone_reports.model.field_names import KNOWN_FIELDS
 from pingone_reports.model.posture import (
     MOST_EVENTS,
     MOST_OTHERS,
@@ -23,15 +24,6 @@ from pingone_reports.tables.database import (
     write,
 )
 from pingone_reports.tables.posture import strength_of_type, strongest
-
-FIELDS = (
-    "deviceId", "userId", "username", "givenName", "familyName", "email", "phone", "mfaEnabled",
-    "userCreatedAt", "userUpdatedAt", "deviceType", "deviceStatus", "deviceNickname",
-    "deviceOrder", "deviceName", "deviceCreatedAt", "deviceUpdatedAt", "lastDeviceTrxTime",
-    "deviceBlocked", "blockedAt", "deviceLocked", "lockExpiration", "manufacturer", "modelName",
-    "osType", "osVersion", "fidoBackupEligibility", "fidoBackupState", "fidoUserVerification",
-)  # fmt: skip
-"""What is compared, if both exports have it."""
 
 _NEEDS = {
     Event.NO_STRONG_FACTOR: {"userid", "devicetype"},
@@ -105,7 +97,7 @@ def changes_to_parquet(
                 f"FROM read_parquet({quoted(str(path))})"
             )
         own.execute(_USERS if "userid" in common else _NO_USERS)
-        both = [name for name in FIELDS if name.lower() in common]
+        both = [name for name in KNOWN_FIELDS if name.lower() in common]
         write(
             own,
             f"SELECT {', '.join(literals(about))}, "  # noqa: S608
@@ -261,5 +253,5 @@ def rows_with_date(database: Database, rows: Path, day: date, parquet: Path) -> 
 
 def _columns(has: Mapping[str, str]) -> str:
     return ", ".join(
-        f"{has.get(name.lower(), 'NULL::VARCHAR')} AS {name.lower()}" for name in FIELDS
+        f"{has.get(name.lower(), 'NULL::VARCHAR')} AS {name.lower()}" for name in KNOWN_FIELDS
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from enum import StrEnum
+from errno import ENOSPC
 from pathlib import Path
 from typing import cast
 
@@ -47,10 +48,12 @@ def open_database(folder: Path) -> Database:
 
 @contextmanager
 def within_limits() -> Iterator[None]:
-    """Raises ReportTooLarge for a query that needs more memory or disk than there is."""
+    """Raises ReportTooLarge for work that needs more memory or disk than there is."""
     try:
         yield
-    except (duckdb.OutOfMemoryException, duckdb.IOException):
+    except (duckdb.OutOfMemoryException, duckdb.IOException, OSError) as error:
+        if isinstance(error, OSError) and error.errno != ENOSPC:
+            raise
         raise ReportTooLarge(
             "The report is too large to be tabulated in this memory and on this disk: export "
             "it with gzip, or ask for fewer fields."

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Never, TextIO
 
 from pingone_reports.errors import InvalidReport
-from pingone_reports.tables.report_text import open_bytes, open_text
+from pingone_reports.tables.report_text import open_bytes, open_text, repair
 from pingone_reports.transfer.records import JsonRecordCounter
 
 # The limit for one record, and for all text around the records.
@@ -58,8 +58,10 @@ def json_shape(report: Path) -> JsonShape:
     return JsonShape(depth, plain)
 
 
-def json_to_rows(report: Path, depth: int | None, rows: TextIO) -> list[str]:
+def json_to_rows(report: Path, depth: int | None, rows: TextIO) -> tuple[list[str], int]:
     """Write a CSV row for each record; returns the names of the columns after the first.
+
+    And in how many cells, or names, there was what is no character, and is U+FFFD now.
 
     The first column is empty. A row has only the columns that are known so far, so earlier rows may
     be shorter. A string becomes its text; null or a missing value becomes ''; any other value keeps
@@ -68,6 +70,7 @@ def json_to_rows(report: Path, depth: int | None, rows: TextIO) -> list[str]:
     for more than 1,000 columns.
     """
     columns: dict[str, None] = {}
+    repaired = 0
     writerow = csv.writer(rows, lineterminator="\n").writerow
     with open_text(report) as text:
         for record in _Records(text, depth).read():
@@ -75,8 +78,12 @@ def json_to_rows(report: Path, depth: int | None, rows: TextIO) -> list[str]:
                 columns.update(dict.fromkeys(record))
                 if len(columns) > _MOST_COLUMNS:
                     _refuse(f"It has more than {_MOST_COLUMNS:,} columns")
-            writerow(["", *map(record.get, columns)])
-    return list(columns)
+            row = ["", *map(record.get, columns)]
+            repaired += repair(row)
+            writerow(row)
+    names = [*columns]
+    repaired += repair(names)
+    return names, repaired
 
 
 class _Records:

@@ -6,10 +6,14 @@ even at a quoted one.
 
 import csv
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 from pingone_reports.errors import InvalidReport
+from pingone_reports.model.field_names import spelled, table_names
+from pingone_reports.tables.csv_rows import CsvShape, csv_shape, csv_to_rows
 from pingone_reports.tables.database import (
     Cell,
     Database,
@@ -21,10 +25,31 @@ from pingone_reports.tables.database import (
     within_limits,
     write,
 )
-from pingone_reports.tables.json_rows import json_shape, json_to_rows
-from pingone_reports.tables.report_text import create_text, open_text
+from pingone_reports.tables.json_rows import JsonShape, json_shape, json_to_rows
+from pingone_reports.tables.report_text import create_text
 
 _LINE_BYTES = 16_000_000
+# DuckDB takes the first return or newline for the line end, even a quoted one, if it is not told.
+# If it is told CRLF, it reads no rows (2.0.0).
+_LINE_FEED = r"new_line = '\n',"
+_LINE_ENDS = {"\n": _LINE_FEED, "\r\n": ""}
+# Of all tables: Athena has no column beside it with the same name.
+_PARTITION = "date"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The number of rows that were written, and in how many cells U+FFFD is for no character."""
+
+    number: int
+    repaired_cells: int = 0
+
+    @property
+    def doubts(self) -> list[str]:
+        """What to tell of them."""
+        number = self.repaired_cells
+        what = "1 value has" if number == 1 else f"{number} values have"
+        return [f"{what} \ufffd in the place of what is no text."] if number else []
 
 
 def report_to_parquet(
@@ -34,26 +59,40 @@ def report_to_parquet(
     constants: Mapping[str, Cell],
     parquet: Path,
     asked: Sequence[str] = (),
-) -> int:
+) -> Rows:
     """Write a CSV or JSON report, plain or `.gz`, with `constants` as further columns.
 
-    An empty value becomes ''; Athena shows NULL only for columns that the report lacks. JSON
+    An empty value becomes ''; Athena shows NULL only for columns that the report lacks. A JSON
+    report leaves out a field without a value, so it gets all columns that were `asked` for. JSON
     numbers, lists and objects keep their JSON text. In CSV, spaces between a quote and a comma are
-    dropped. A column with a constant's name gets the suffix `_1`. The rows of a JSON file may be
-    written to a file beside `parquet`, as big as the report. A JSON report without any record shows
-    no column: it gets those that were `asked` for.
+    dropped. What is no text becomes U+FFFD. `table_names` says what the columns are called. The
+    rows may be written to a file beside `parquet` first, as big as the report.
 
-    Returns the number of rows. Compare it with the report's: DuckDB skips a last row whose quote is
-    open. Raises InvalidReport.
+    The rows are those that were counted when the report landed. Raises InvalidReport, and
+    ReportTooLarge for this memory and disk.
     """
+    is_csv = format_name == "csv"
+
+    def rows_of(source: _Source) -> Rows:
+        given = {*map(spelled, source.names)}
+        absent = [] if is_csv else [name for name in asked if spelled(name) not in given]
+        names = table_names([*source.names, *absent], [*constants, _PARTITION])
+        values = [f"coalesce({name_of(column)}, '')" for column in source.columns]
+        cells = zip([*values, *(["''"] * len(absent))], names, strict=True)
+        columns = [*literals(constants), *(f"{value} AS {name_of(name)}" for value, name in cells)]
+        return Rows(
+            write(database, f"SELECT {', '.join(columns)} FROM {source.sql}", parquet),  # noqa: S608
+            source.repaired_cells,
+        )
+
     try:
         with within_limits():
-            if format_name == "csv":
-                values, source = _csv_table(report)
-            else:
-                values, source = _json_table(report, database, parquet)
-            values = [*literals(constants), *(values or [f"'' AS {name_of(n)}" for n in asked])]
-            return write(database, f"SELECT {', '.join(values)} FROM {source}", parquet)  # noqa: S608
+            shape = csv_shape(report) if is_csv else json_shape(report)
+            if shape.plain:
+                # DuckDB refuses half of a character: the other way repairs it.
+                with suppress(DatabaseError), within_limits():
+                    return rows_of(_as_it_is(report, shape, database))
+            return rows_of(_written_anew(report, shape, parquet))
     except (DatabaseError, ValueError, RecursionError, csv.Error) as error:
         # DuckDB's messages quote the report.
         raise InvalidReport(
@@ -82,24 +121,19 @@ def repeated_values(database: Database, parquet: Path, column: str) -> int:
     return int(cast("tuple[int]", database.fetchone())[0])
 
 
-def _csv_table(report: Path) -> tuple[list[str], str]:
-    with open_text(report) as text:
-        names = next(csv.reader(text, skipinitialspace=True), None)
-    if not names:
-        raise ValueError("There is no header.")
-    return _rows_of(report, [name.strip(" ") for name in names], "header = true")
+@dataclass(frozen=True)
+class _Source:
+    """What rows are read from: SQL, what that calls the columns, and what the report calls them."""
+
+    sql: str
+    columns: Sequence[str]
+    names: Sequence[str]
+    repaired_cells: int = 0
 
 
-def _json_table(report: Path, database: Database, parquet: Path) -> tuple[list[str], str]:
-    shape = json_shape(report)
-    if not shape.plain:
-        # DuckDB would be several times as fast, but it would change numbers.
-        rows = parquet.with_name("rows.csv.gz" if report.suffix == ".gz" else "rows.csv")
-        with create_text(rows) as text:
-            names = json_to_rows(report, shape.depth, text)
-        # By default, DuckDB takes the first return or newline as the line end, even a quoted one.
-        line_end = r"new_line = '\n'"
-        return _rows_of(rows, names, f"header = false, null_padding = true, {line_end}", first=1)
+def _as_it_is(report: Path, shape: CsvShape | JsonShape, database: Database) -> _Source:
+    if isinstance(shape, CsvShape):
+        return _csv(report, shape.columns, f"{_LINE_ENDS[shape.line_end]} header = true")
     of_file = f"{quoted(str(report))}, maximum_object_size = {_LINE_BYTES}"
     database.execute(
         "SELECT DISTINCT unnest(json_keys(json)) AS name "  # noqa: S608
@@ -107,30 +141,32 @@ def _json_table(report: Path, database: Database, parquet: Path) -> tuple[list[s
     )
     names = [str(name) for (name,) in database.fetchall()]
     if not names:
-        return [], f"read_json_objects({of_file})"
-    return _texts(names, names), f"read_json({of_file}, columns = {_types(names)})"
+        return _Source(f"read_json_objects({of_file})", [], [])
+    return _Source(f"read_json({of_file}, columns = {_types(names)})", names, names)
 
 
-def _rows_of(file: Path, names: list[str], options: str, first: int = 0) -> tuple[list[str], str]:
-    """SQL for a CSV's columns from `first` on: numbers stand for names, which may be anything."""
-    columns = [str(number) for number in range(first + len(names))]
-    return _texts(columns[first:], names), (
+def _written_anew(report: Path, shape: CsvShape | JsonShape, parquet: Path) -> _Source:
+    rows = parquet.with_name("rows.csv.gz" if report.suffix == ".gz" else "rows.csv")
+    with create_text(rows) as text:
+        if isinstance(shape, CsvShape):
+            repaired = csv_to_rows(report, text)
+            return _csv(rows, shape.columns, f"{_LINE_FEED} header = true", repaired)
+        # DuckDB would be several times as fast, but it would change numbers.
+        names, repaired = json_to_rows(report, shape.depth, text)
+    source = _csv(rows, ["", *names], f"{_LINE_FEED} header = false, null_padding = true", repaired)
+    return replace(source, columns=source.columns[1:], names=names)  # the first one is empty
+
+
+def _csv(file: Path, names: Sequence[str], options: str, repaired: int = 0) -> _Source:
+    """The source of a CSV: numbers stand for names, which may be anything."""
+    columns = [str(number) for number in range(len(names))]
+    sql = (
         f"read_csv({quoted(str(file))}, columns = {_types(columns)}, {options}, "
         """auto_detect = false, delim = ',', quote = '"', escape = '"', strict_mode = true, """
         f"parallel = false, max_line_size = {_LINE_BYTES}, buffer_size = {2 * _LINE_BYTES})"
     )
+    return _Source(sql, columns, names, repaired)
 
 
-def _types(columns: list[str]) -> str:
+def _types(columns: Sequence[str]) -> str:
     return "{" + ", ".join(f"{quoted(column)}: 'VARCHAR'" for column in columns) + "}"
-
-
-def _texts(columns: list[str], names: list[str]) -> list[str]:
-    if len({name.lower() for name in names}) < len(names):
-        raise InvalidReport(
-            "Two columns have the same name for Athena, which ignores case: request one of them."
-        )
-    return [
-        f"coalesce({name_of(column)}, '') AS {name_of(name)}"
-        for column, name in zip(columns, names, strict=True)
-    ]

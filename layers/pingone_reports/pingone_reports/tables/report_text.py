@@ -1,10 +1,34 @@
-"""Opens a report's file, plain or `.gz`."""
+"""Opens a report's file, plain or `.gz`, and repairs its text."""
 
+import codecs
 import io
+import re
+from collections.abc import MutableSequence
 from pathlib import Path
-from typing import BinaryIO, TextIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 from isal import igzip
+
+# Stands for bytes that are no UTF-8, and is no character, as half of one in JSON is none.
+_NO_CHARACTER = "\udfff"
+NO_UTF_8 = "no UTF-8"
+_HALVES = re.compile("[\ud800-\udfff]")
+
+
+def _no_character(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return _NO_CHARACTER, error.end
+
+
+codecs.register_error(NO_UTF_8, _no_character)
+
+
+def repair(cells: MutableSequence[Any]) -> int:
+    """Put U+FFFD in the place of what is no character; returns in how many cells."""
+    broken = [at for at, cell in enumerate(cells) if cell and _HALVES.search(cell)]
+    for at in broken:
+        cells[at] = _HALVES.sub("\ufffd", cells[at] or "")
+    return len(broken)
 
 
 def open_bytes(report: Path) -> BinaryIO:
@@ -15,8 +39,8 @@ def open_bytes(report: Path) -> BinaryIO:
 
 
 def open_text(report: Path) -> TextIO:
-    """The report's text, with its own line ends, without a byte order mark."""
-    return io.TextIOWrapper(open_bytes(report), encoding="utf-8-sig", newline="")
+    """The report's text, with its own line ends, without a byte order mark. Then `repair` it."""
+    return io.TextIOWrapper(open_bytes(report), encoding="utf-8-sig", errors=NO_UTF_8, newline="")
 
 
 def create_text(report: Path) -> TextIO:

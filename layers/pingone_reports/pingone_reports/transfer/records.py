@@ -1,7 +1,16 @@
-"""Counts a report's records while it streams, without parsing it."""
+"""Counts a report's records, and reads its columns' names, while it streams.
 
+What a row of a CSV is, is said once, in ../../native/records.c: TabulateReport counts with it, too.
+"""
+
+import csv
 import ctypes
+import io
+import json
 import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import chain
 from typing import Protocol
 
 from pingone_reports.errors import InvalidReport
@@ -11,6 +20,22 @@ _FLAT_OBJECTS = re.compile(rb"(?:\{\})+")
 _OPENING = {ord("}"): ord("{"), ord("]"): ord("[")}
 # No report nests its values this deep. It is a limit because each open bracket takes a byte.
 _MOST_OPEN = 1000
+# Names are looked for in the first bytes alone. As JSON, names of this size fit into the manifest,
+# its event (256 KB), the state (256 KiB) and the DynamoDB item (400 KB).
+_HEAD = 65_536
+_NAME_OR_MARK = re.compile(rb'("(?:[^"\\]|\\.)*")\s*(:?)|[{}\[\]]', re.DOTALL)
+
+# As in records.c.
+MOST_ROW_BYTES = 4_000_000
+_LINE_FEED, _RETURN_AND_FEED, _LONE_RETURN = 1, 2, 4
+_CSV_FAULTS = {
+    1: "a quote stands in a value without quotes, or text stands behind a quoted value",
+    2: "a row has more or fewer values than the header",
+    3: f"it has more than 1,000 columns, or a row of more than {MOST_ROW_BYTES:,} bytes",
+    4: "it is empty, or its first row is",
+    5: "it ends inside a quoted value",
+    6: "some rows end with a return alone, and others do not",
+}
 
 
 class RecordCounter(Protocol):
@@ -22,30 +47,97 @@ class RecordCounter(Protocol):
     def finish(self) -> int:
         """The number of records; raises InvalidReport if the file is not in its format."""
 
+    @property
+    def records(self) -> int:
+        """How many records there are so far, also in a file that is not in its format."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names in the header, or in the first records; empty if none can be read."""
+
+
+class _Csv(ctypes.Structure):
+    """`struct csv` of records.c."""
+
+    _fields_ = (
+        ("rows", ctypes.c_uint64),
+        ("bytes", ctypes.c_uint64),
+        ("spaces", ctypes.c_uint64),
+        ("header", ctypes.c_uint64),
+        ("columns", ctypes.c_uint32),
+        ("commas", ctypes.c_uint32),
+        ("place", ctypes.c_uint8),
+        ("seen", ctypes.c_uint8),
+        ("fault", ctypes.c_uint8),
+        ("mark", ctypes.c_uint8),
+    )
+
 
 class CsvRecordCounter:
-    """Counts the rows below the header of an RFC 4180 CSV; quoted newlines do not end a row."""
+    """Counts the rows below the header of an RFC 4180 CSV; quoted newlines do not end a row.
+
+    Rows may end in any one way, with or without feeds and returns, and blank lines are none. Spaces
+    around quotes belong to no value. A file with rows of different lengths is not a CSV.
+    """
 
     def __init__(self) -> None:
         self._native = library()
-        self._line_feeds = 0
-        self._quoted = ctypes.c_uint8()
-        self._last_byte = b""
+        self._state = _Csv()
+        self._head = b""
 
     def update(self, chunk: bytes) -> None:
         """Take the next bytes of the file."""
         if chunk:
-            state = ctypes.byref(self._quoted)
-            self._line_feeds += self._native.csv_line_feeds(state, chunk, len(chunk))
-            self._last_byte = chunk[-1:]
+            self._head += chunk[: _HEAD - len(self._head)]
+            self._native.csv_rows(ctypes.byref(self._state), chunk, len(chunk), None)
 
     def finish(self) -> int:
-        """The number of rows; raises InvalidReport for a missing header or an open quote."""
-        if self._quoted.value or not self._last_byte:
+        """The number of rows; raises InvalidReport for what may be read in two ways."""
+        self._native.csv_rows(ctypes.byref(self._state), b"", 0, None)
+        fault = self._state.fault if self._state.columns else self._state.fault or 4
+        if self._state.seen & _LONE_RETURN and self._state.seen & (_LINE_FEED | _RETURN_AND_FEED):
+            fault = fault or 6
+        if fault:
             raise InvalidReport(
-                "The CSV file is empty or ends inside a quoted value: run the export again."
+                f"The CSV file is not a table, because {_CSV_FAULTS[fault]}: run the export again. "
+                "If that does not help, export JSON in its place."
             )
-        return self._line_feeds - (self._last_byte == b"\n")
+        return self.records
+
+    @property
+    def records(self) -> int:
+        """How many rows there are so far."""
+        return int(self._state.rows)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names in the header; empty if it is too long."""
+        if not self._state.columns or self._state.header > len(self._head):
+            return ()
+        text = b"".join(plain_csv([self._head])).decode(errors="replace")
+        return _if_short(tuple(next(csv.reader(io.StringIO(text, newline="")))))
+
+    @property
+    def line_end(self) -> str:
+        """What ends each row; empty for a return alone and for several ways.
+
+        It is also empty with what readers disagree about: blank lines, spaces around quotes, and a
+        byte order mark, which may stand before a quote.
+        """
+        return {0: "\n", _LINE_FEED: "\n", _RETURN_AND_FEED: "\r\n"}.get(self._state.seen, "")
+
+
+def plain_csv(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The rows that are counted, in RFC 4180, but with line feeds; no chunk may be empty."""
+    state = _Csv()
+    for chunk in chain(chunks, [b""]):
+        plain = ctypes.create_string_buffer(len(chunk) + state.spaces + 4)
+        size = library().csv_rows(ctypes.byref(state), chunk, len(chunk), plain)
+        yield ctypes.string_at(plain, size)
+
+
+def _if_short(names: tuple[str, ...]) -> tuple[str, ...]:
+    return names if len(json.dumps(names)) <= _HEAD else ()
 
 
 class _JsonStrings(ctypes.Structure):
@@ -73,6 +165,7 @@ class JsonRecordCounter:
         self._marks = ctypes.create_string_buffer(0)
         self._open = bytearray()
         self._fault = ""
+        self._head = b""
         self._first_byte = b""
         self._top_level_objects = 0
         self._has_list = False
@@ -84,6 +177,7 @@ class JsonRecordCounter:
         """Take the next bytes of the file."""
         if not chunk or self._fault:
             return
+        self._head += chunk[: _HEAD - len(self._head)]
         self._first_byte = self._first_byte or chunk.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
         self._count(self._structure(chunk))
 
@@ -95,7 +189,26 @@ class JsonRecordCounter:
             raise InvalidReport(
                 "The JSON file is not JSON or ends inside a value: run the export again."
             )
+        return self.records
+
+    @property
+    def records(self) -> int:
+        """How many records there are so far."""
         return self._top_level_objects if self.record_depth == 0 else self._listed_objects
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names in the first records; in later ones there may be more."""
+        names: dict[str, None] = {}
+        depth, of_names = 0, -1 if self.record_depth is None else self.record_depth + 1
+        for part in _NAME_OR_MARK.finditer(self._head):
+            if part[2] and depth == of_names:
+                name = part[1].decode(errors="replace")
+                with suppress(ValueError):
+                    names[json.loads(name, strict=False)] = None
+            elif not part[1]:
+                depth += 1 if part[0] in b"{[" else -1
+        return _if_short(tuple(names))
 
     @property
     def record_depth(self) -> int | None:

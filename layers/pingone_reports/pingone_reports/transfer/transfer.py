@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import requests
 
 from pingone_reports.aws.bucket import Upload
-from pingone_reports.errors import DownloadInterrupted
+from pingone_reports.errors import DownloadInterrupted, InvalidReport
+from pingone_reports.model.field_names import has_known
 from pingone_reports.model.report_file import Compression, Format, ReportFile
 from pingone_reports.pingone.links import FreshLinks
-from pingone_reports.transfer.csv_columns import CsvColumns
 from pingone_reports.transfer.records import record_counter
 from pingone_reports.transfer.remote_file import RemoteFile
 from pingone_reports.zips.encrypted_zip import EncryptedZip, Piece
@@ -36,7 +36,8 @@ class Transfer:
     def run(self, links: FreshLinks, uploads: Mapping[Format, Upload]) -> list[ReportFile]:
         """Download the report's files into their uploads, and verify them; commits none.
 
-        Raises the errors of PingOne, the download, the zip and the bucket, and FieldMissing.
+        Raises the errors of PingOne, the download, the zip and the bucket, FieldMissing and
+        InvalidReport.
         """
         stop = threading.Event()
         with ThreadPoolExecutor(len(uploads)) as pool:
@@ -54,7 +55,6 @@ class Transfer:
         gzip = self.compression is Compression.GZIP
         content, records = _Measure(), record_counter(link.format)
         landed = _Measure() if gzip else content
-        columns = CsvColumns() if link.format is Format.CSV else None
         tokens = self.pseudonyms.in_file(link.format) if self.pseudonyms else None
         with RemoteFile(self.session, link, self.seconds_left) as remote:
             zipped = EncryptedZip(remote, link.zip_password, f".{link.format}", self.max_bytes)
@@ -63,15 +63,20 @@ class Transfer:
                     raise DownloadInterrupted("The export's other file failed.")
                 content.update(piece.plain)
                 records.update(piece.plain)
-                if columns:
-                    columns.update(piece.plain)
                 if gzip:
                     landed.update(piece.deflated)
                 upload.write(piece.deflated if gzip else piece.plain)
         upload.flush()
-        counted = records.finish()
+        is_table = True
+        try:
+            records.finish()
+        except InvalidReport:
+            # A text of another kind, such as a page, is what the quality gate keeps back.
+            if link.format is Format.JSON or not records.columns or has_known(records.columns):
+                raise
+            is_table = False
         if tokens:
-            tokens.require_fields(counted)
+            tokens.require_fields(records.records)
         return ReportFile(
             format=link.format,
             key=upload.key,
@@ -79,8 +84,9 @@ class Transfer:
             sha256=landed.sha256.hexdigest(),
             content_bytes=content.bytes,
             content_sha256=content.sha256.hexdigest(),
-            records=counted,
-            columns=columns.finish() if columns else (),
+            records=records.records,
+            columns=records.columns,
+            is_table=is_table,
         )
 
     def _landing(self, pieces: Iterator[Piece], tokens: "TokenStream | None") -> Iterator[Piece]:
