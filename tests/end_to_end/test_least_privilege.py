@@ -43,7 +43,12 @@ _NOT_SHOWN = {
     "EncryptFleets": "the local S3 does not call KMS",
     "EncryptTables": "neither S3 nor SQS calls KMS locally",
     "EncryptUndelivered": "the local SQS does not call KMS",
+    "EncryptStateWithFormerKeys": "the local cloud does not know kms:EncryptionContext",
+    "DecryptWithFormerKeys": "neither S3 nor the others call KMS locally",
+    "DeliverLogs": "the local Step Functions does not log",
+    "EncryptLogs": "the local Step Functions does not log",
     "JoinVpc": "the local cloud has no VPC",
+    "LeaveVpc": "the local cloud has no VPC",
     "WriteTraces": "nothing writes traces locally",
 }
 
@@ -306,7 +311,7 @@ def _bucket(bench: Bench, _role: str) -> str:
 def _invoke(*names: str) -> Callable[[Bench, str], str]:
     def call(functions: Any, bench: Bench, _role: str) -> None:
         for name in names:
-            functions.invoke(FunctionName=bench.names[name], InvocationType="DryRun")
+            functions.invoke(FunctionName=f"{bench.names[name]}:current", InvocationType="DryRun")
 
     return _call("lambda", call)
 
