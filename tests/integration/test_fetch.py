@@ -43,7 +43,7 @@ from pingone_reports.transfer.pseudonyms import Pseudonyms
 from pingone_reports.transfer.transfer import Transfer
 from pingone_reports.zips.encrypted_zip import Piece
 from tests.support.asking import export_of, proof_of
-from tests.support.tokens import KEY
+from tests.support.tokens import KEY, request_for
 
 # Several parts for each format.
 _SCENARIO = Scenario(rows=150_000, generation_seconds=0)
@@ -142,7 +142,8 @@ def test_no_value_that_becomes_a_token_is_ever_sent(
     cloud: LocalCloud, simulator: PingOneSimulator, compression: str, damage: Damage | None
 ) -> None:
     raw = [block.encode() for block in DevicesReport(_SCENARIO.rows, DEFAULT_FIELDS).csv_blocks()]
-    stream = _PSEUDONYMS.in_file(Format.CSV)
+    request = request_for(environment=ENVIRONMENT_ID)
+    stream = _PSEUDONYMS.of(request).in_file(Format.CSV)
     wanted = b"".join(stream.replaced(Piece(b"", block) for block in raw))
     recorder = _Recorder()
     scenario = replace(_SCENARIO, damage=damage, columns=DEFAULT_FIELDS)
@@ -416,8 +417,8 @@ def _fetch(
                 compression=Compression(compression),
                 max_bytes=10**9,
                 seconds_left=seconds_left,
-                pseudonyms=pseudonyms,
             ),
+            pseudonyms=pseudonyms,
             bucket=Bucket(s3, "reports"),
             key_prefix="pingone",
             history=History(table),

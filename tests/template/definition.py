@@ -18,7 +18,9 @@ EXPORT_REPORT = ROOT / "statemachine" / "export_report.asl.yaml"
 EXPORT_FLEET = ROOT / "statemachine" / "export_fleet.asl.yaml"
 
 
-def definition(partition: str = "aws", source: Path = EXPORT_REPORT) -> Definition:
+def definition(
+    partition: str = "aws", source: Path = EXPORT_REPORT, pseudonymizes: bool = False
+) -> Definition:
     """A new copy of a definition."""
     place = f"arn:{partition}"
     functions = (
@@ -36,6 +38,7 @@ def definition(partition: str = "aws", source: Path = EXPORT_REPORT) -> Definiti
         "Partition": partition,
         "Bucket": "reports-bucket",
         "Table": "reports-table",
+        "Pseudonymizes": "true" if pseudonymizes else "false",
     }
     text = re.sub(r"\$\{(\w+)\}", lambda match: substitutions[match[1]], source.read_text())
     return dict(yaml.safe_load(text))

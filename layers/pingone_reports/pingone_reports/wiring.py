@@ -77,6 +77,7 @@ def start_report(context: Any) -> "StartReport":
         keys=IdempotencyKeys(table, _client("stepfunctions")),
         starts=Starts(table, _SECONDS_OF_A_START).within(context),
         polling_limit=timedelta(seconds=config.polling_limit_seconds),
+        pseudonymizes=config.pseudonymizes,
     )
 
 
@@ -113,8 +114,8 @@ def fetch_report(context: Any) -> "FetchReport":
             compression=config.compression,
             max_bytes=config.max_report_bytes,
             seconds_left=seconds_left,
-            pseudonyms=_pseudonyms(config),
         ),
+        pseudonyms=_pseudonyms(config),
         bucket=_bucket(config.bucket),
         key_prefix=config.key_prefix,
         history=History(table),
@@ -184,11 +185,17 @@ def list_environments(context: Any) -> "ListEnvironments":
         bucket=_bucket(config.bucket),
         key_prefix=config.key_prefix,
         max_concurrency=config.max_concurrency,
+        pseudonymizes=config.pseudonymizes,
         seconds_left=lambda: (
             float(context.get_remaining_time_in_millis()) / 1000 - _SECONDS_TO_GIVE_UP
         ),
         sleep=time.sleep,
     )
+
+
+def pseudonymizes() -> bool:
+    """Whether ListEnvironments must keep personal data out of what it keeps."""
+    return _list_config().pseudonymizes
 
 
 @cache

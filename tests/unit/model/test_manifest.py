@@ -109,7 +109,7 @@ class TestManifest:
         assert timedelta(seconds=-1) < age < timedelta(seconds=10)
 
     def test_a_manifest_says_what_is_pseudonymized_and_by_which_key(self) -> None:
-        pseudonymized = Pseudonyms(["username", "phone"], KEY).to_document()
+        pseudonymized = Pseudonyms(["username", "phone"], KEY).of(EXPORT.request).to_document()
         landed = replace(LANDED, pseudonymized=pseudonymized)
         manifest = manifest_of(EXPORT, EXPLORATION, landed, unchanged=False)
         assert manifest["pseudonymized"]["fields"] == ["phone", "username"]
@@ -122,7 +122,11 @@ def test_exports_with_other_pseudonyms_have_another_id() -> None:
     fields = [["phone"], ["phone", "email"], ["email", "phone"]]
     documents = [
         None,
-        *(Pseudonyms(some, key).to_document() for some in fields for key in (KEY, "j" * 64)),
+        *(
+            Pseudonyms(some, key).of(replace(EXPORT.request, fields=())).to_document()
+            for some in fields
+            for key in (KEY, "j" * 64)
+        ),
     ]
     # The order of the fields does not count.
     assert len(set(map(pseudonyms_id, documents))) == 5

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from pingone_reports.config import PersonalField
 from pingone_reports.model.exploration import Exploration
 from pingone_reports.model.export import Execution, Export
 from pingone_reports.model.manifest import Landed, completed_event, manifest_of, quarantine_of
@@ -20,7 +19,6 @@ from pingone_reports.model.quality import doubts
 from pingone_reports.model.report_file import Format, ReportFile
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.transfer.csv_columns import CsvColumns
-from pingone_reports.transfer.pseudonyms import Pseudonyms
 from tests.support.documents import polling_answer
 
 _MOST_STATE_BYTES = 256 * 1024
@@ -100,7 +98,8 @@ def manifest(columns: tuple[str, ...], reasons: list[str] | None = None) -> Mapp
         for file_format in Format
     ]
     exploration = Exploration.parse(polling_answer() | {"id": "e" * 128})
-    pseudonymized = Pseudonyms(list(PersonalField), "k" * 64).to_document()
+    # As many names as a report may have: see test_pseudonyms.py.
+    pseudonymized = {"fields": [_WIDEST * 2_730], "keyId": "2-0123456789abcdef"}
     landed = Landed(bucket="b" * 63, files=files, pseudonymized=pseudonymized)
     if reasons is not None:
         reasons += doubts(export.request, files, None, 20)

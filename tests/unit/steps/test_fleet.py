@@ -54,6 +54,7 @@ class World:
     newest: dict[str, str] = field(default_factory=dict)
     table_is_there: bool = True
     prefix: str = "pingone"
+    pseudonymizes: bool = False
 
     def start(self, by: Execution | None = None, **request: Any) -> dict[str, Any]:
         step = ListEnvironments(
@@ -62,6 +63,7 @@ class World:
             bucket=cast("Bucket", self.bucket),
             key_prefix=self.prefix,
             max_concurrency=200,
+            pseudonymizes=self.pseudonymizes,
             seconds_left=lambda: 300,
             sleep=lambda _seconds: None,
         )

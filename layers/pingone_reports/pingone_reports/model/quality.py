@@ -61,11 +61,11 @@ def _column_doubts(
     one, they are the request's fields. Nothing is compared if there are as many columns as fields,
     or if no name matches: then the header only spells the fields in another way.
     """
-    given = {_normalized(name): name for name in columns}
+    given = {normalized_name(name): name for name in columns}
     if previous and previous.columns:
-        wanted = {_normalized(name): name for name in previous.columns}
+        wanted = {normalized_name(name): name for name in previous.columns}
     else:
-        wanted = {_normalized(name): name for name in fields}
+        wanted = {normalized_name(name): name for name in fields}
         if len(columns) == len(fields) or not wanted.keys() & given.keys():
             return
     if missing := [name for key, name in wanted.items() if key not in given]:
@@ -81,6 +81,6 @@ def _told(names: Sequence[str]) -> str:
     return ", ".join(told) + (f" and {more} more" if more > 0 else "")
 
 
-def _normalized(name: str) -> str:
-    """The letters and digits of a name, in lower case."""
+def normalized_name(name: str) -> str:
+    """What counts of a field's name, because PingOne documents no spelling: letters and digits."""
     return "".join(filter(str.isalnum, name)).casefold()

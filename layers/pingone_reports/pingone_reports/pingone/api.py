@@ -58,6 +58,7 @@ class PingOne:
         self._tokens = tokens
         # The secrets of the last answer, so that no error shows them.
         self._given_out: list[str] = []
+        self._hidden: list[str] = []
 
     def prepare(self) -> None:
         """Get an access token, so that the next call does not wait for one.
@@ -66,8 +67,10 @@ class PingOne:
         """
         self._tokens.current()
 
-    def create_exploration(self, request: ExportRequest) -> Exploration:
-        """Ask for the report as files.
+    def create_exploration(
+        self, request: ExportRequest, hidden: Collection[str] = ()
+    ) -> Exploration:
+        """Ask for the report as files. No error shows what is to be hidden.
 
         Raises ReportRejected, AccessDenied, Unauthorized, RateLimited, PingOneUnavailable,
         InvalidResponse or ReportFailed.
@@ -80,6 +83,7 @@ class PingOne:
             body["fields"] = [{"name": name} for name in request.fields]
         if request.filter:
             body["filter"] = request.filter
+        self._hidden = [*hidden]
         created = self._call(
             "POST",
             f"environments/{request.environment_id}/dataExplorations",
@@ -164,7 +168,7 @@ class PingOne:
         if answer.status == 401:
             answer = send(self._tokens.renew())
         if not 200 <= answer.status < 300:
-            secrets = [*self._tokens.secrets, *self._given_out]
+            secrets = [*self._tokens.secrets, *self._given_out, *self._hidden]
             raise _error(answer, _describe(answer, secrets), meaning)
         body = answer.document()
         if body is None:

@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.aws.discarded import DiscardedExports
@@ -23,6 +23,9 @@ from pingone_reports.pingone.turns import Turn, Turns
 from pingone_reports.transfer.publication import Publication
 from pingone_reports.transfer.transfer import Transfer
 
+if TYPE_CHECKING:
+    from pingone_reports.transfer.pseudonyms import Pseudonyms
+
 # The report and its manifest are in the bucket.
 PUBLISHED = "PUBLISHED"
 
@@ -35,6 +38,7 @@ class FetchReport:
     turns: Turns
     link_hosts: LinkHosts
     transfer: Transfer
+    pseudonyms: "Pseudonyms | None" = None
     bucket: Bucket
     key_prefix: str
     history: History
@@ -52,6 +56,10 @@ class FetchReport:
         After an error, no file without a manifest is visible, unless a try was cut off between the
         commits of files and manifest: DiscardReport deletes such files.
         """
+        if self.pseudonyms:
+            own = self.pseudonyms.of(export.request)
+            step = replace(self, pseudonyms=None, transfer=replace(self.transfer, pseudonyms=own))
+            return step.run(own.without_filter(export), turn)
         keys = ExportKeys.of(export, self.key_prefix)
         # A try before this one may have published: then PingOne is not called, and needs no turn.
         manifest = self.bucket.read_json(keys.manifest)
@@ -75,11 +83,12 @@ class FetchReport:
         """Download, judge and publish; returns the manifest."""
         began = time.monotonic()
         self.discarded.refuse(export.execution.arn)
-        previous = self.history.before(export, self._pseudonymized)
         links = FreshLinks(
             LinkRequests(self.pingone, export, self.turns, self.seconds_left), self.link_hosts, turn
         )
         files = self.transfer.run(links, publication.files)
+        # Only the files tell which fields became tokens.
+        previous = self.history.before(export, self._pseudonymized)
         if not export.request.skip_quality_gate:
             reasons = doubts(export.request, files, previous, self.max_record_drop_percent)
             if reasons:

@@ -20,7 +20,8 @@ from pingone_reports.zips.encrypted_zip import EncryptedZip, Piece
 from pingone_reports.zips.gzip_framing import compressed, gzipped
 
 if TYPE_CHECKING:
-    from pingone_reports.transfer.pseudonyms import Pseudonyms, TokenStream
+    from pingone_reports.transfer.pseudonyms import ExportPseudonyms
+    from pingone_reports.transfer.token_stream import TokenStream
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,7 @@ class Transfer:
     compression: Compression
     max_bytes: int
     seconds_left: Callable[[], float]
-    pseudonyms: "Pseudonyms | None" = None
+    pseudonyms: "ExportPseudonyms | None" = None
 
     def run(self, links: FreshLinks, uploads: Mapping[Format, Upload]) -> list[ReportFile]:
         """Download the report's files into their uploads, and verify them; commits none.
@@ -69,9 +70,6 @@ class Transfer:
                     landed.update(piece.deflated)
                 upload.write(piece.deflated if gzip else piece.plain)
         upload.flush()
-        counted = records.finish()
-        if tokens:
-            tokens.require_fields(counted)
         return ReportFile(
             format=link.format,
             key=upload.key,
@@ -79,7 +77,7 @@ class Transfer:
             sha256=landed.sha256.hexdigest(),
             content_bytes=content.bytes,
             content_sha256=content.sha256.hexdigest(),
-            records=counted,
+            records=records.finish(),
             columns=columns.finish() if columns else (),
         )
 
