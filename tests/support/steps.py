@@ -52,6 +52,7 @@ class World:
     keys: FakeKeys = field(default_factory=FakeKeys)
     starts: FakeStarts = field(default_factory=FakeStarts)
     calendar: MemoryCalendar = field(default_factory=MemoryCalendar)
+    pseudonymizes: bool = False
     ahead: float = 0
     """How far its turns are ahead of the clock: nothing sleeps."""
 
@@ -71,6 +72,7 @@ class World:
             keys=cast("IdempotencyKeys", self.keys),
             starts=cast("Starts", self.starts),
             polling_limit=timedelta(seconds=polling_limit),
+            pseudonymizes=self.pseudonymizes,
         )
         queued = {"since": (since or datetime.now(UTC)).isoformat(), "turn": turn}
         return step.run(request, by or execution(), Queued.from_state(queued))

@@ -227,6 +227,33 @@ class TestOnlyFailed:
             world.start(onlyFailedOf=key)
 
 
+class TestPseudonymize:
+    FILTER = 'username eq "canary@example.com"'
+
+    @pytest.fixture
+    def private(self, world: World) -> World:
+        world.pseudonymizes = True
+        return world
+
+    def test_only_the_exports_get_the_filter(self, private: World) -> None:
+        answer = private.start(filter=self.FILTER)
+        again = private.start(filter=self.FILTER)
+        assert answer["request"]["filter"] == again["request"]["filter"] == self.FILTER
+        private.end(n2="AccessDenied")
+        private.summarize()
+        assert private.bucket.objects
+        assert not any(b"canary" in content for content in private.bucket.objects.values())
+
+    def test_what_failed_is_exported_again_only_with_its_filter(self, private: World) -> None:
+        private.start(filter=self.FILTER)
+        private.end(n2="AccessDenied")
+        key = private.summarize()["fleet"]["manifestKey"]
+        with pytest.raises(InvalidRequest, match="give it again, in 'filter'"):
+            private.start(execution("again"), onlyFailedOf=key)
+        answer = private.start(execution("again"), onlyFailedOf=key, filter=self.FILTER)
+        assert answer["request"]["filter"] == self.FILTER
+
+
 class TestSummary:
     def test_a_fleet_that_went_well_tells_its_numbers(self, world: World) -> None:
         world.start()

@@ -29,11 +29,7 @@ def values_of(filter_: str) -> list[str]:
     """What an answer about a filter must not repeat: the filter, and the values in it."""
     known = _SYNTAX | {name.lower() for name in _names_of(filter_)}
     words = re.findall(r"[^\s()\"']+", filter_)
-    return [
-        filter_,
-        *(found[0][1:-1] for found in _STRING.finditer(filter_)),
-        *(word for word in words if word.lower() not in known),
-    ]
+    return [filter_, *(word for word in words if word.lower() not in known)]
 
 
 def _names_of(filter_: str) -> list[str]:
