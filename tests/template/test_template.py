@@ -773,7 +773,12 @@ class TestWiring:
     def test_a_function_gets_exactly_the_variables_that_it_reads(
         self, name: str, config: Any
     ) -> None:
-        valid = {"COMPRESSION": "none", "QUALITY_GATE": "enabled", "PSEUDONYMIZE": "phone"}
+        valid = {
+            "COMPRESSION": "none",
+            "QUALITY_GATE": "enabled",
+            "PSEUDONYMIZE": "phone",
+            "PSEUDONYMIZES": "true",
+        }
 
         class Recorder(dict[str, str]):
             def __contains__(self, name: object) -> bool:

@@ -53,7 +53,7 @@ def called(function: str, request: dict[str, Any], name: str, **variables: str) 
 def test_an_address_is_refused_and_not_logged(
     function: str, request_: dict[str, Any], name: str
 ) -> None:
-    logged, error = called(function, request_, name, PSEUDONYMIZE="phone")
+    logged, error = called(function, request_, name, PSEUDONYMIZES="true")
     assert "InvalidRequest: With Pseudonymize" in error
     assert "canary" not in logged + error
     assert json.loads(logged)["error"] == "InvalidRequest"

@@ -48,6 +48,9 @@ class _Variables:
     def number(self, name: str) -> int:
         return int(self.matching(name, "[0-9]+", "a whole number"))
 
+    def flag(self, name: str) -> bool:
+        return self.matching(name, "true|false", "true or false") == "true"
+
     def key_prefix(self) -> str:
         """It neither begins nor ends with `/`."""
         return self.text("KEY_PREFIX").strip("/")
@@ -133,7 +136,7 @@ class StartConfig:
             pingone=PingOneConfig.of(read),
             table=read.text("TABLE"),
             polling_limit_seconds=read.number("POLLING_LIMIT_SECONDS"),
-            pseudonymizes=bool(read.fields("PSEUDONYMIZE")),
+            pseudonymizes=read.flag("PSEUDONYMIZES"),
             request_defaults={
                 "environmentId": read.text("PINGONE_ENVIRONMENT_ID"),
                 "reportName": read.text("REPORT_NAME"),
@@ -274,7 +277,7 @@ class ListConfig:
             bucket=read.text("BUCKET"),
             key_prefix=read.key_prefix(),
             max_concurrency=read.number("MAX_CONCURRENCY"),
-            pseudonymizes=bool(read.fields("PSEUDONYMIZE")),
+            pseudonymizes=read.flag("PSEUDONYMIZES"),
         )
 
 
