@@ -128,10 +128,9 @@ def fetch_ours(
     hosts = {urlsplit(link).netloc for link in links.values()}
     os.environ |= _ENVIRONMENT | {"COMPRESSION": compression, "LINK_HOSTS": ",".join(hosts)}
     wired = wiring.fetch_report(_Context())
-    pseudonyms = Pseudonyms(pseudonymize, KEY) if pseudonymize else None
     fetch = replace(
         wired,
-        transfer=replace(wired.transfer, pseudonyms=pseudonyms),
+        pseudonyms=Pseudonyms(pseudonymize, KEY) if pseudonymize else None,
         pingone=_FinishedReport(wired.transfer.session, links),
         series=_NoSeries(),
         discarded=_NothingDiscarded(),

@@ -8,7 +8,6 @@ from pingone_reports.observability import logger, only_typed_errors
 
 @only_typed_errors
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    logger.clear_state()
     logger.append_keys(
         manifest_key=event["manifestKey"], correlation_id=event.get("correlationId", "")
     )

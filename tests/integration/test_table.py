@@ -23,6 +23,7 @@ from pingone_reports.aws.series import Series, Trend
 from pingone_reports.aws.table import EXPIRY, KEY, Table
 from pingone_reports.errors import StartInProgress, TableUnavailable
 from pingone_reports.model.export import Export
+from pingone_reports.model.filters import without_values
 from pingone_reports.model.posture import Day
 from pingone_reports.model.report_file import Format
 from pingone_reports.model.series import PublishedExport
@@ -319,6 +320,14 @@ class TestDurations:
         assert Durations(table).of(replace(request, **other)) == (0, False)
         same = replace(request, correlation_id="other", formats=(Format.CSV,), license_id="other")
         assert Durations(table).of(same) == (300, True)
+
+    def test_the_time_of_a_filter_without_values_is_that_of_the_filter(self, table: Table) -> None:
+        request = replace(
+            EXPORT.request, environment_id=str(uuid4()), filter='username eq "ada@example.com"'
+        )
+        kept = replace(request, filter=without_values(request.filter))
+        Durations(table).remember(kept, 300)
+        assert Durations(table).of(request) == (300, True)
 
     def test_no_export_fails_because_its_time_cannot_be_remembered(
         self, missing_table: Table

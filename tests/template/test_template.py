@@ -17,7 +17,6 @@ from pingone_reports.config import (
     DiscardConfig,
     FetchConfig,
     ListConfig,
-    PersonalField,
     ShowFleetConfig,
     StartConfig,
     SummarizeConfig,
@@ -124,9 +123,12 @@ class TestParameters:
             ("KeyPrefix", ""),
             ("KeyPrefix", "exports/pingone"),
             ("Pseudonymize", ""),
-            *(("Pseudonymize", field) for field in PersonalField),
             ("Pseudonymize", "phone,email , username"),
-            ("Pseudonymize", ",".join(PersonalField)),
+            ("Pseudonymize", "Phone"),
+            ("Pseudonymize", "deviceId,deviceType,name.given"),
+            ("Pseudonymize", ",".join(["f" * 64] * 16)),
+            ("ExpireExportsAfterDays", 0),
+            ("TokenUrl", "http://localhost:8080/as/token"),
             ("ScheduleExpression", ""),
             ("ScheduleExpression", "rate(1 day)"),
             ("ScheduleTimeZone", "America/Argentina/Buenos_Aires"),
@@ -168,6 +170,10 @@ class TestParameters:
             ("ApiUrl", "https://api.pingone.com/\u00e9"),
             ("ApiUrl", "https://api.pingone.com/" + "x" * 200),
             ("TokenUrl", "https://"),
+            ("TokenUrl", "http://login.example.com/as/token"),
+            ("ApiUrl", "http://api.pingone.com/v1"),
+            ("ApiUrl", "http://127.0.0.1.example.com/v1"),
+            ("ApiUrl", "http://localhost@example.com/v1"),
             ("ReportName", "../devices"),
             ("ReportName", "a" * 65),
             ("ReportFields", "userId,,username"),
@@ -182,12 +188,10 @@ class TestParameters:
             ("BucketName", "My_Bucket"),
             ("KeyPrefix", "/pingone"),
             ("KeyPrefix", "pingone/"),
-            ("Pseudonymize", "deviceType"),
-            ("Pseudonymize", "phone,deviceStatus"),
-            ("Pseudonymize", "Phone"),
             ("Pseudonymize", "phone,"),
             ("Pseudonymize", "phone email"),
-            ("Pseudonymize", "phones"),
+            ("Pseudonymize", "+49 151 23456789"),
+            ("Pseudonymize", "f" * 65),
             ("ScheduleExpression", "every day"),
             ("LinkHosts", "https://files.example.com"),
             ("LinkHosts", "*.example.com"),
@@ -769,7 +773,12 @@ class TestWiring:
     def test_a_function_gets_exactly_the_variables_that_it_reads(
         self, name: str, config: Any
     ) -> None:
-        valid = {"COMPRESSION": "none", "QUALITY_GATE": "enabled", "PSEUDONYMIZE": "phone"}
+        valid = {
+            "COMPRESSION": "none",
+            "QUALITY_GATE": "enabled",
+            "PSEUDONYMIZE": "phone",
+            "PSEUDONYMIZES": "true",
+        }
 
         class Recorder(dict[str, str]):
             def __contains__(self, name: object) -> bool:
@@ -974,6 +983,7 @@ class TestWiring:
             "UntabulatedExportsUrl",
             "UnprocessedEventsUrl",
             "PseudonymKeyArn",
+            "ExpireExportsAfterDays",
         }
         assert all(output["Description"].endswith(".") for output in TEMPLATE["Outputs"].values())
 

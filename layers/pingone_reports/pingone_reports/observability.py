@@ -111,6 +111,7 @@ def only_typed_errors(handler: Handler) -> Handler:
 
     @functools.wraps(handler)
     def wrapper(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        logger.clear_state()  # what is wrong with a request may be its ids
         try:
             return handler(event, context)
         except ExportError as error:

@@ -78,6 +78,7 @@ def start_report(context: Any) -> "StartReport":
         starts=Starts(table, _SECONDS_OF_A_START).within(context),
         durations=Durations(table),
         polling_limit=timedelta(seconds=config.polling_limit_seconds),
+        pseudonymizes=config.pseudonymizes,
     )
 
 
@@ -117,8 +118,8 @@ def fetch_report(context: Any) -> "FetchReport":
             compression=config.compression,
             max_bytes=config.max_report_bytes,
             seconds_left=seconds_left,
-            pseudonyms=_pseudonyms(config),
         ),
+        pseudonyms=_pseudonyms(config),
         bucket=_bucket(config.bucket),
         key_prefix=config.key_prefix,
         region=config.pingone.region,
@@ -187,11 +188,17 @@ def list_environments(context: Any) -> "ListEnvironments":
         bucket=_bucket(config.bucket),
         key_prefix=config.key_prefix,
         max_concurrency=config.max_concurrency,
+        pseudonymizes=config.pseudonymizes,
         seconds_left=lambda: (
             float(context.get_remaining_time_in_millis()) / 1000 - _SECONDS_TO_GIVE_UP
         ),
         sleep=time.sleep,
     )
+
+
+def pseudonymizes() -> bool:
+    """Whether ListEnvironments must keep personal data out of what it keeps."""
+    return _list_config().pseudonymizes
 
 
 @cache

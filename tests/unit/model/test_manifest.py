@@ -127,7 +127,7 @@ class TestManifest:
         assert _manifest()["publishedAt"] == "2026-03-01T02:00:00.123Z"
 
     def test_a_manifest_says_what_is_pseudonymized_and_by_which_key(self) -> None:
-        pseudonymized = Pseudonyms(["username", "phone"], KEY).to_document()
+        pseudonymized = Pseudonyms(["username", "phone"], KEY).of(EXPORT.request).to_document()
         landed = replace(LANDED, pseudonymized=pseudonymized)
         manifest = _manifest(landed=landed)
         assert manifest["pseudonymized"]["fields"] == ["phone", "username"]

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from pingone_reports.config import PersonalField
 from pingone_reports.model.exploration import Exploration
 from pingone_reports.model.export import Execution, Export
 from pingone_reports.model.keys import ExportKeys
@@ -27,7 +26,6 @@ from pingone_reports.model.quality import doubts
 from pingone_reports.model.report_file import Format, ReportFile
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.model.series import Predecessor, PublishedExport
-from pingone_reports.transfer.pseudonyms import Pseudonyms
 from pingone_reports.transfer.records import CsvRecordCounter
 from tests.support.documents import polling_answer
 
@@ -108,7 +106,8 @@ def manifest(columns: tuple[str, ...], reasons: list[str] | None = None) -> Mapp
         for file_format in Format
     ]
     exploration = Exploration.parse(polling_answer() | {"id": "e" * 128})
-    pseudonymized = Pseudonyms(list(PersonalField), "k" * 64).to_document()
+    # As many names as a report may have: see test_pseudonyms.py.
+    pseudonymized = {"fields": [_WIDEST * 2_730], "keyId": "2-0123456789abcdef"}
     landed = Landed(bucket="b" * 63, region="com.au", files=files, pseudonymized=pseudonymized)
     description = description_of(export, exploration, landed)
     if reasons is not None:

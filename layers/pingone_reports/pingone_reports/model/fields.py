@@ -3,7 +3,6 @@
 PingOne publishes no list of them. These are seen in its documentation's examples, or second-hand.
 """
 
-import re
 from collections.abc import Collection, Iterable
 from enum import Enum
 from itertools import chain, count
@@ -63,9 +62,6 @@ USER_FIELDS = frozenset(
 )
 """Fields that choose users: a filter on these alone leaves each user all devices."""
 
-_OPERATORS = ("eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "pr", "in", "and", "or", "not")
-_FILTER_WORDS = frozenset((*_OPERATORS, "true", "false", "null"))
-
 
 def spelled(name: str) -> str:
     """The letters and digits of a name, in lower case; empty for text that is no UTF-8."""
@@ -93,23 +89,3 @@ def table_names(names: Collection[str], taken: Iterable[str]) -> list[str]:
         chosen.append(next(own for own in chain([wanted], others) if own.lower() not in used))
         used.add(chosen[-1].lower())
     return chosen
-
-
-def fields_of_filter(filter_: str) -> frozenset[str]:
-    """The fields that a filter names, as `spelled`. Quoted values name none."""
-    return frozenset(name for names in _names(filter_) for name in names)
-
-
-def hides_factors(filter_: str) -> bool:
-    """Whether a filter may hide some factors of a user, or users because of their factors."""
-    return bool(filter_) and not all(USER_FIELDS & names for names in _names(filter_) or [set()])
-
-
-def _names(filter_: str) -> list[set[str]]:
-    """Each name as a whole and its last part, as `device.type` and `type`."""
-    words = re.findall(r"[A-Za-z_$][\w.$:]*", re.sub(r'"(?:[^"\\]|\\.)*"', " ", filter_))
-    return [
-        {spelled(word), spelled(re.split(r"[.:]", word)[-1])}
-        for word in words
-        if word.lower() not in _FILTER_WORDS
-    ]

@@ -14,6 +14,8 @@ from pingone_reports.model.report_file import Format
 CORRELATION_ID_CHARACTERS = "A-Za-z0-9._:/+=@-"
 
 ID = rf"[{CORRELATION_ID_CHARACTERS}]{{1,128}}"
+# The name of a PingOne field.
+FIELD = r"[A-Za-z][A-Za-z0-9_.]{0,63}"
 ID_ALLOWED = "1 to 128 letters, digits or characters of . _ : / + = @ -"
 # One line in which nothing is hidden or reordered, because people read it as it is.
 _NAME = r"[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]{1,256}"
@@ -42,6 +44,15 @@ _TIME = (
 _MOST_AHEAD = timedelta(hours=1)
 _CUSTOM = "-custom"
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def refuse_addresses(*ids: str | None) -> None:
+    """Raises InvalidRequest for an id with an `@`: it may be the address of a person."""
+    if any(id_ and "@" in id_ for id_ in ids):
+        raise InvalidRequest(
+            "With Pseudonymize, no correlation id, idempotency key or execution's name may hold an "
+            "'@': it lands as it is, and may be somebody's address. Give another one."
+        )
 
 
 class Asked:
@@ -183,7 +194,7 @@ class ExportRequest(Request):
             ),
             fields=asked.names(
                 "fields",
-                r"[A-Za-z][A-Za-z0-9_.]{0,63}",
+                FIELD,
                 0,
                 100,
                 "a list of at most 100 different PingOne field names; [] asks for all of them",

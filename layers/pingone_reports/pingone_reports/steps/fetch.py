@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.aws.discarded import DiscardedExports
@@ -32,6 +32,9 @@ from pingone_reports.pingone.turns import Turn, Turns
 from pingone_reports.transfer.publication import Publication
 from pingone_reports.transfer.transfer import Transfer
 
+if TYPE_CHECKING:
+    from pingone_reports.transfer.pseudonyms import Pseudonyms
+
 # The report and its manifest are in the bucket.
 PUBLISHED = "PUBLISHED"
 
@@ -44,6 +47,7 @@ class FetchReport:
     turns: Turns
     link_hosts: LinkHosts
     transfer: Transfer
+    pseudonyms: "Pseudonyms | None" = None
     bucket: Bucket
     key_prefix: str
     region: str | None
@@ -62,6 +66,10 @@ class FetchReport:
         After an error, no file without a manifest is visible, unless a try was cut off between the
         commits of files and manifest: DiscardReport deletes such files.
         """
+        if self.pseudonyms:
+            own = self.pseudonyms.of(export.request)
+            step = replace(self, pseudonyms=None, transfer=replace(self.transfer, pseudonyms=own))
+            return step.run(own.without_filter(export), turn)
         keys = ExportKeys.of(export, self.key_prefix)
         # A try before this one may have published: then PingOne is not called, and needs no turn.
         manifest = self.bucket.read_json(keys.manifest)
@@ -101,6 +109,7 @@ class FetchReport:
             LinkRequests(self.pingone, export, self.turns, self.seconds_left), self.link_hosts, turn
         )
         files = self.transfer.run(links, publication.files)
+        # Only the files tell which fields became tokens.
         description = self._description(export, links, files)
         published = PublishedExport.of(description, keys.manifest)
         predecessor = published.predecessor(self.series.exports(keys.report, keys.environment))

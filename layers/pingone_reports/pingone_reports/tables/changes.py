@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from pingone_reports.model.fields import FIELDS, Weight, fields_of_filter, hides_factors, spelled
+from pingone_reports.model.fields import FIELDS, Weight, spelled
+from pingone_reports.model.filters import fields_of_filter, hides_factors
 from pingone_reports.model.posture import (
     MOST_DEVICES,
     MOST_EVENTS,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pingone_reports.model.fields import hides_factors
+from pingone_reports.model.filters import hides_factors
 from pingone_reports.model.posture import HIDDEN, NOT_ASKED, Changes, Day, Posture
 from pingone_reports.tables.changes import Side, changes_to_parquet
 from pingone_reports.tables.tabulated import TabulatedExport

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from pingone_reports.model.fields import hides_factors
+from pingone_reports.model.filters import hides_factors
 from pingone_reports.model.posture import HIDDEN, NOT_ASKED, Factor, Protection
 from pingone_reports.model.strength import DORMANT_DAYS, Strength
 from pingone_reports.tables.database import (
