@@ -307,7 +307,7 @@ class TestDurations:
     @pytest.mark.parametrize(
         "other",
         [
-            {"environment_id": str(uuid4())},
+            {"environment_id": "5c1d9a3e-7a55-4d7f-8f4e-1d1f0b7b2c10"},
             {"report_name": "other"},
             {"filter": ""},
             {"fields": ("userId",)},
