@@ -68,8 +68,8 @@ class PingOne:
         # The secrets of the last answer, so that no error shows them.
         self._given_out: list[str] = []
         self._hidden: list[str] = []
-        # For the next call; whether the one before was refused; the last report that was not found.
-        self._token, self._renewed, self._missed = "", False, ""
+        # For the next call; the call whose token was refused; the last report that was not found.
+        self._token, self._refused, self._missed = "", "", ""
 
     def prepare(self) -> None:
         """Get an access token and a connection, so that the next call waits for neither.
@@ -164,9 +164,10 @@ class PingOne:
             json=json,
             timeout=_TIMEOUT_SECONDS,
         )
-        self._renewed = answer.status == 401 and not self._renewed
-        if self._renewed:
-            # Not in the same turn: PingOne may count what it refuses.
+        call = f"{path} {correlation_id}"
+        self._refused = call if answer.status == 401 and call != self._refused else ""
+        if self._refused:
+            # Not in the same turn: PingOne may count what it refuses. Maybe not by this function.
             self._tokens.renew()
             raise CallPostponed("PingOne answered 401: the call is made again with a new token.")
         if not 200 <= answer.status < 300:
