@@ -128,13 +128,15 @@ def test_a_query_is_stopped_before_it_costs_much() -> None:
     assert settings["BytesScannedCutoffPerQuery"] == {"Fn::Sub": "${QueryLimitMegabytes}000000"}
 
 
+WITH_PARTS = ("ExportsDashboard", "ReportsBusPolicy", "ExportFleet", "ExportFleetRole", "Settings")
+
+
 def test_a_stack_without_analytics_has_nothing_of_it() -> None:
     always = {
         name: item
         for name, item in RESOURCES.items()
         # These name what there is of it, if there is any.
-        if item.get("Condition") not in ("HasAnalytics", "HasDigest")
-        and name not in ("ExportsDashboard", "ReportsBusPolicy", "ExportFleet", "ExportFleetRole")
+        if item.get("Condition") not in ("HasAnalytics", "HasDigest") and name not in WITH_PARTS
     }
     for word in ("Glue", "Athena", "Tabulate", "TablesLayer", "HasAnalytics"):
         assert word not in json.dumps(always)

@@ -22,6 +22,8 @@ KEYS: dict[str, str] = _REFERENCE["keys"] | {
     "aws:SourceArn": "ARN",
     # The reference means PutRule's. A call of PutEvents has one for each of its entries.
     "events:detail-type": "ArrayOfString",
+    # "Condition keys for Amazon DynamoDB": one for each item of a call.
+    "dynamodb:LeadingKeys": "ArrayOfString",
 }
 PLACES = ["template.yaml", "kms-key.yaml"]
 

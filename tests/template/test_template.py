@@ -382,7 +382,6 @@ class TestPermissions:
             ("TabulateReportRole", "s3:GetObject", "report=*"),
             ("TabulateReportRole", "s3:GetObject", "tables/*"),
             ("TabulateReportRole", "s3:PutObject", "tables/*"),
-            ("TabulateReportRole", "s3:GetObject", "series/*"),
             ("TabulateReportRole", "s3:PutObject", "series/*"),
             ("TabulateReportRole", "s3:PutObject", "posture/*"),
             ("TabulateReportRole", "s3:ListBucket", ""),
@@ -749,6 +748,7 @@ class TestEncryption:
             "ExportFleetRole": {"dynamodb:GetItem", "dynamodb:PutItem"},
             "ListEnvironmentsRole": {"dynamodb:UpdateItem"},
             "SummarizeFleetRole": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
+            "TabulateReportRole": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         }
 
 
