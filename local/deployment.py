@@ -27,7 +27,7 @@ exec "{python}" -P "{runner}" {wait_scale} "$_HANDLER"
 """
 
 
-_UNKNOWN_KEYS = ("kms:SigningAlgorithm", "events:source")
+_UNKNOWN_KEYS = ("kms:SigningAlgorithm", "events:source", "dynamodb:LeadingKeys")
 
 
 class DeploymentFailed(Exception):
