@@ -1,6 +1,7 @@
 """Each function reads its own configuration and no more, and what is wrong with it is named."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
@@ -195,7 +196,8 @@ class TestValues:
     def test_a_flag_is_true_or_false(self, function: str) -> None:
         for value, flag in ("true", True), ("false", False):
             variables = VARIABLES[function] | {"PSEUDONYMIZES": value}
-            assert CONFIGURATIONS[function](variables).pseudonymizes is flag
+            config: Any = CONFIGURATIONS[function](variables)
+            assert config.pseudonymizes is flag
         with pytest.raises(InvalidConfiguration, match="PSEUDONYMIZES must be true or false"):
             CONFIGURATIONS[function](VARIABLES[function] | {"PSEUDONYMIZES": "phone"})
 
