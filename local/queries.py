@@ -58,15 +58,21 @@ def _export(stack: Stack, day: int) -> None:
     folder = f"pingone/report=devices/environment={ENVIRONMENT_ID}/date={at:%Y-%m-%d}/{name}"
     report = "".join(DevicesReport(_ROWS, ALL_FIELDS, day=day).csv_blocks())
     records = sum(1 for _ in csv.reader(io.StringIO(report, newline=""))) - 1
+    sha256 = hashlib.sha256(report.encode()).hexdigest()
     file = {
         "format": "csv",
         "key": f"{folder}/devices.csv",
-        "sha256": hashlib.sha256(report.encode()).hexdigest(),
+        "sha256": sha256,
+        "contentSha256": sha256,
         "records": records,
     }
     manifest = sample | {
         "fields": list(ALL_FIELDS),
+        "columns": list(ALL_FIELDS),
         "files": [file],
+        "bucket": stack.outputs["BucketName"],
+        "previous": None,  # TabulateReport looks for it
+        "requestedAt": _utc(at),
         "createdAt": _utc(at),
         "publishedAt": _utc(at + timedelta(seconds=18)),
         "dataNotBefore": _utc(at - timedelta(hours=2, minutes=15)),
