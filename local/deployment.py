@@ -27,7 +27,7 @@ exec "{python}" -P "{runner}" {wait_scale} "$_HANDLER"
 """
 
 
-_UNKNOWN_KEYS = ("kms:SigningAlgorithm", "events:source")
+_UNKNOWN_KEYS = ("kms:SigningAlgorithm", "events:source", "dynamodb:LeadingKeys")
 
 
 class DeploymentFailed(Exception):
@@ -64,9 +64,11 @@ def deploy(
         ),
         *("--stack-name", stack, "--capabilities", "CAPABILITY_IAM"),
         *("--s3-bucket", f"{stack}-artifacts"),
-        *("--no-progressbar", "--no-confirm-changeset", "--parameter-overrides"),
-        *(f"{name}={json.dumps(value)}" for name, value in parameters.items()),
+        *("--no-progressbar", "--no-confirm-changeset", "--no-fail-on-empty-changeset"),
     ]
+    if parameters:
+        given = (f"{name}={json.dumps(value)}" for name, value in parameters.items())
+        command += ["--parameter-overrides", *given]
     done = subprocess.run(  # noqa: S603 -- our own environment's program
         command,
         env=cloud.environment | {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.2"},

@@ -22,7 +22,7 @@ from local.pingone_simulator import PingOneSimulator, Scenario
 from local.pingone_simulator.request_log import RecordedRequest
 from local.stack import Stack, deployed, simulated_pingone, simulator_parameters
 from local.waiting import wait_until
-from pingone_reports.model.announcements import CHANGES_DETECTED, SECURITY_EVENT_DETECTED
+from pingone_reports.model.announcements import COMPARED, SECURITY_EVENT_DETECTED
 
 _TIME_SCALE = 0.1
 # Of an export's files, by TabulateReport.
@@ -207,7 +207,7 @@ class Exporter:
         """Take what has come; returns how many events."""
         received = self.stack.receive_events(wait_seconds=1)
         for event in received:
-            if event["detail-type"] in (CHANGES_DETECTED, SECURITY_EVENT_DETECTED):
+            if event["detail-type"] in (COMPARED, SECURITY_EVENT_DETECTED):
                 self.told.append(event)
                 continue
             arn = event["detail"]["executionArn"]

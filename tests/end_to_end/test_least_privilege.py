@@ -43,7 +43,12 @@ _NOT_SHOWN = {
     "EncryptFleets": "the local S3 does not call KMS",
     "EncryptTables": "neither S3 nor SQS calls KMS locally",
     "EncryptUndelivered": "the local SQS does not call KMS",
+    "EncryptStateWithFormerKeys": "the local cloud does not know kms:EncryptionContext",
+    "DecryptWithFormerKeys": "neither S3 nor the others call KMS locally",
+    "DeliverLogs": "the local Step Functions does not log",
+    "EncryptLogs": "the local Step Functions does not log",
     "JoinVpc": "the local cloud has no VPC",
+    "LeaveVpc": "the local cloud has no VPC",
     "WriteTraces": "nothing writes traces locally",
 }
 
@@ -234,7 +239,7 @@ def _show_fleet(bench: Bench, _role: str) -> str:
     bench.stack.cloud.client("s3").put_object(
         Bucket=bench.stack.outputs["BucketName"], Key=fleet, Body=json.dumps(sample("fleet"))
     )
-    return str(_invoked(bench, "TabulateReport", {"manifestKey": fleet}).get("errorType", ""))
+    return str(_invoked(bench, "ShowFleet", {"manifestKey": fleet}).get("errorType", ""))
 
 
 def _tell(bench: Bench, _role: str) -> str:
@@ -306,7 +311,7 @@ def _bucket(bench: Bench, _role: str) -> str:
 def _invoke(*names: str) -> Callable[[Bench, str], str]:
     def call(functions: Any, bench: Bench, _role: str) -> None:
         for name in names:
-            functions.invoke(FunctionName=bench.names[name], InvocationType="DryRun")
+            functions.invoke(FunctionName=f"{bench.names[name]}:current", InvocationType="DryRun")
 
     return _call("lambda", call)
 
@@ -360,7 +365,7 @@ _WAITING = (
 # role where roles share a statement.
 _SHOWN_BY: dict[tuple[str, ...], _Shown] = {
     ("InvokeFleetFunctions", "lambda:InvokeFunction"): (
-        _invoke("ListEnvironments", "SummarizeFleet"),
+        _invoke("ListEnvironments", "SummarizeFleet", "ShowFleet"),
         "AccessDenied",
     ),
     ("StartFleet", "states:StartExecution"): (
@@ -461,6 +466,7 @@ _SHOWN_BY: dict[tuple[str, ...], _Shown] = {
     ("WriteTables", "s3:PutObject"): (_tabulate, "StorageDenied"),
     ("WriteTables", "s3:GetObject"): (_tell, "StorageDenied"),
     ("ReadFleets", "s3:GetObject"): (_show_fleet, "StorageDenied"),
+    ("WriteFleetPages", "s3:PutObject"): (_show_fleet, "StorageDenied"),
     ("OrderExports", "s3:GetObject"): (_tabulate, "StorageDenied"),
     ("OrderExports", "s3:PutObject"): (_tabulate, "StorageDenied"),
     ("WritePages", "s3:PutObject"): (_tabulate, "StorageDenied"),

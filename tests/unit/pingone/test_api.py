@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import requests
@@ -164,6 +165,16 @@ class TestTokens:
             with pytest.raises(CallPostponed):
                 pingone.create_exploration(REQUEST)
         assert pingone.create_exploration(REQUEST)
+
+    def test_each_export_may_meet_a_token_that_was_revoked(
+        self, pingone: PingOne, simulator: PingOneSimulator
+    ) -> None:
+        """The refused call of one export is made again by another container, if at all."""
+        pingone.prepare()
+        for _ in range(3):
+            simulator.revoke_tokens()
+            with pytest.raises(CallPostponed):
+                pingone.create_exploration(replace(REQUEST, correlation_id=str(uuid4())))
 
     def test_a_token_without_a_lifetime_is_good_for_the_call_that_it_was_prepared_for(
         self, pingone: PingOne, simulator: PingOneSimulator, clock: ManualClock

@@ -67,8 +67,9 @@ class PingOne:
         self._tokens = tokens
         # The secrets of the last answer, so that no error shows them.
         self._given_out: list[str] = []
-        # For the next call; whether the one before was refused; the last report that was not found.
-        self._token, self._renewed, self._missed = "", False, ""
+        self._hidden: list[str] = []
+        # For the next call; the call whose token was refused; the last report that was not found.
+        self._token, self._refused, self._missed = "", "", ""
 
     def prepare(self) -> None:
         """Get an access token and a connection, so that the next call waits for neither.
@@ -78,8 +79,10 @@ class PingOne:
         self._token = self._tokens.current()
         connect(self._session, self._api_url, _TIMEOUT_SECONDS[0])
 
-    def create_exploration(self, request: ExportRequest) -> Exploration:
-        """Ask for the report as files.
+    def create_exploration(
+        self, request: ExportRequest, hidden: Collection[str] = ()
+    ) -> Exploration:
+        """Ask for the report as files. No error shows what is to be hidden.
 
         Raises ReportRejected, AccessDenied, Unauthorized, RateLimited, CallPostponed,
         PingOneUnavailable, InvalidResponse or ReportFailed.
@@ -92,6 +95,7 @@ class PingOne:
             body["fields"] = [{"name": name} for name in request.fields]
         if request.filter:
             body["filter"] = request.filter
+        self._hidden = [*hidden]
         created = self._call(
             "POST",
             f"environments/{request.environment_id}/dataExplorations",
@@ -160,13 +164,14 @@ class PingOne:
             json=json,
             timeout=_TIMEOUT_SECONDS,
         )
-        self._renewed = answer.status == 401 and not self._renewed
-        if self._renewed:
-            # Not in the same turn: PingOne may count what it refuses.
+        call = f"{path} {correlation_id}"
+        self._refused = call if answer.status == 401 and call != self._refused else ""
+        if self._refused:
+            # Not in the same turn: PingOne may count what it refuses. Maybe not by this function.
             self._tokens.renew()
             raise CallPostponed("PingOne answered 401: the call is made again with a new token.")
         if not 200 <= answer.status < 300:
-            secrets = [*self._tokens.secrets, *self._given_out]
+            secrets = [*self._tokens.secrets, *self._given_out, *self._hidden]
             raise _error(answer, _describe(answer, secrets), meaning)
         body = answer.document()
         if body is None:
