@@ -42,7 +42,7 @@ from tests.end_to_end.leaks import everything_left
 # More would spend the time on starting functions.
 _AT_A_TIME = 8
 # Of Lambda, where the waits of the state machine are a tenth: these are not scaled.
-_SECONDS_IN_A_HURRY = 20
+_SECONDS_IN_A_HURRY = 15
 # No fault of it: a start that waits for the place of one that was cut off.
 _WAITING = {"StartInProgress"}
 
