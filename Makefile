@@ -94,7 +94,7 @@ unit: $(DEV_ENVIRONMENT) $(LIBRARY) ## Tests of logic
 	$(DEV)/pytest -n auto tests/unit
 
 integration: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud .venv/node browser ## Tests of modules against the real services
-	$(DEV)/pytest -n auto --dist loadfile tests/integration
+	$(DEV)/pytest -n 4 --dist loadgroup tests/integration
 
 # The oldest environment's packages come before the same of the development's. They warn of themselves.
 oldest: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud .venv/oldest ## Bucket and table, with the oldest botocore that will do
@@ -102,8 +102,8 @@ oldest: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud .venv/oldest ## Bucket and tab
 		$(DEV)/pytest -W "ignore:datetime.datetime.utcnow:DeprecationWarning" \
 		tests/integration/test_bucket.py tests/integration/test_table.py
 
-end-to-end: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Tests of the deployed template on the local cloud
-	$(DEV)/pytest -n 2 --dist loadfile tests/end_to_end
+end-to-end: $(DEV_ENVIRONMENT) .venv/benchmark .venv/runtime .venv/cloud build ## Tests of the deployed template on the local cloud
+	$(DEV)/pytest -n 4 --dist loadfile --no-loadscope-reorder tests/end_to_end
 
 faults: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Let everything go wrong, and write into docs what came of it
 	$(DEV)/pytest tests/end_to_end/test_faults.py --deselect \
@@ -116,8 +116,8 @@ ROUNDS ?= 5
 benchmark: .venv/benchmark .venv/cloud .venv/runtime build ## Measure on this machine what an export costs
 	@ROUNDS=$(ROUNDS) .venv/benchmark/bin/python -m benchmarks $(CHAPTERS)
 
-queries: .venv/benchmark .venv/runtime .venv/cloud build ## Run the saved queries over a simulated week, into docs
-	@.venv/benchmark/bin/python -m local.queries
+queries: .venv/dev .venv/runtime .venv/cloud build ## Run the saved queries over a simulated week, into docs
+	@.venv/dev/bin/python -m local.queries
 
 picture: $(DEV_ENVIRONMENT) browser ## Draw the page about an export, with simulated numbers, into docs
 	@$(DEV)/python -m local.picture
@@ -178,7 +178,7 @@ $(BUILD): $(APPLICATION) | $(LIBRARY) .venv/sam .venv/runtime
 
 $(UV):
 	@python3 -m venv .venv/uv
-	@.venv/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@.venv/uv/bin/pip install --quiet --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 # One environment a purpose; the handlers, and so their runtime, are always on Lambda's own Python.
 install = echo "Installing the environment $@" \

@@ -13,9 +13,10 @@ from statistics import median
 from typing import NamedTuple
 
 from benchmarks import report
+from benchmarks.measure import TINY
 from local.paths import SAM_BUILD, python_of
 
-PROCESSES = 15
+PROCESSES = 1 if TINY else 15
 
 _LAYER = SAM_BUILD / "PingOneReportsLayer" / "python"
 _UNZIP_LAYER = SAM_BUILD / "UnzipLayer" / "python"

@@ -19,11 +19,12 @@ from benchmarks import CHUNK_BYTES, KEY, LANDING_BUCKET, PASSWORD
 from local.memory_calendar import MemoryCalendar
 from pingone_reports import wiring
 from pingone_reports.aws.discarded import DiscardedExports
-from pingone_reports.aws.history import History
+from pingone_reports.aws.series import Series
 from pingone_reports.model.exploration import Delivery, Exploration, Status
 from pingone_reports.model.export import Execution, Export
 from pingone_reports.model.report_file import Format
 from pingone_reports.model.request import ExportRequest
+from pingone_reports.model.series import PublishedExport
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens, ClientCredentials
 from pingone_reports.pingone.turns import Turns
@@ -39,6 +40,7 @@ _ENVIRONMENT = {
     "PINGONE_CLIENT_ID": "",
     "PINGONE_SIGNING_KEY_ARN": "",
     "TABLE": "",
+    "CALLS_PER_MINUTE": "600",
     "MAX_RECORD_DROP_PERCENT": "50",
     "BUCKET": LANDING_BUCKET,
     "KEY_PREFIX": "ours",
@@ -58,6 +60,9 @@ class _FinishedReport(PingOne):
         super().__init__(session, "", AccessTokens(session, "", ClientCredentials("", "").proof))
         self._links = links
 
+    def prepare(self) -> None:
+        pass
+
     def read_delivery(self, export: Export) -> Delivery:
         now = datetime.now(UTC)
         exploration = Exploration(
@@ -71,17 +76,17 @@ class _FinishedReport(PingOne):
         return Delivery(exploration=exploration, links=links, zip_password=PASSWORD)
 
 
-class _NoHistory(History):
+class _NoSeries(Series):
     """Saves two DynamoDB calls, and a table."""
 
     def __init__(self) -> None:
         pass
 
-    def before(self, _export: Export, _pseudonymized: Mapping[str, Any] | None = None) -> None:
-        pass
+    def exports(self, _report: str, _environment: str) -> list[PublishedExport]:
+        return []
 
-    def remember(self, _export: Export, _manifest: Mapping[str, Any], _manifest_key: str) -> None:
-        pass
+    def add(self, export: PublishedExport) -> list[PublishedExport]:
+        return [export]
 
 
 class _NothingDiscarded(DiscardedExports):
@@ -123,12 +128,11 @@ def fetch_ours(
     hosts = {urlsplit(link).netloc for link in links.values()}
     os.environ |= _ENVIRONMENT | {"COMPRESSION": compression, "LINK_HOSTS": ",".join(hosts)}
     wired = wiring.fetch_report(_Context())
-    pseudonyms = Pseudonyms(pseudonymize, KEY) if pseudonymize else None
     fetch = replace(
         wired,
-        transfer=replace(wired.transfer, pseudonyms=pseudonyms),
+        pseudonyms=Pseudonyms(pseudonymize, KEY) if pseudonymize else None,
         pingone=_FinishedReport(wired.transfer.session, links),
-        history=_NoHistory(),
+        series=_NoSeries(),
         discarded=_NothingDiscarded(),
     )
 

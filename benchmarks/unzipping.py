@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import Cipher
-from benchmarks.measure import MB, Run, Task, measure, with_spread
+from benchmarks.measure import MB, Run, Task, measure, sized, with_spread
 from benchmarks.report import OTHERS, OURS, REFERENCE, bars, figure, save, table
 from benchmarks.unzippers import (
     contestants,
@@ -21,9 +21,9 @@ from benchmarks.unzippers import (
 from benchmarks.zips import CIPHERS, FORMATS, make_zip, producers, write_report
 from local.paths import WORK
 
-_ROWS = 800_000
+_ROWS = sized(800_000)
 # For pyzipper and ZipCrypto, which it decrypts in Python.
-_FEW_ROWS = 5_000
+_FEW_ROWS = sized(5_000)
 
 _COUNTED = "ours + records + SHA-256"
 _CEILING = "sum of the primitives"

@@ -34,7 +34,7 @@ from local.stack import (
     simulated_pingone,
     simulator_parameters,
 )
-from pingone_reports.model.announcements import CHANGES_DETECTED, SECURITY_EVENT_DETECTED
+from pingone_reports.model.announcements import COMPARED, SECURITY_EVENT_DETECTED
 
 _DAYS = (4, 5)
 _SCENARIO = Scenario(rows=200_000, day=_DAYS[0])
@@ -130,7 +130,7 @@ def _told(stack: Stack) -> tuple[Event, list[Event]]:
                     raise TimeoutError("Nobody told what changed.")
                 case detail_type if detail_type == SECURITY_EVENT_DETECTED:
                     security.append(event)
-                case detail_type if detail_type == CHANGES_DETECTED:
+                case detail_type if detail_type == COMPARED:
                     return event, security
 
 

@@ -27,7 +27,7 @@ exec "{python}" -P "{runner}" {wait_scale} "$_HANDLER"
 """
 
 
-_UNKNOWN_KEYS = ("kms:SigningAlgorithm", "events:source")
+_UNKNOWN_KEYS = ("kms:SigningAlgorithm", "events:source", "dynamodb:LeadingKeys")
 
 
 class DeploymentFailed(Exception):
@@ -64,9 +64,11 @@ def deploy(
         ),
         *("--stack-name", stack, "--capabilities", "CAPABILITY_IAM"),
         *("--s3-bucket", f"{stack}-artifacts"),
-        *("--no-progressbar", "--no-confirm-changeset", "--parameter-overrides"),
-        *(f"{name}={json.dumps(value)}" for name, value in parameters.items()),
+        *("--no-progressbar", "--no-confirm-changeset", "--no-fail-on-empty-changeset"),
     ]
+    if parameters:
+        given = (f"{name}={json.dumps(value)}" for name, value in parameters.items())
+        command += ["--parameter-overrides", *given]
     done = subprocess.run(  # noqa: S603 -- our own environment's program
         command,
         env=cloud.environment | {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.2"},
@@ -125,7 +127,11 @@ def _localized(build: Path, copy: Path, wait_scale: float, endpoint_url: str) ->
             case "AWS::StepFunctions::StateMachine":
                 # CloudFormation takes YAML and JSON, the emulator only JSON.
                 source = build / properties["DefinitionS3Location"]
-                (copy / f"{name}.json").write_text(json.dumps(yaml.safe_load(source.read_text())))
+                definition = yaml.safe_load(source.read_text())
+                for state in definition["States"].values():
+                    _speak_as_the_emulator(state)
+                properties["DefinitionSubstitutions"]["MaxConcurrency"] = {"Ref": "MaxConcurrency"}
+                (copy / f"{name}.json").write_text(json.dumps(definition))
                 properties["DefinitionS3Location"] = f"{name}.json"
             case "AWS::IAM::Role" | "AWS::KMS::Key":
                 _forget_unknown_conditions(properties)
@@ -149,6 +155,17 @@ def _forget_unknown_conditions(value: Any) -> None:
             del item["Condition"]
         if isinstance(item, dict | list):
             _forget_unknown_conditions(item)
+
+
+def _speak_as_the_emulator(state: dict[str, Any]) -> None:
+    """It knows no MaxConcurrencyPath, and calls the throttle of a function Lambda.Unknown."""
+    if state.pop("MaxConcurrencyPath", ""):
+        state["MaxConcurrency"] = "${MaxConcurrency}"
+    for retrier in state.get("Retry", []):
+        errors = set(retrier["ErrorEquals"]) - {"Lambda.Unknown"}
+        if "Lambda.TooManyRequestsException" in errors:
+            errors.add("Lambda.Unknown")
+        retrier["ErrorEquals"] = sorted(errors)
 
 
 def _packages_of(layers: Sequence[str], build: Path) -> list[Path]:

@@ -8,7 +8,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -24,7 +24,7 @@ from local.pingone_simulator import Answer, Fault, ListedEnvironment, PingOneSim
 from local.stack import Stack, deployed, simulated_pingone, simulator_parameters
 
 _TIME_SCALE = 0.2
-# How many of each function run at once on this machine.
+# How many exports run at once on this machine.
 _CONCURRENCY = 8
 _ENVIRONMENTS = 40
 _SMALL = Scenario(rows=200)
@@ -54,13 +54,9 @@ def main() -> int:
                 cloud,
                 pingone.client_id,
                 pingone.client_secret,
-                simulator_parameters(pingone) | {"ToleratedFailurePercent": "5"},
+                simulator_parameters(pingone)
+                | {"ToleratedFailurePercent": "5", "MaxConcurrency": str(_CONCURRENCY)},
             )
-            functions = cloud.client("lambda")
-            for function in functions.list_functions()["Functions"]:
-                functions.put_function_concurrency(
-                    FunctionName=function["FunctionName"], ReservedConcurrentExecutions=_CONCURRENCY
-                )
         names = _organisation(pingone)
         console.print(f"[green]✓[/] An organisation of {len(names)} environments")
         console.print(f"\n[bold]start-execution[/] {json.dumps(_REQUEST)}")
@@ -137,37 +133,52 @@ def _show(stack: Stack, ended: dict[str, Any], names: Mapping[str, str]) -> int:
     events: list[dict[str, Any]] = []
     while received := stack.receive_events(wait_seconds=2):
         events += [event for event in received if "Fleet" in event["detail-type"]]
-    if ended["status"] != "SUCCEEDED" or len(events) != 1:
+    environments: list[dict[str, Any]] = []
+    for key in (item["Key"] for item in stack.objects("pingone/fleet/")):
+        if key.endswith("/fleet.json"):
+            manifest = json.loads(stack.read(key))
+            environments = manifest["environments"]
+            show_objects(stack.objects(key.rpartition("/")[0]))
+            special = [each for each in environments if names[each["environmentId"]] in _SPECIAL]
+            show_json(
+                f"The manifest, with {len(special)} of its {len(environments)} environments",
+                manifest | {"environments": special},
+            )
+    for event in events:
+        show_json("The event, as a subscriber received it", event)
+    console.print()
+    wrong = list(_wrong(stack, environments, names))
+    for line in wrong:
+        console.print(f"[red]✗[/] {escape(line)}")
+    if ended["status"] != "SUCCEEDED":
         show_error(ended)
-        return 1
-    (event,) = events
-    key = event["detail"]["manifestKey"]
-    manifest = json.loads(stack.read(key))
-    show_objects(stack.objects(key.rpartition("/")[0]))
-    entries = {each["environmentId"]: each for each in manifest["environments"]}
-    special = [each for id_, each in entries.items() if names[id_] in _SPECIAL]
-    show_json(
-        f"The manifest, with {len(special)} of its {len(entries)} environments",
-        manifest | {"environments": special},
-    )
-    show_json("The event, as a subscriber received it", event)
-    expected = {name: error for name, (_, error) in _SPECIAL.items()}
-    as_expected = (
-        len(manifest["environments"]) == len(entries)
-        and {id_: each["name"] for id_, each in entries.items()}
-        == {id_: _one_line(name) for id_, name in names.items()}
-        and all(
-            each["error"] == expected.get(names[id_])
-            and (each["error"] is not None or json.loads(stack.read(each["manifestKey"])))
-            for id_, each in entries.items()
-        )
-    )
-    console.print(
-        "\n[green]✓ Each environment is accounted for once, as it should be.[/]"
-        if as_expected
-        else "\n[red]✗ An environment is not accounted for as it should be.[/]"
-    )
-    return 0 if as_expected else 1
+    elif len(events) == 1 and not wrong:
+        console.print("[green]✓ Each environment is accounted for once, as it should be.[/]")
+        return 0
+    console.print(f"[red]✗ {len(wrong)} environments are not as they should be.[/]")
+    return 1
+
+
+def _wrong(
+    stack: Stack, environments: Sequence[dict[str, Any]], names: Mapping[str, str]
+) -> Iterator[str]:
+    """Each environment that is not accounted for as it must be, and its export's error."""
+    entries = {each["environmentId"]: each for each in environments}
+    if len(entries) != len(environments):
+        yield "An environment is in the manifest twice."
+    statuses = _statuses(stack, names)
+    for id_, name in names.items():
+        shown, (_, expected) = _one_line(name), _SPECIAL.get(name, (_SMALL, None))
+        entry = entries.get(id_)
+        if not entry:
+            yield f"{shown}: not in the manifest, its export is {statuses[id_].lower()}"
+        elif entry["error"] != expected:
+            error = f"{entry['error']}: {entry['message']}" if entry["error"] else "exported"
+            yield f"{shown}: {error} (expected: {expected or 'exported'})"
+        elif entry["name"] != shown:
+            yield f"{shown}: in the manifest it is {entry['name']!r}"
+        elif not expected:
+            stack.read(entry["manifestKey"])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,8 @@
-"""Prints the JWKS of KMS keys on one line, as PingOne's application takes it."""
+"""Prints the JWKS of KMS keys as the text of an application's `jwks` in PingOne's API.
+
+It is JSON in a JSON string: one line, with its quotes escaped. Source: "Create a private_key_jwt
+JWKS string", PingOne Platform APIs, developer.pingidentity.com.
+"""
 
 import json
 import sys
@@ -42,7 +46,7 @@ def main(arns: list[str]) -> int:
     try:
         # A key is in the region that its ARN names.
         region = arns[0].split(":")[3]
-        print(jwks_of(boto3.client("kms", region_name=region), arns))
+        print(json.dumps(jwks_of(boto3.client("kms", region_name=region), arns)))
     except (BotoCoreError, ClientError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1

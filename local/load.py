@@ -63,6 +63,13 @@ _VIRTUAL: Sequence[tuple[str, VirtualLoad]] = (
         "the next night, as long within 20%",
         VirtualLoad([1] * 1000, _AT_A_TIME, generating=lambda _: 300, known=True),
     ),
+    *(
+        (
+            f"ten functions, {seconds} s, {at_once} at a time",
+            VirtualLoad([1] * 200, at_once, quota=10, fetching=seconds),
+        )
+        for seconds, at_once in ((15, _AT_A_TIME), (60, 10))
+    ),
 )
 
 

@@ -11,8 +11,8 @@ from local.paths import ROOT
 from local.sample_posture import sample_posture
 
 _WIDTH = 1280
-_END = "return document.querySelector('section:has(#trend)').getBoundingClientRect().bottom"
-"""Where the chart ends, in pixels."""
+_END = "return document.querySelector('section:has(#happened)').getBoundingClientRect().bottom"
+"""Where the list of who and what ends, in pixels."""
 
 
 def main() -> int:

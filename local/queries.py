@@ -11,9 +11,6 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
-
-from matplotlib import pyplot
 
 from local.athena import Row, run_query, saved_queries
 from local.cloud import LocalCloud
@@ -30,22 +27,10 @@ _FIRST_EXPORT = datetime.now(UTC).replace(hour=0, minute=0, second=1, microsecon
 )
 _SHOWN = 8
 _MARKS = "<!-- `make queries` writes what follows -->\n", "<!-- until here -->\n"
-_COLORS = {
-    "no strong factor left": "#67001f",
-    "FIDO2 removed": "#b2182b",
-    "MFA disabled": "#ef8a62",
-    "SMS added": "#fdb863",
-    "voice added": "#fee0b6",
-    "device blocked": "#5e4fa2",
-    "device locked": "#9e9ac8",
-    "added": "#7fbf7b",
-    "removed": "#4d4d4d",
-    "changed": "#d9d9d9",
-}
 
 
 def main() -> int:
-    """Write docs/queries.md, docs/week-of-changes.png and the results in docs/use.md."""
+    """Write docs/queries.md and the results in docs/use.md."""
     queries = saved_queries()
     with LocalCloud(log_name="queries") as cloud:
         with step("Deploying template.yaml with `sam deploy` to a local cloud"):
@@ -60,9 +45,8 @@ def main() -> int:
     docs = ROOT / "docs"
     docs.mkdir(exist_ok=True)
     (docs / "queries.md").write_text("\n".join(_document(queries, answers)), encoding="utf-8")
-    _draw(answers["A week of changes"]).savefig(docs / "week-of-changes.png", dpi=110)
     _fill_in_page(queries, answers)
-    console.print("docs/queries.md, docs/week-of-changes.png and docs/use.md are written.")
+    console.print("docs/queries.md and docs/use.md are written.")
     return 0
 
 
@@ -131,32 +115,6 @@ def _cell(value: str | None) -> str:
     return "" if value is None else value.replace("|", "\\|").replace("\r", "").replace("\n", "⏎")
 
 
-def _draw(rows: Sequence[Row]) -> Any:
-    """Each day's changes, stacked; at the bottom those that a security team looks for."""
-    days = [_FIRST_EXPORT + timedelta(days=day) for day in range(1, DAYS)]
-    counts = {(row["date"], row["what"]): int(row["times"] or 0) for row in rows}
-    figure, axes = pyplot.subplots(figsize=(8, 3.6), layout="constrained")
-    bottom = [0] * len(days)
-    for what, color in _COLORS.items():
-        heights = [counts.get((f"{day:%Y-%m-%d}", what), 0) for day in days]
-        if any(heights):
-            axes.bar(
-                [f"{day:%a %d %b}" for day in days],
-                heights,
-                bottom=bottom,
-                label=what,
-                color=color,
-                width=0.7,
-            )
-            bottom = [below + height for below, height in zip(bottom, heights, strict=True)]
-    axes.set_ylabel("changes since the day before")
-    axes.yaxis.get_major_locator().set_params(integer=True)
-    axes.spines[["top", "right"]].set_visible(False)
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles[::-1], labels[::-1], loc="outside right upper", frameon=False)
-    return figure
-
-
 def _fill_in_page(queries: dict[str, dict[str, str]], answers: dict[str, list[Row]]) -> None:
     start, end = _MARKS
     events = answers["Security events"]
@@ -176,7 +134,7 @@ def _fill_in_page(queries: dict[str, dict[str, str]], answers: dict[str, list[Ro
             "",
             _table(
                 [
-                    {name: row[name] for name in ("username", "event", "deviceid")}
+                    {name: row[name] for name in ("username", "event", "devices")}
                     for row in events
                     if row["date"] == busiest
                 ][:6]

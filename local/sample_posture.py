@@ -1,20 +1,24 @@
 """A posture as a company of some 9,000 users may have it: for the page's picture and its tests."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from pingone_reports.model.posture import (
     Change,
     Changes,
+    ConcernedDevice,
     Day,
-    Event,
     Factor,
     Kind,
     Posture,
-    Strength,
+    Protection,
+    SecurityEvent,
 )
+from pingone_reports.model.security_events import Event
+from pingone_reports.model.strength import Strength
 
 _EXPORTED_AT = datetime(2026, 3, 31, 2, 0, 6, tzinfo=UTC)
 _ROLLED_OUT = 14
@@ -23,28 +27,92 @@ _ROLLED_OUT = 14
 _NO_EXPORT = {8, 9}
 """Days whose exports failed."""
 
-_EVENTS = {
-    Event.NO_STRONG_FACTOR: (2, Kind.CHANGED, "FIDO2"),
-    Event.MFA_DISABLED: (1, Kind.CHANGED, ""),
-    Event.FIDO2_REMOVED: (3, Kind.REMOVED, "FIDO2"),
-    Event.SMS_ADDED: (6, Kind.ADDED, "SMS"),
-    Event.VOICE_ADDED: (0, Kind.ADDED, "VOICE"),
-    Event.DEVICE_BLOCKED: (1, Kind.CHANGED, "MOBILE"),
-    Event.DEVICE_LOCKED: (2, Kind.CHANGED, "TOTP"),
+_FACTORS = {
+    "FIDO2": (Strength.PHISHING_RESISTANT, 4_388, 3_911, 61),
+    "MOBILE": (Strength.PHISHABLE, 4_006, 3_842, 27),
+    "TOTP": (Strength.PHISHABLE, 1_577, 1_521, 0),
+    "SMS": (Strength.WEAK, 2_214, 2_186, 12),
+    "EMAIL": (Strength.WEAK, 1_050, 1_050, 0),
+    "VOICE": (Strength.WEAK, 65, 64, 3),
+    "PASSKEY_X": (Strength.UNKNOWN, 7, 7, 0),
 }
-_FIELDS = {
-    Event.NO_STRONG_FACTOR: ("strength", Strength.PHISHING_RESISTANT.value, Strength.WEAK.value),
-    Event.MFA_DISABLED: ("mfaEnabled", "true", "false"),
-    Event.DEVICE_BLOCKED: ("deviceBlocked", "false", "true"),
-    Event.DEVICE_LOCKED: ("deviceLocked", "false", "true"),
-}
+
+
+@dataclass(frozen=True)
+class _Happened:
+    """The same to so many users: all reasons, the strength before and after, and the devices."""
+
+    users: int
+    reasons: Sequence[Event]
+    before: Strength
+    after: Strength
+    devices: Sequence[tuple[str, str]]
+
+
+_HAPPENED = (
+    _Happened(
+        1,
+        (Event.ALL_FACTORS_REPLACED, Event.PHISHING_RESISTANCE_LOST),
+        Strength.PHISHING_RESISTANT,
+        Strength.PHISHABLE,
+        (("FIDO2", "removed"), ("TOTP", "removed"), ("MOBILE", "added")),
+    ),
+    _Happened(1, (Event.MFA_DISABLED,), Strength.PHISHABLE, Strength.MFA_OFF, ()),
+    _Happened(
+        1, (Event.NO_USABLE_FACTOR,), Strength.PHISHABLE, Strength.NONE, (("TOTP", "removed"),)
+    ),
+    _Happened(
+        2,
+        (Event.NO_BETTER_THAN_WEAK, Event.DEVICE_BLOCKED),
+        Strength.PHISHING_RESISTANT,
+        Strength.WEAK,
+        (("FIDO2", "blocked"),),
+    ),
+    _Happened(
+        3,
+        (Event.PHISHING_RESISTANCE_LOST, Event.FACTOR_REMOVED),
+        Strength.PHISHING_RESISTANT,
+        Strength.PHISHABLE,
+        (("FIDO2", "removed"),),
+    ),
+    _Happened(
+        1,
+        (Event.PHONE_CHANGED,),
+        Strength.WEAK,
+        Strength.WEAK,
+        (("SMS", "sends to another number"),),
+    ),
+    _Happened(
+        4,
+        (Event.WEAK_FACTOR_ADDED, Event.FACTOR_ADDED),
+        Strength.PHISHABLE,
+        Strength.PHISHABLE,
+        (("SMS", "added"),),
+    ),
+    _Happened(
+        2, (Event.DEVICE_LOCKED,), Strength.PHISHABLE, Strength.PHISHABLE, (("TOTP", "locked"),)
+    ),
+    _Happened(
+        14,
+        (Event.FACTOR_ADDED,),
+        Strength.WEAK,
+        Strength.PHISHING_RESISTANT,
+        (("FIDO2", "added"),),
+    ),
+    _Happened(
+        3, (Event.FACTOR_REMOVED,), Strength.PHISHABLE, Strength.PHISHABLE, (("SMS", "removed"),)
+    ),
+)
+_KINDS = {"added": Kind.ADDED, "removed": Kind.REMOVED, "blocked": Kind.CHANGED}
 _GIVEN_NAMES = ("ada", "bjorn", "chloe", "dilnoza", "emeka", "fatima", "grace", "hiro", "ines")
 _FAMILY_NAMES = ("adeyemi", "brandt", "cruz", "dvorak", "eriksen", "fontaine", "garcia", "hopper")
 
 
 def sample_posture() -> Posture:
-    """30 days of it, and a night with 15 security events; always the same."""
+    """30 days of it, and a night with 15 security events above info; always the same."""
     past = [_day(day) for day in range(31) if day not in _NO_EXPORT]
+    users = past[-1].users
+    unprotected = (Strength.NONE, Strength.MFA_OFF, Strength.UNKNOWN)
     return Posture(
         report="devices",
         environment="abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
@@ -55,22 +123,28 @@ def sample_posture() -> Posture:
         exported_at=past[-1].exported_at,
         data_not_before="2026-03-30T23:45:06Z",
         data_not_after=past[-1].exported_at,
-        devices=13_307,
-        users=past[-1].users,
-        factors=(
-            Factor(
-                device_type="FIDO2",
-                strength=Strength.PHISHING_RESISTANT,
-                devices=4_388,
-                users=3_911,
-            ),
-            Factor(device_type="MOBILE", strength=Strength.STRONG, devices=4_006, users=3_842),
-            Factor(device_type="TOTP", strength=Strength.STRONG, devices=1_577, users=1_521),
-            Factor(device_type="SMS", strength=Strength.WEAK, devices=2_214, users=2_186),
-            Factor(device_type="EMAIL", strength=Strength.WEAK, devices=1_050, users=1_050),
-            Factor(device_type="VOICE", strength=Strength.WEAK, devices=65, users=64),
-            Factor(device_type="PASSKEY_X", strength=Strength.UNKNOWN, devices=7, users=7),
+        records=13_336,
+        protection=Protection(
+            users=users,
+            protected=sum(number for each, number in users.items() if each not in unprotected),
+            factors=[
+                Factor(
+                    device_type=type_,
+                    strength=strength,
+                    devices=devices,
+                    users=owners,
+                    unusable=unusable,
+                )
+                for type_, (strength, devices, owners, unusable) in _FACTORS.items()
+            ],
+            devices=13_307,
+            unusable=103,
+            locked=9,
+            device_bound=1_204,
+            synced=3_123,
+            dormant=412,
         ),
+        no_protection="",
         past=past,
         changes=_changes(past[-2]),
         not_compared="",
@@ -87,57 +161,73 @@ def _day(number: int) -> Day:
         exported_at=f"{_EXPORTED_AT - timedelta(days=30 - number):%Y-%m-%dT%H:%M:%SZ}",
         users={
             Strength.PHISHING_RESISTANT: resistant,
-            Strength.STRONG: 3_905 - new // 3 + random_.randint(-9, 9),
+            Strength.PHISHABLE: 3_905 - new // 3 + random_.randint(-9, 9),
             Strength.WEAK: weak,
             Strength.NONE: 41 + random_.randint(-3, 3),
+            Strength.MFA_OFF: 18 + number // 10,
             Strength.UNKNOWN: 7 if number > _ROLLED_OUT else 0,
         },
+        # It was compared with none after the days without an export.
+        events=None if number in (0, 10) else 15 if number == 30 else random_.randint(0, 9),
+        lost=None if number in (0, 10) else random_.randint(0, 6),
+        left=None if number in (0, 10) else random_.randint(0, 5),
     )
 
 
 def _changes(before: Day) -> Changes:
-    rows = list(_rows(random.Random(7)))  # noqa: S311
+    random_ = random.Random(7)  # noqa: S311
+    security = [_event(random_, each) for each in _HAPPENED for _ in range(each.users)]
+    rows = [row for event in security for row in _rows(event)]
     return Changes(
         previous_export_id="nightly-2026-03-30",
         previous_exported_at=before.exported_at,
+        previous_data_not_before="2026-03-29T23:45:06Z",
         kinds={kind: sum(row.kind is kind for row in rows) for kind in list(Kind)[:3]},
-        events={event: number for event, (number, _, _) in _EVENTS.items()},
+        events={event: sum(each.event is event for each in security) for event in Event},
         not_asked=(),
         filtered=(),
+        users_joined=6,
         users_left=4,
-        others=sum(row.event is None for row in rows),
+        users_lost=10,
+        minor=8,
+        others=len(rows),
+        repeated_ids=0,
+        security=security,
         rows=rows,
     )
 
 
-def _rows(random_: random.Random) -> Iterator[Change]:
-    for event, (number, kind, device_type) in _EVENTS.items():
-        for _ in range(number):
-            yield _change(random_, kind, device_type, _FIELDS.get(event, ("", "", "")), event)
-    for _ in range(14):
-        yield _change(random_, Kind.ADDED, "FIDO2", ("", "", ""), None)
-    for _ in range(8):
-        yield _change(random_, Kind.CHANGED, "MOBILE", ("osVersion", "18.3", "18.4"), None)
-    for _ in range(3):
-        yield _change(random_, Kind.REMOVED, "SMS", ("", "", ""), None)
-
-
-def _change(
-    random_: random.Random,
-    kind: Kind,
-    device_type: str,
-    field: tuple[str, str, str],
-    event: Event | None,
-) -> Change:
-    of_user = event in (Event.NO_STRONG_FACTOR, Event.MFA_DISABLED)
-    return Change(
-        user_id=str(UUID(int=random_.getrandbits(128), version=4)),
+def _event(random_: random.Random, happened: _Happened) -> SecurityEvent:
+    return SecurityEvent(
+        event=happened.reasons[0],
+        reasons=happened.reasons,
+        user_id=_id(random_),
         username=f"{random_.choice(_GIVEN_NAMES)}.{random_.choice(_FAMILY_NAMES)}@example.com",
-        device_id="" if of_user else str(UUID(int=random_.getrandbits(128), version=4)),
-        device_type="" if of_user else device_type,
-        kind=kind,
-        field=field[0],
-        old_value=field[1],
-        new_value=field[2],
-        event=event,
+        before=happened.before,
+        after=happened.after,
+        devices=[
+            ConcernedDevice(id=_id(random_), type=type_, what=what)
+            for type_, what in happened.devices
+        ],
     )
+
+
+def _rows(event: SecurityEvent) -> Iterator[Change]:
+    """What the devices of an event look like in the table `changes`."""
+    for device in event.devices:
+        if kind := _KINDS.get(device.what):
+            changed = kind is Kind.CHANGED
+            yield Change(
+                user_id=event.user_id,
+                username=event.username,
+                device_id=device.id,
+                device_type=device.type,
+                kind=kind,
+                field="deviceBlocked" if changed else "",
+                old_value="false" if changed else "",
+                new_value="true" if changed else "",
+            )
+
+
+def _id(random_: random.Random) -> str:
+    return str(UUID(int=random_.getrandbits(128), version=4))

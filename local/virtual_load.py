@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from local.account_quota import AccountQuota, GivenUp
 from local.memory_calendar import MemoryCalendar
 from local.pingone_limits import earliest_last_call
 from local.pingone_simulator.rate_limits import RateLimits
@@ -36,7 +37,8 @@ _SECONDS_GENERATING = 5.6
 class Run:
     """What came of a load. Seconds are from the first call to the last.
 
-    `expired` counts the exports whose report was not accepted, not ready or not there in time.
+    `expired` counts the exports whose report was not accepted, not ready or not there in time, or
+    whose functions were refused too often.
     """
 
     calls: int
@@ -96,8 +98,9 @@ class VirtualLoad:
     `environments` says how many exports each of them has, and `licence` what the requests of each
     tell of its licence; at PingOne all are of one. A report takes `generating` seconds. With
     `known`, the last one took these, and this one as long within a fifth. A function runs `start`
-    seconds late, and its clock is wrong by `clocks` seconds at most. All random times are the same
-    in each run with the same `seed`.
+    seconds late, and its clock is wrong by `clocks` seconds at most. The account may run `quota`
+    functions at once, and a download takes `fetching` seconds. All random times are the same in
+    each run with the same `seed`.
     """
 
     environments: Sequence[int]
@@ -108,6 +111,8 @@ class VirtualLoad:
     start: Callable[[random.Random], float] = usual_start
     clocks: float = 0.05
     calls_per_minute: int = MAX_CALLS_PER_MINUTE
+    quota: int = 10**9
+    fetching: float = 0
     seed: int = 1
     calls: list[tuple[float, str]] = field(default_factory=list)
 
@@ -115,6 +120,7 @@ class VirtualLoad:
         self._clock, self._dice = _Clock(), random.Random(self.seed)  # noqa: S311 -- no secret
         self.calls, self._refused, self._expired = [], 0, 0
         self._durations: list[float] = []
+        quota = AccountQuota(self.quota)
         self._limits = RateLimits(self._clock, calls_per_minute=self.calls_per_minute)
         self._turns = Turns(
             MemoryCalendar(self._write),
@@ -138,7 +144,15 @@ class VirtualLoad:
                 heapq.heappush(events, (*self._start(0, number), waiting.pop()))
             self._clock.now, key, self._clock.wrong_by, export = heapq.heappop(events)
             woken = self._clock.now
-            wait = next(export, None)
+            try:
+                wait: _Waits | None = quota.pause_of(key, woken, self._dice)
+            except GivenUp:
+                self._expired += 1
+                continue
+            if not wait:
+                wait = next(export, None)
+                if not isinstance(wait, _Until):
+                    quota.end(key, self._clock.now)
             if isinstance(wait, _Until):
                 heapq.heappush(events, (wait.at, key, self._clock.wrong_by, export))
             elif wait is not None:
@@ -216,6 +230,7 @@ class VirtualLoad:
             turn, arrived, wait = yield from self._read(request, turn)
         if arrived > deadline.timestamp():
             raise DeadlineExceeded
+        self._clock.sleep(self.fetching)
 
     def _read(
         self, request: ExportRequest, turn: Turn | None

@@ -37,6 +37,8 @@ def settings_of(body: object) -> Settings:
         details.append(_detail("INVALID_VALUE", "fields", "must be a list of names"))
     if not isinstance(body.get("filter", ""), str):
         details.append(_detail("INVALID_VALUE", "filter", "must be a string"))
+    elif body.get("filter", "").count('"') % 2:
+        details.append(_detail("INVALID_VALUE", "filter", f"cannot be parsed: {body['filter']}"))
     if body.get("deliverAs", "ENTRIES") not in _DELIVERIES:
         details.append(
             _detail("INVALID_VALUE", "deliverAs", f"must be one of {', '.join(_DELIVERIES)}")

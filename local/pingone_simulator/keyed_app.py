@@ -4,6 +4,7 @@ Source: "Create a private key JWT", developer.pingidentity.com. PingOne says tha
 at `jti`. Here an assertion is good once, so that nobody relies on that.
 """
 
+import json
 import threading
 from uuid import uuid4
 
@@ -27,7 +28,12 @@ class KeyedApp:
         self._lock = threading.Lock()
 
     def register_jwks(self, jwks: str) -> None:
-        """Take these keys in place of those before, as the application's setting `jwks` does."""
+        """Take these keys in place of those before, as the application's setting `jwks` does.
+
+        It is JSON, also as PingOne's API has it: in a JSON string.
+        """
+        text = json.loads(jwks)
+        jwks = text if isinstance(text, str) else jwks
         keys = {str(key.key_id): key for key in jwt.PyJWKSet.from_json(jwks).keys}
         with self._lock:
             self._keys = keys

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
@@ -18,11 +19,13 @@ from local.pingone_simulator.days import changes, security_events_of_day
 from local.pingone_simulator.report_data import ALL_FIELDS
 from local.stack import Stack, deployed, simulator_parameters, subscribe
 from local.waiting import wait_until
-from pingone_reports.model.announcements import CHANGES_DETECTED
+from pingone_reports.model.announcements import COMPARED
+from pingone_reports.model.fields import FIELDS, Weight
 from tests.end_to_end.conftest import Ended, Exporter
 from tests.support.documents import faults
 
 _ROWS = 2000
+_VALUES = ("old_value", "new_value")
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +84,7 @@ def _mail(stack: Stack, queue: str, page_key: str) -> dict[str, Any]:
             QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1
         )
         mails = [json.loads(message["Body"]) for message in answer.get("Messages", [])]
-        return next((mail for mail in mails if page_key in mail["Message"]), None)
+        return next((mail for mail in mails if quote(page_key, "") in mail["Message"]), None)
 
     return wait_until(look, f"there is a mail about {page_key}")
 
@@ -111,26 +114,26 @@ def test_two_days_differ_in_exactly_what_happened(exporter: Exporter) -> None:
     )
 
     expected = (
-        {("added", device, "deviceId", None, device) for device in after.keys() - before}
-        | {("removed", device, "deviceId", device, None) for device in before.keys() - after}
+        {("added", device, "", "", "") for device in after.keys() - before if device}
+        | {("removed", device, "", "", "") for device in before.keys() - after if device}
         | {
             ("changed", device, field, old, after[device][field])
             for device in before.keys() & after
             for field, old in before[device].items()
-            if after[device][field] != old
+            if device and after[device][field] != old and FIELDS[field] is not Weight.USE
         }
     )
     found = [
-        (row["change"], row["deviceid"], row["field"], row["old_value"], row["new_value"])
+        (row["change"], row["deviceid"], *(row[name] or "" for name in ("field", *_VALUES)))
         for row in rows
-        if row["deviceid"]
+        if row["change"] != "event"
     ]
     assert len(found) == len(set(found))
     assert set(found) == expected
-    happened = [change for change in changes() if change.day == 5]
-    events = sorted((row["event"], row["userid"]) for row in rows if row["event"])
+    events = sorted((row["event"], row["userid"]) for row in rows if row["change"] == "event")
     assert events == security_events_of_day(5)
-    assert {row["userid"] for row in rows} == {change.user for change in happened}
+    happened = {change.user for change in changes() if change.day == 5}
+    assert {row["userid"] for row in rows} == happened
 
 
 def test_what_changed_is_told_to_a_rule_and_by_mail_and_shown_on_a_page(
@@ -143,18 +146,18 @@ def test_what_changed_is_told_to_a_rule_and_by_mail_and_shown_on_a_page(
     for event in told:
         name = event["detail-type"].split(" ", 2)[2].lower().replace(" ", "-")
         assert faults(name, event["detail"]) == []
-    [changed] = [event["detail"] for event in told if event["detail-type"] == CHANGES_DETECTED]
+    [changed] = [event["detail"] for event in told if event["detail-type"] == COMPARED]
     security = [event["detail"] for event in told if event["detail"] is not changed]
     assert sorted((event["event"], event["userId"]) for event in security) == (
         security_events_of_day(5)
     )
     assert len({event["id"] for event in security}) == len(security)
-    opened = Exporter(tickets, exporter.pingone, {}).told_of(ended, 5)
-    assert sorted(event["detail"]["id"] for event in opened) == sorted(
-        event["id"] for event in security if event["event"] == "no strong factor left"
-    )
+    grave = sorted(each["id"] for each in security if each["severity"] in ("critical", "high"))
+    opened = Exporter(tickets, exporter.pingone, {}).told_of(ended, len(grave))
+    assert sorted(event["detail"]["id"] for event in opened) == grave
     mail = _mail(exporter.stack, mails, changed["pageKey"])
-    assert "FIDO2 removed: 5" in mail["Message"]
+    assert "all factors replaced" in mail["Subject"]
+    assert "MFA disabled: 3" in mail["Message"]
     assert "example.com" not in mail["Message"]
     page = exporter.stack.cloud.client("s3").get_object(
         Bucket=exporter.stack.outputs["BucketName"], Key=changed["pageKey"]
@@ -167,7 +170,8 @@ def test_what_changed_is_told_to_a_rule_and_by_mail_and_shown_on_a_page(
         f"WHERE environment = '{exporter.environment_id}' GROUP BY strength",
     )
     counted = {str(row["strength"]): int(row["number"] or 0) for row in users}
-    assert counted == {name: number for name, number in changed["users"].items() if number}
+    strengths = changed["protection"]["users"]
+    assert counted == {name: number for name, number in strengths.items() if number}
 
 
 def test_a_fleet_has_one_page_and_one_mail_whether_it_is_red_or_green(
@@ -187,7 +191,7 @@ def test_a_fleet_has_one_page_and_one_mail_whether_it_is_red_or_green(
             if key.endswith(f"/{arn.rpartition(':')[2]}/fleet.json")
         )
         mail = _mail(stack, mails, page)
-        assert f"environments, {len(ids) - 1} failed" in mail["Subject"]
+        assert ("1 failed" in mail["Subject"]) == (forbidden in ids)
         assert "Not in the tables" not in mail["Message"]
         shown = stack.read(page).decode()
         assert [id_ in shown for id_ in ids] == [True] * len(ids)
@@ -199,18 +203,43 @@ def test_leavers_and_a_filter_raise_no_alarm(exporter: Exporter) -> None:
     asks: dict[str, Any] = {"skipQualityGate": True}
     for rows in (400, 200):
         ended = _tabulated(exporter, Scenario(rows=rows), **asks)
-    [changed] = exporter.told_of(ended, 1)
-    assert changed["detail"]["usersLeft"] > 100
-    assert sum(changed["detail"]["securityEvents"].values()) == 0
+    [compared] = exporter.told_of(ended, 1)
+    assert compared["detail"]["usersLeft"] > 100
+    assert not any(compared["detail"]["securityEvents"].values())
 
-    asks |= {"filter": '(mfaEnabled eq "true")'}
+    asks |= {"filter": '(mfaEnabled eq "true")', "reportName": "filtered"}
     for day in (4, 5):
         ended = _tabulated(exporter, Scenario(rows=_ROWS, day=day), **asks)
-    told = exporter.told_of(ended, 7)
-    kinds = {event["detail"].get("event") for event in told}
-    assert kinds == {None, "MFA disabled", "device blocked", "device locked"}
-    [changed] = [event for event in told if event["detail-type"] == CHANGES_DETECTED]
-    assert changed["detail"]["securityEvents"]["FIDO2 removed"] == "hidden by the filter"
+    seen = ("device blocked", "device locked", "phone number of a device changed")
+    expected = [(kind, user) for kind, user in security_events_of_day(5) if kind in seen]
+    blocked = [
+        ("device blocked", change.user)
+        for change in changes()
+        if change.day == 5 and change.kind == "no better than weak any more"
+    ]
+    told = exporter.told_of(ended, len(expected) + len(blocked) + 1)
+    security = [e["detail"] for e in told if e["detail-type"] != COMPARED]
+    assert sorted((e["event"], e["userId"]) for e in security) == sorted(expected + blocked)
+    [compared] = [event for event in told if event["detail-type"] == COMPARED]
+    assert compared["detail"]["securityEvents"]["MFA_DISABLED"] == "hidden by the filter"
+
+
+def test_a_custom_export_changes_nothing_of_the_standing_report(exporter: Exporter) -> None:
+    """All fields, then the documentation's sample request by hand, then all fields."""
+    _tabulated(exporter, Scenario(rows=100, day=4))
+    by_hand = _tabulated(
+        exporter, Scenario(rows=100, day=5), fields=["userId", "deviceId"], formats=["csv"]
+    )
+    assert by_hand.manifest["reportName"] == "devices-custom"
+    where = f"WHERE environment = '{exporter.environment_id}'"
+    latest = run_query(exporter.stack, f"SELECT DISTINCT report FROM latest {where}")
+    assert [row["report"] for row in latest] == ["devices"]
+    ended = _tabulated(exporter, Scenario(rows=100, day=5))
+    told = exporter.told_of(ended, len(security_events_of_day(5)) + 1)
+    security = [e["detail"] for e in told if e["detail-type"] != COMPARED]
+    assert sorted((e["event"], e["userId"]) for e in security) == security_events_of_day(5)
+    arn = by_hand.description["executionArn"]
+    assert not [event for event in exporter.told if event["detail"]["executionArn"] == arn]
 
 
 def test_latest_is_the_newest_export_alone(exporter: Exporter) -> None:
@@ -238,15 +267,14 @@ def test_a_newest_export_without_rows_is_empty_in_latest(exporter: Exporter) -> 
 
     where = f"WHERE environment = '{exporter.environment_id}'"
     assert run_query(exporter.stack, f"SELECT * FROM latest {where}") == []
-    changed = run_query(
-        exporter.stack, f"SELECT change FROM changes {where} AND deviceid IS NOT NULL"
-    )
+    changed = run_query(exporter.stack, f"SELECT change FROM changes {where}")
     assert [row["change"] for row in changed] == ["removed"] * 20
 
 
 def test_only_exports_of_the_same_report_and_filter_are_compared(exporter: Exporter) -> None:
     _tabulated(exporter, Scenario(rows=100, day=0))
-    _tabulated(exporter, Scenario(rows=100, day=1), filter='(mfaEnabled eq "true")')
+    sample = {"filter": '(mfaEnabled eq "true")', "reportName": "weekly"}
+    _tabulated(exporter, Scenario(rows=100, day=1), **sample)
     _tabulated(exporter, Scenario(rows=100, day=1), reportName="weekly")
 
     where = f"WHERE environment = '{exporter.environment_id}'"
@@ -254,9 +282,10 @@ def test_only_exports_of_the_same_report_and_filter_are_compared(exporter: Expor
 
 
 def test_an_export_without_device_ids_is_passed_over(exporter: Exporter) -> None:
-    _tabulated(exporter, Scenario(rows=100, day=0))
-    _tabulated(exporter, Scenario(rows=100, day=0), fields=["userId", "phone"])
-    _tabulated(exporter, Scenario(rows=100, day=1))
+    name = {"reportName": "mixed"}
+    _tabulated(exporter, Scenario(rows=100, day=0), **name)
+    _tabulated(exporter, Scenario(rows=100, day=0), fields=["userId", "phone"], **name)
+    _tabulated(exporter, Scenario(rows=100, day=1), **name)
 
     rows = run_query(
         exporter.stack,
@@ -268,8 +297,9 @@ def test_an_export_without_device_ids_is_passed_over(exporter: Exporter) -> None
 
 def test_other_fields_are_no_change_and_a_missing_one_is_null(exporter: Exporter) -> None:
     fields = ["deviceId", "userId", "deviceStatus", "somethingNew"]
-    _tabulated(exporter, Scenario(rows=100, day=0))
-    _tabulated(exporter, Scenario(rows=100, day=0), fields=fields, formats=["json"])
+    _tabulated(exporter, Scenario(rows=100, day=0), reportName="mixed")
+    asks: dict[str, Any] = {"fields": fields, "formats": ["json"], "reportName": "mixed"}
+    _tabulated(exporter, Scenario(rows=100, day=0), **asks)
 
     where = f"WHERE environment = '{exporter.environment_id}'"
     assert run_query(exporter.stack, f"SELECT * FROM changes {where}") == []

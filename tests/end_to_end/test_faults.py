@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import PurePosixPath
+from queue import SimpleQueue
 from threading import Lock
 from typing import Any
 from uuid import uuid4
@@ -41,6 +42,8 @@ from tests.end_to_end.leaks import everything_left
 
 # More would spend the time on starting functions.
 _AT_A_TIME = 8
+# Stacks on which one export runs at a time, mostly waiting.
+_ALONE = 2
 # Of Lambda, where the waits of the state machine are a tenth: these are not scaled.
 _SECONDS_IN_A_HURRY = 15
 # No fault of it: a start that waits for the place of one that was cut off.
@@ -84,18 +87,26 @@ _FLEET_CASES = {
 
 
 @dataclass
+class Alone:
+    """A stack that runs one export at a time, with tokens of an environment of its own."""
+
+    name: str
+    stack: Stack
+    home: str
+    client_secret: str = ""
+    """Once it was rotated."""
+
+
+@dataclass
 class Matrix:
     """The stacks that faults happen to, and what came of them."""
 
     stack: Stack
-    alone: Stack
+    alone: Sequence[Alone]
     hurried: Stack
     tabulated: Stack
     front: AwsFront
     pingone: PingOneSimulator
-    home: str
-    """The environment that the second stack gets its tokens of."""
-    client_secret: str = ""
     events: dict[str, dict[str, Any]] = field(default_factory=dict)
     ended: dict[tuple[str, str], Future[tuple[Exporter, str]]] = field(default_factory=dict)
     tables: dict[tuple[str, str], Future[str]] = field(default_factory=dict)
@@ -106,30 +117,42 @@ class Matrix:
     _machines: Iterator[int] = field(default_factory=count)
     _untabulated: dict[str, str] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
+    _idle: SimpleQueue[Alone] = field(default_factory=SimpleQueue)
 
-    def export(self, case: Case, stack: Stack, subject: str = "") -> tuple[Exporter, str]:
+    def __post_init__(self) -> None:
+        for alone in self.alone:
+            self._idle.put(alone)
+
+    def export(self, case: Case, stack: Stack, alone: Alone | None = None) -> tuple[Exporter, str]:
         """Let the faults of a case meet an export; returns who exported, in which execution."""
         exporter = Exporter(self._with_machine(stack, case), self.pingone, self.events)
-        self.front.set_faults(subject or exporter.environment_id, case.aws)
+        self.front.set_faults(alone.name if alone else exporter.environment_id, case.aws)
         request = {"formats": list(case.formats), "correlationId": "failing", **case.request}
         arn = exporter.start(case.scenario, **request)
-        if case.meanwhile:
+        if case.meanwhile and alone:
             wait_until(lambda: creates(self.pingone, exporter.environment_id))
-            self._happen(case.meanwhile)
+            self._happen(case.meanwhile, alone)
         stack.wait_for(arn, timeout_seconds=300)
         return exporter, arn
 
     def export_alone(self, case: Case) -> tuple[Exporter, str]:
         """The same where no other export is, and no function has a token."""
-        self.pingone.set_scenario(self.home, Scenario(faults=tuple(case.token)))
-        self.pingone.revoke_tokens(self.home)
-        ended = self.export(case, self.alone, "alone")
+        alone = self._idle.get()
+        try:
+            return self._export_alone(case, alone)
+        finally:
+            self._idle.put(alone)
+
+    def _export_alone(self, case: Case, alone: Alone) -> tuple[Exporter, str]:
+        self.pingone.set_scenario(alone.home, Scenario(faults=tuple(case.token)))
+        self.pingone.revoke_tokens(alone.home)
+        ended = self.export(case, alone.stack, alone)
         if case.meanwhile == "secret rotated and not put in":
-            self._put_secret()
-        assert self.pingone.unmet_faults(self.home) == []
-        assert self.front.unmet_faults("alone") == []
-        self.pingone.set_scenario(self.home, Scenario())
-        self.front.set_faults("alone", ())
+            self._put_secret(alone)
+        assert self.pingone.unmet_faults(alone.home) == []
+        assert self.front.unmet_faults(alone.name) == []
+        self.pingone.set_scenario(alone.home, Scenario())
+        self.front.set_faults(alone.name, ())
         return ended
 
     def fleet(self, case: FleetCase) -> tuple[str, str]:
@@ -303,25 +326,25 @@ class Matrix:
         outputs = {**stack.outputs, "StateMachineArn": arn}
         return Stack(stack.cloud, outputs, stack.events_queue_url)
 
-    def _happen(self, meanwhile: Meanwhile) -> None:
+    def _happen(self, meanwhile: Meanwhile, alone: Alone) -> None:
         if meanwhile != "tokens revoked":
-            self.client_secret = self.pingone.rotate_client_secret(self.home)
+            alone.client_secret = self.pingone.rotate_client_secret(alone.home)
             if meanwhile == "secret rotated":
-                self._put_secret()
-        self.pingone.revoke_tokens(self.home)
+                self._put_secret(alone)
+        self.pingone.revoke_tokens(alone.home)
 
-    def _put_secret(self) -> None:
+    def _put_secret(self, alone: Alone) -> None:
         """As an operator does who rotates it."""
-        document = {"clientId": self.pingone.client_id, "clientSecret": self.client_secret}
-        self.alone.cloud.client("secretsmanager").put_secret_value(
-            SecretId="alone-worker-app", SecretString=json.dumps(document)
+        document = {"clientId": self.pingone.client_id, "clientSecret": alone.client_secret}
+        alone.stack.cloud.client("secretsmanager").put_secret_value(
+            SecretId=f"{alone.name}-worker-app", SecretString=json.dumps(document)
         )
 
 
 @pytest.fixture(scope="module")
 def matrix(cloud: LocalCloud, pingone: PingOneSimulator) -> Iterator[Matrix]:
     """All exports are on their way, several at a time, because they spend it waiting."""
-    front, home = AwsFront(cloud), str(uuid4())
+    front = AwsFront(cloud)
     parameters = simulator_parameters(pingone)
 
     def deploy(name: str, **more: str) -> Stack:
@@ -337,19 +360,24 @@ def matrix(cloud: LocalCloud, pingone: PingOneSimulator) -> Iterator[Matrix]:
     with (
         front.serving(),
         ThreadPoolExecutor(_AT_A_TIME) as pool,
-        ThreadPoolExecutor(1) as one_by_one,
+        ThreadPoolExecutor(_ALONE) as few,
     ):
+
+        def deploy_alone(number: int) -> Alone:
+            name, home = f"alone-{number}", str(uuid4())
+            return Alone(name, deploy(name, TokenUrl=pingone.token_url(home)), home)
+
         stacks = [
             pool.submit(deploy, "faults"),
-            pool.submit(deploy, "alone", TokenUrl=pingone.token_url(home)),
             pool.submit(deploy, "hurried"),
             pool.submit(deploy, "tabulated", Analytics="enabled", DatabaseName="faulty_reports"),
         ]
-        stack, alone, hurried, tabulated = (deploying.result() for deploying in stacks)
-        matrix = Matrix(stack, alone, hurried, tabulated, front, pingone, home)
+        alone = list(few.map(deploy_alone, range(_ALONE)))
+        stack, hurried, tabulated = (deploying.result() for deploying in stacks)
+        matrix = Matrix(stack, alone, hurried, tabulated, front, pingone)
         matrix.hurry()
         for where, fault, case in _each(FAULTS_OF_ALL):
-            matrix.ended[where, fault] = one_by_one.submit(matrix.export_alone, case)
+            matrix.ended[where, fault] = few.submit(matrix.export_alone, case)
         for where, fault, case in _each(FAULTS_IN_A_HURRY):
             matrix.ended[where, fault] = pool.submit(matrix.export, case, matrix.hurried)
         for where, fault, case in sorted(_each(FAULTS), key=lambda item: not item[2].slow):
@@ -360,7 +388,7 @@ def matrix(cloud: LocalCloud, pingone: PingOneSimulator) -> Iterator[Matrix]:
         for (where, fault), table_case in _TABLE_CASES.items():
             matrix.tables[where, fault] = pool.submit(matrix.tabulate, published, table_case)
         yield matrix
-        for workers in (pool, one_by_one):
+        for workers in (pool, few):
             workers.shutdown(cancel_futures=True)
 
 
@@ -503,7 +531,7 @@ def test_a_fleet_has_one_manifest_or_none(matrix: Matrix, where: str, fault: str
 
 
 def test_no_execution_has_sent_two_events(whole: Matrix) -> None:
-    for stack in (whole.stack, whole.alone, whole.hurried):
+    for stack in (whole.stack, *(each.stack for each in whole.alone), whole.hurried):
         assert stack.receive_events() == []
 
 
@@ -517,7 +545,13 @@ def test_no_secret_is_left_anywhere(whole: Matrix, secured_export: Ended) -> Non
         "link signature",
     }
     # By text, because many exports are of one report.
-    stacks = (matrix.stack, matrix.alone, matrix.hurried, matrix.tabulated, secured_export.stack)
+    stacks = (
+        matrix.stack,
+        *(each.stack for each in matrix.alone),
+        matrix.hurried,
+        matrix.tabulated,
+        secured_export.stack,
+    )
     places = dict(everything_left(stacks))
     places |= {json.dumps(event): f"event of {arn}" for arn, event in matrix.events.items()}
     places |= {json.dumps(event): "event about changes" for event in matrix.told}

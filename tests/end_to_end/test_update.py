@@ -68,6 +68,7 @@ def _export(stack: Stack) -> tuple[dict[str, Any], list[str]]:
 def test_what_runs_keeps_its_code_and_its_parameters_and_what_comes_has_the_new_ones(
     stack: Stack, pingone: PingOneSimulator, tmp_path: Path
 ) -> None:
+    _update(stack, Compression="none")
     alone, *fleet = environments = [str(uuid4()) for _ in range(3)]
     for environment_id in environments:
         pingone.set_scenario(environment_id, _WAITING)

@@ -6,7 +6,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from threading import Event, Lock
 from typing import Any
@@ -24,9 +24,9 @@ from local.stack import ENVIRONMENT_ID, create_table, simulated_pingone
 from local.waiting import wait_until
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.aws.discarded import DiscardedExports
-from pingone_reports.aws.history import History
+from pingone_reports.aws.series import Series
 from pingone_reports.aws.table import Table
-from pingone_reports.errors import CorruptZip, DownloadInterrupted, ExportError
+from pingone_reports.errors import CorruptZip, DownloadInterrupted, ExportError, QualityGateFailed
 from pingone_reports.model.exploration import Status
 from pingone_reports.model.export import Export
 from pingone_reports.model.keys import ExportKeys
@@ -43,7 +43,7 @@ from pingone_reports.transfer.pseudonyms import Pseudonyms
 from pingone_reports.transfer.transfer import Transfer
 from pingone_reports.zips.encrypted_zip import Piece
 from tests.support.asking import export_of, proof_of
-from tests.support.tokens import KEY
+from tests.support.tokens import KEY, request_for
 
 # Several parts for each format.
 _SCENARIO = Scenario(rows=150_000, generation_seconds=0)
@@ -59,8 +59,8 @@ _REQUEST = {
 
 
 @pytest.fixture(scope="module")
-def cloud() -> Iterator[LocalCloud]:
-    with LocalCloud(log_name="test-fetch") as cloud:
+def cloud(worker_id: str) -> Iterator[LocalCloud]:
+    with LocalCloud(log_name=f"test-fetch-{worker_id}") as cloud:
         cloud.client("s3").create_bucket(Bucket="reports")
         create_table(cloud, "coordination")
         with pytest.MonkeyPatch.context() as patch:
@@ -143,7 +143,8 @@ def test_no_value_that_becomes_a_token_is_ever_sent(
     cloud: LocalCloud, simulator: PingOneSimulator, compression: str, damage: Damage | None
 ) -> None:
     raw = [block.encode() for block in DevicesReport(_SCENARIO.rows, DEFAULT_FIELDS).csv_blocks()]
-    stream = _PSEUDONYMS.in_file(Format.CSV)
+    request = request_for(environment=ENVIRONMENT_ID)
+    stream = _PSEUDONYMS.of(request).in_file(Format.CSV)
     wanted = b"".join(stream.replaced(Piece(b"", block) for block in raw))
     recorder = _Recorder()
     scenario = replace(_SCENARIO, damage=damage, columns=DEFAULT_FIELDS)
@@ -174,6 +175,49 @@ def test_no_value_that_becomes_a_token_is_ever_sent(
         if file["format"] == "csv":
             assert content == wanted
         assert (len(body) < len(content)) == (compression == "gzip")
+
+
+_UNKNOWN = (*DEFAULT_FIELDS, "phoneNumber", "mobilePhone", "deviceName", "deviceType")
+# What the simulator gives for fields that it does not know either.
+_CANARIES = (b"phoneNumber 1", b"mobilePhone 1", b"iPhone 16", b"+1.555", b"canary")
+
+
+@pytest.mark.parametrize("end", ["complete", "kept back", "failing"])
+def test_no_value_of_an_unknown_field_and_no_filter_is_ever_sent(
+    cloud: LocalCloud, simulator: PingOneSimulator, end: str
+) -> None:
+    recorder = _Recorder()
+    few = replace(_SCENARIO, rows=3000, columns=_UNKNOWN)
+    scenario, failure = {
+        "complete": (few, None),
+        "kept back": (replace(few, json_rows=2990), QualityGateFailed),
+        "failing": (replace(few, damage=flipped_bit), CorruptZip),
+    }[end]
+    simulator.set_scenario(ENVIRONMENT_ID, scenario)
+    try:
+        with _pingone(simulator) as pingone:
+            export = _accepted(pingone)
+        filter_ = f'username eq "canary {export.exploration_id}"'
+        export = replace(export, request=replace(export.request, filter=filter_))
+        with pytest.raises(failure) if failure else nullcontext():
+            landed = _fetch(cloud, simulator, "none", lambda: 900, export, recorder, _PSEUDONYMS)
+    finally:
+        simulator.set_scenario(ENVIRONMENT_ID, _SCENARIO)
+
+    assert recorder.bodies
+    for body in recorder.bodies:
+        assert [canary for canary in _CANARIES if canary in body] == []
+    sent = b"".join(recorder.bodies)
+    assert (b'"filter": "filter on username: ' in sent) == (end != "failing")
+    if end == "complete":
+        assert landed["pseudonymized"]["fields"] == sorted(
+            {*_UNKNOWN} - {"deviceStatus", "deviceId", "deviceType"}
+        )
+        rows = [
+            cloud.client("s3").get_object(Bucket="reports", Key=file["key"])["Body"].read()
+            for file in landed["files"]
+        ]
+        assert all(b"ACTIVE" in text and b"SMS" in text for text in rows)
 
 
 class _Killed(BaseException):
@@ -500,11 +544,12 @@ def _fetch(
                 compression=Compression(compression),
                 max_bytes=10**9,
                 seconds_left=seconds_left,
-                pseudonyms=pseudonyms,
             ),
+            pseudonyms=pseudonyms,
             bucket=Bucket(s3, "reports"),
             key_prefix="pingone",
-            history=History(table),
+            region=None,
+            series=Series(table),
             discarded=DiscardedExports(table),
             max_record_drop_percent=50,
             seconds_left=seconds_left,

@@ -12,7 +12,9 @@ from local.browser import browser, logged, opened, show
 from local.paths import ENVIRONMENTS
 from local.sample_posture import sample_posture
 from pingone_reports.model.fleet_posture import FleetPosture
-from pingone_reports.model.posture import Posture, Strength
+from pingone_reports.model.posture import Posture
+from pingone_reports.model.strength import Strength
+from pingone_reports.tables.page import SHORT
 from tests.support.fleets import fleet_posture
 from tests.support.postures import (
     HOSTILE,
@@ -146,14 +148,61 @@ def test_the_page_runs_no_script_and_takes_no_style_of_others(chrome: Chrome) ->
     assert "Content Security Policy" in refused
 
 
-def test_a_link_to_an_event_opens_its_list(chrome: Chrome) -> None:
+@pytest.mark.parametrize("width", WIDTHS)
+def test_who_and_what_is_read_without_scrolling_sideways_or_opening_anything(
+    chrome: Chrome, width: int
+) -> None:
+    show(chrome, width)
+    opened(chrome, POSTURES["one-event"], "one-event")
+    shown = chrome.execute_script(
+        "return [...document.querySelectorAll('#happened ~ .rows > li > *')].map(part => {"
+        " const {left, right} = part.getBoundingClientRect();"
+        " return [part.innerText, left, right, part.checkVisibility()]})"
+    )
+    assert len(shown) == 3
+    assert "Phishing resistance lost" in shown[0][0]
+    assert "name-0" in shown[1][0]
+    assert "device-0" in shown[2][0]
+    for _, left, right, visible in shown:
+        assert visible
+        assert 0 <= left < right <= width
+    scrolled = (
+        "return [...document.querySelectorAll('*')].filter(e => e.scrollWidth > e.clientWidth + 1"
+    )
+    scrolled += " && getComputedStyle(e).overflowX !== 'visible').map(e => e.className)"
+    assert set(chrome.execute_script(scrolled)) <= {"unseen"}
+
+
+def test_the_first_events_are_shown_and_the_others_are_a_click_away(chrome: Chrome) -> None:
     show(chrome, 360)
     opened(chrome, POSTURES["10000-events"], "10000-events")
-    first = "return document.querySelector('#sms-added td').checkVisibility()"
-    assert chrome.execute_script(first) is False
-    chrome.execute_script("document.querySelector('a[href=\"#sms-added\"]').click()")
-    chrome.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
-    assert chrome.execute_script(first) is True
+    visible = (
+        "return [...document.querySelectorAll('#happened ~ * li.high, #happened ~ .rows > li')]"
+    )
+    visible += ".filter(row => row.checkVisibility()).length"
+    assert chrome.execute_script(visible) == SHORT
+    chrome.execute_script("document.querySelector('#happened ~ details summary').click()")
+    assert chrome.execute_script(visible) == 1_000
+
+
+def test_ids_of_a_fleet_wrap_over_two_lines_at_most(chrome: Chrome) -> None:
+    show(chrome, 360)
+    opened(chrome, POSTURES["fleet"], "fleet")
+    chrome.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
+    heights = chrome.execute_script(
+        "return [...document.querySelectorAll('.rows .id')].map(id => id.clientHeight"
+        " / parseFloat(getComputedStyle(id).lineHeight))"
+    )
+    assert len(heights) > 100
+    assert max(heights) < 2.1
+
+
+def test_a_fleets_page_leads_to_the_pages_of_its_exports(chrome: Chrome) -> None:
+    opened(chrome, POSTURES["fleet"], "fleet")
+    link = chrome.execute_script("return document.querySelector('.rows a').href")
+    assert re.search(
+        r"/report=devices/environment=[0-9a-f-]+/date=2026-03-01/fleet-\d+\.html$", link
+    )
 
 
 def _asked(chrome: Chrome) -> list[str]:

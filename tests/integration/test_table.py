@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 import time_machine
@@ -18,16 +18,19 @@ from local.stack import create_table
 from pingone_reports.aws.calendar import TurnCalendar
 from pingone_reports.aws.durations import Durations
 from pingone_reports.aws.fleets import FleetHistory, FleetResults
-from pingone_reports.aws.history import History, _key
 from pingone_reports.aws.idempotency import IdempotencyKeys, Starts
+from pingone_reports.aws.series import Series, Trend
 from pingone_reports.aws.table import EXPIRY, KEY, Table
 from pingone_reports.errors import StartInProgress, TableUnavailable
 from pingone_reports.model.export import Export
-from pingone_reports.model.manifest import utc
-from pingone_reports.model.previous import Previous
+from pingone_reports.model.filters import without_values
+from pingone_reports.model.posture import Day
 from pingone_reports.model.report_file import Format
+from pingone_reports.model.series import PublishedExport
+from pingone_reports.model.strength import Strength
 from pingone_reports.pingone.turns import Turns
 from tests.support.asking import export_of
+from tests.support.documents import sample
 
 _NOW = 1_772_330_400_000
 EXPORT = export_of("made")
@@ -160,91 +163,55 @@ def _note(table: Table, execution_name: str, result: dict[str, Any]) -> None:
     )
 
 
-class TestHistory:
-    def export(self, **request: Any) -> Export:
-        export = export_of("")
-        return replace(export, request=replace(export.request, **request))
-
-    def manifest(self, created_at: str, records: int = 7) -> dict[str, Any]:
-        files = [
-            {"format": name, "contentSha256": name, "records": records} for name in ("csv", "json")
-        ]
-        return {"createdAt": created_at, "columns": ["userId"], "files": files}
-
-    def test_a_first_export_has_none(self, table: Table) -> None:
-        assert History(table).before(self.export(report_name=str(uuid4()))) is None
-
-    def test_the_newest_is_remembered_whatever_is_published_last(self, table: Table) -> None:
-        history, export = History(table), self.export(report_name=str(uuid4()))
-        for day, records in ((2, 20), (3, 30), (1, 10)):
-            manifest = self.manifest(f"2026-03-0{day}T02:00:00.000Z", records)
-            history.remember(export, manifest, "manifest.json")
-        assert history.before(export) == Previous(
-            records=30, content_sha256={Format.CSV: "csv", Format.JSON: "json"}, columns=["userId"]
+class TestSeries:
+    def published(self, environment: str, day: int) -> PublishedExport:
+        manifest = sample("manifest")
+        at = f"2026-03-{day:02}T02:00:00.000Z"
+        folder = f"report=devices/environment={environment}/date={at[:10]}/e{day}"
+        return PublishedExport.of(
+            manifest | {"createdAt": at, "requestedAt": at}, f"pingone/{folder}/manifest.json"
         )
 
-    def test_a_clock_that_was_ahead_makes_no_later_export_old(self, table: Table) -> None:
-        history, export = History(table), self.export(report_name=str(uuid4()))
-        first, second = (datetime(2026, 3, day, tzinfo=UTC) for day in (1, 2))
-        ahead = datetime(2999, 1, 1, tzinfo=UTC)
-        for requested, created, records in ((first, ahead, 1), (second, second, 2)):
-            export = replace(export, requested_at=requested)
-            history.remember(export, self.manifest(utc(created), records), "manifest.json")
-            assert (before := history.before(export))
-            assert before.records == records
+    def test_a_first_export_has_none_before_it(self, table: Table) -> None:
+        assert Series(table).exports("devices", str(uuid4())) == []
 
-    def test_what_an_earlier_version_remembered_of_the_future_gives_way(self, table: Table) -> None:
-        history, export = History(table), self.export(report_name=str(uuid4()))
-        history.remember(export, self.manifest("2026-03-01T02:00:00.000Z", 1), "manifest.json")
-        table.client.update_item(
-            TableName=table.name,
-            Key={KEY: {"S": _key(export, None)}},
-            UpdateExpression="SET createdAt = :future",
-            ExpressionAttributeValues={":future": {"S": "2999-01-01T00:00:00.000Z"}},
-        )
-        history.remember(export, self.manifest("2026-03-02T02:00:00.000Z", 2), "manifest.json")
-        assert (before := history.before(export))
-        assert before.records == 2
+    def test_of_many_that_are_published_at_once_each_is_kept_once(self, table: Table) -> None:
+        environment, series = str(uuid4()), Series(table)
+        with ThreadPoolExecutor(8) as pool:
+            list(
+                pool.map(
+                    lambda day: series.add(self.published(environment, 1 + day % 12)), range(24)
+                )
+            )
+        kept = series.exports("devices", environment)
+        assert [each.keys.execution for each in kept] == [f"e{day}" for day in range(1, 13)]
 
-    @pytest.mark.parametrize(
-        "other",
-        [
-            {"report_name": "other"},
-            {"environment_id": str(uuid4())},
-            {"filter": "x" * 2000},
-            {"fields": ("userId",)},
-        ],
-    )
-    def test_an_export_of_another_report_is_not_the_one_before(
-        self, table: Table, other: dict[str, Any]
-    ) -> None:
-        history, name = History(table), str(uuid4())
-        export = self.export(report_name=name)
-        history.remember(export, self.manifest("2026-03-01T02:00:00.000Z"), "manifest.json")
-        assert history.before(self.export(**{"report_name": name} | other)) is None
-        assert history.before(self.export(report_name=name, correlation_id="other"))
-
-    def test_exports_with_other_pseudonyms_have_another_history(self, table: Table) -> None:
-        history, export = History(table), self.export(report_name=str(uuid4()))
-        every = [
-            None,
-            *(
-                {"fields": fields, "keyId": key_id}
-                for fields in (["phone"], ["email", "phone"])
-                for key_id in ("0" * 16, "1" * 16)
-            ),
+    def test_a_day_has_its_last_strengths_and_the_sums_of_its_changes(self, table: Table) -> None:
+        environment, trend = str(uuid4()), Trend(table)
+        hours = {hour: f"2026-03-02T{hour:02}:00:00.000Z" for hour in (1, 2, 3)}
+        for hour in (1, 3, 2, 3):
+            days = trend.add(
+                replace(
+                    self.published(environment, 2),
+                    manifest_key=self.published(environment, 2).manifest_key.replace(
+                        "e2", f"e{hour}"
+                    ),
+                ),
+                Day(
+                    exported_at=hours[hour],
+                    users={Strength.WEAK: hour},
+                    events=hour,
+                    lost=1,
+                    left=0,
+                ),
+            )
+        assert days == [
+            Day(exported_at=hours[3], users={Strength.WEAK: 3}, events=6, lost=3, left=0)
         ]
-        for records, pseudonymized in enumerate(every, 1):
-            assert history.before(export, pseudonymized) is None
-            manifest = self.manifest("2026-03-01T02:00:00.000Z", records)
-            history.remember(export, manifest | {"pseudonymized": pseudonymized}, "manifest.json")
-        for records, pseudonymized in enumerate(every, 1):
-            assert (before := history.before(export, pseudonymized))
-            assert before.records == records
 
     def test_a_missing_table_is_a_typed_error(self, missing_table: Table) -> None:
         with pytest.raises(TableUnavailable, match="ResourceNotFound"):
-            History(missing_table).before(self.export())
+            Series(missing_table).exports("devices", str(uuid4()))
 
 
 class TestIdempotencyKeys:
@@ -340,7 +307,7 @@ class TestDurations:
     @pytest.mark.parametrize(
         "other",
         [
-            {"environment_id": str(UUID(int=1))},
+            {"environment_id": "5c1d9a3e-7a55-4d7f-8f4e-1d1f0b7b2c10"},
             {"report_name": "other"},
             {"filter": ""},
             {"fields": ("userId",)},
@@ -353,6 +320,14 @@ class TestDurations:
         assert Durations(table).of(replace(request, **other)) == (0, False)
         same = replace(request, correlation_id="other", formats=(Format.CSV,), license_id="other")
         assert Durations(table).of(same) == (300, True)
+
+    def test_the_time_of_a_filter_without_values_is_that_of_the_filter(self, table: Table) -> None:
+        request = replace(
+            EXPORT.request, environment_id=str(uuid4()), filter='username eq "ada@example.com"'
+        )
+        kept = replace(request, filter=without_values(request.filter))
+        Durations(table).remember(kept, 300)
+        assert Durations(table).of(request) == (300, True)
 
     def test_no_export_fails_because_its_time_cannot_be_remembered(
         self, missing_table: Table

@@ -52,9 +52,24 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def faults(name: str, document: object) -> list[str]:
-    """What the schema of that name has against a document."""
-    validator = _Validator(schema(name), format_checker=_formats)
+    """What the schema of that name has against a document, or against a field that it has not.
+
+    Readers may meet new fields; we write none that is not described.
+    """
+    validator = _Validator(_closed(schema(name)), format_checker=_formats)
     return [error.message for error in validator.iter_errors(document)]
+
+
+def _closed(part: Any) -> Any:
+    match part:
+        case {"properties": _}:
+            fields = {name: _closed(value) for name, value in part.items()}
+            return {"additionalProperties": False, **fields}
+        case dict():
+            return {name: _closed(value) for name, value in part.items()}
+        case list():
+            return [_closed(value) for value in part]
+    return part
 
 
 def polling_answer() -> dict[str, Any]:

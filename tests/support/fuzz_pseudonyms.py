@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from typing import Any
 
-from pingone_reports.transfer import pseudonyms
+from pingone_reports.transfer import token_stream
 
 _PAGE, _NO_ACCESS = mmap.PAGESIZE, 0
 _WORDS = [
@@ -39,22 +39,30 @@ def fuzz(native: ctypes.CDLL, files: int) -> Counter[str]:
     dice, ends = random.Random(files), Counter[str]()
     for function in (native.csv_find, native.json_find, native.put_tokens):
         function.restype = ctypes.c_size_t
-    spans = Guarded(pseudonyms._MOST_SPANS * pseudonyms._SPAN_BYTES)
+    span = token_stream._SPAN
+    spans = Guarded(token_stream._MOST_SPANS * span.size)
+    start = Guarded(64)
+    native.mac_start(ctypes.c_void_p(start.address), bytes(64))
     for number in range(files):
         length = dice.choice([3, 30, 3000])
         text = b"".join(dice.choices(_WORDS, k=dice.randrange(length)))
         state: Any
         is_csv = number % 2
         if is_csv:
-            find, state = native.csv_find, pseudonyms._Csv(columns=dice.choice([0, 1, 2, 2, 1000]))
-            state.named[:2] = [1, dice.randrange(2)]
+            find, state = (
+                native.csv_find,
+                token_stream._Csv(columns=dice.choice([0, 1, 2, 2, 1000])),
+            )
+            state.kinds[:2] = [dice.randrange(1, 4), dice.randrange(4)]
         else:
-            find, state = native.json_find, pseudonyms._Json(names_count=1)
-            state.names[0][:] = b"\x05phone" + bytes(10)
+            find, state = native.json_find, token_stream._Json(names_count=2)
+            state.names[0].kind = 1
+            state.names[1] = (0, 5, dice.randrange(4))
+            state.letters[:5] = list(b"phone")
             text = dice.choice([b"", b"[", b'[{"phone":']) + text
         while True:
             last, size = dice.random() < 0.5, len(text)
-            source, values = Guarded(size, text), Guarded(2 * size + 1)
+            source, values = Guarded(size, text), Guarded(size)
             read = find(
                 ctypes.byref(state),
                 ctypes.c_void_p(source.address),
@@ -65,22 +73,35 @@ def fuzz(native: ctypes.CDLL, files: int) -> Counter[str]:
             )
             found = state.found
             assert read <= size
-            assert found.bytes <= 2 * size + 1
-            places = (ctypes.c_uint32 * (3 * found.spans)).from_address(spans.address)
-            edges = [place for at in range(found.spans) for place in places[3 * at : 3 * at + 2]]
+            assert found.bytes <= size
+            places = [
+                span.unpack(ctypes.string_at(spans.address + at * span.size, span.size))
+                for at in range(found.spans)
+            ]
+            edges = [edge for *_, begin, end in places for edge in (begin, end)]
             assert edges == sorted(edges)
             assert not edges or edges[-1] <= read
-            digests = Guarded(16 * found.spans, bytes(16 * found.spans))
+            # What C leaves to Python is spelled as it is.
+            odd = Guarded(found.bytes, ctypes.string_at(values.address, found.bytes))
             written = read + sum(
-                26 + 2 * places[3 * at + 2] - places[3 * at + 1] + places[3 * at]
-                for at in range(found.spans)
+                26 + 2 * bare - end + begin for *_, bare, _odd, begin, end in places
             )
             out = Guarded(written)
-            arguments = (source.address, read, spans.address, found.spans, digests.address)
+            arguments = (
+                *(start.address, source.address, read, spans.address, found.spans),
+                *(values.address, odd.address),
+            )
             assert written == native.put_tokens(
                 *map(ctypes.c_void_p, arguments), ctypes.c_void_p(out.address)
             )
             text = text[read:]
+            if not is_csv and found.unknown:
+                name, count = text[1 : found.unknown], state.names_count
+                begin = state.names[count - 1].at + state.names[count - 1].size
+                state.names[count] = (begin, len(name), dice.randrange(4))
+                state.letters[begin : begin + len(name)] = list(name)
+                state.names_count += 1
+                continue
             if found.fault or last or not text:
                 ends["refused" if found.fault else "read"] += 1
                 break

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +36,9 @@ class MemoryBucket:
             body = self.objects.setdefault(key, json.dumps(document).encode())
         return dict(json.loads(body))
 
-    def names(self, folder: str, after: str) -> Iterator[str]:
+    def keys(self, folder: str) -> list[str]:
         self._pause()
-        with self._lock:
-            keys = sorted(self.objects, key=str.encode)
-        start = f"{folder}{after}".encode()
-        yield from (
-            key.removeprefix(folder)
-            for key in keys
-            if key.startswith(folder) and key.encode() > start
-        )
+        return [key for key in sorted(self.objects) if key.startswith(folder)]
 
     def download(self, key: str, path: Path) -> bool:
         self._pause()

@@ -5,16 +5,22 @@ from dataclasses import replace
 
 from local.sample_posture import sample_posture
 from pingone_reports.model.posture import (
+    HIDDEN,
     MOST_EVENTS,
     MOST_OTHERS,
+    NOT_ASKED,
     Change,
     Changes,
-    Event,
+    ConcernedDevice,
     Factor,
     Kind,
     Posture,
-    Strength,
+    Protection,
+    SecurityEvent,
 )
+from pingone_reports.model.security_events import RULES, Event
+from pingone_reports.model.series import FIRST
+from pingone_reports.model.strength import Strength
 
 HOSTILE = (
     "<script>document.title='run'</script>",
@@ -37,68 +43,97 @@ HOSTILE = (
 """What somebody may call themselves or their device."""
 
 
-def sms_added(number: int, name: str = "", device_type: str = "SMS") -> Change:
+def event(
+    number: int,
+    *reasons: Event,
+    name: str = "",
+    device_type: str = "FIDO2",
+    after: Strength | None = Strength.PHISHABLE,
+) -> SecurityEvent:
+    """Something that happened to a user and to one of their devices."""
+    reasons = reasons or (Event.PHISHING_RESISTANCE_LOST,)
+    return SecurityEvent(
+        event=reasons[0],
+        reasons=reasons,
+        user_id=f"user-{number}",
+        username=name or f"name-{number}",
+        before=Strength.PHISHING_RESISTANT,
+        after=after,
+        devices=[ConcernedDevice(id=f"device-{number}", type=device_type, what="removed")],
+    )
+
+
+def row(number: int, kind: Kind = Kind.CHANGED, name: str = "") -> Change:
+    """A row about a device."""
+    changed = kind is Kind.CHANGED
     return Change(
         user_id=f"user-{number}",
         username=name or f"name-{number}",
         device_id=f"device-{number}",
-        device_type=device_type,
-        kind=Kind.ADDED,
-        field="",
-        old_value="",
-        new_value="",
-        event=Event.SMS_ADDED,
+        device_type="TOTP",
+        kind=kind,
+        field="deviceStatus" if changed else "",
+        old_value="ACTIVATION_REQUIRED" if changed else "",
+        new_value=(name or "ACTIVE") if changed else "",
     )
 
 
-def renamed(number: int, name: str = "") -> Change:
-    """A change of no concern."""
-    return replace(
-        sms_added(number, name),
-        kind=Kind.CHANGED,
-        field="deviceNickname",
-        old_value="old",
-        new_value=name or "new",
-        event=None,
-    )
-
-
-def changed(*rows: Change, events: int | None = None, others: int | None = None) -> Changes:
-    """These rows, of so many SMS added and so many others."""
-    listed = sum(row.event is not None for row in rows)
-    events = listed if events is None else events
-    others = len(rows) - listed if others is None else others
+def changed(
+    security: Sequence[SecurityEvent] = (),
+    rows: Sequence[Change] = (),
+    number: int | None = None,
+    others: int | None = None,
+) -> Changes:
+    """These events, or so many of their first kind, and these rows, or so many."""
+    events = {each: sum(one.event is each for one in security) for each in Event}
+    if number is not None:
+        events[security[0].event] = number
+    others = len(rows) if others is None else others
     return Changes(
         previous_export_id="nightly-2026-03-30",
         previous_exported_at="2026-03-30T02:00:06Z",
-        kinds={Kind.ADDED: events, Kind.REMOVED: 0, Kind.CHANGED: others},
-        events=dict.fromkeys(Event, 0) | {Event.SMS_ADDED: events},
+        previous_data_not_before="2026-03-29T23:45:06Z",
+        kinds={Kind.ADDED: 0, Kind.REMOVED: 0, Kind.CHANGED: others},
+        events=events,
         not_asked=(),
         filtered=(),
+        users_joined=0,
         users_left=0,
+        users_lost=0,
+        minor=0,
         others=others,
-        rows=[
-            *[row for row in rows if row.event][:MOST_EVENTS],
-            *[row for row in rows if not row.event][:MOST_OTHERS],
-        ],
+        repeated_ids=0,
+        security=security[:MOST_EVENTS],
+        rows=rows[:MOST_OTHERS],
     )
 
 
 def with_events(number: int) -> Posture:
-    """A night with so many SMS added, and as many other changes."""
-    rows = [change(row) for change in (sms_added, renamed) for row in range(number)]
-    return replace(sample_posture(), changes=changed(*rows))
+    """A night with so many security events, and as many changed devices."""
+    numbers = range(number)
+    return replace(sample_posture(), changes=changed([*map(event, numbers)], [*map(row, numbers)]))
+
+
+def protected(**numbers: int) -> Protection:
+    """So many users of each strength, by its name, without any device."""
+    users = {each: numbers.get(each.name, 0) for each in Strength}
+    return Protection(
+        users=users,
+        protected=sum(users[each] for each in list(Strength)[:3]),
+        factors=(),
+        devices=0,
+        unusable=0,
+        locked=None,
+        device_bound=None,
+        synced=None,
+        dormant=None,
+    )
 
 
 def first_export() -> Posture:
     """Nothing to compare with, and nothing before."""
     posture = sample_posture()
-    return replace(
-        posture,
-        past=posture.past[-1:],
-        changes=None,
-        not_compared="It is the first export of its report, environment and filter.",
-    )
+    return replace(posture, past=posture.past[-1:], changes=None, not_compared=FIRST)
 
 
 def asked_for_little() -> Posture:
@@ -106,24 +141,29 @@ def asked_for_little() -> Posture:
     return replace(
         sample_posture(),
         fields=("deviceId", "deviceStatus"),
-        users=None,
-        factors=None,
+        protection=None,
+        no_protection=NOT_ASKED,
         past=(),
-        changes=replace(changed(), events={}, not_asked=tuple(Event), users_left=None),
+        changes=replace(
+            changed(), events={}, not_asked=tuple(Event), users_joined=None, users_left=None
+        ),
     )
 
 
 def filtered() -> Posture:
-    """An export whose filter hides what leaves it."""
-    hidden = (Event.NO_STRONG_FACTOR, Event.MFA_DISABLED, Event.FIDO2_REMOVED)
-    changes = changed(sms_added(1))
+    """An export whose filter hides what leaves it, and all that rests on `mfaEnabled`."""
+    hidden = [each for each in Event if RULES[each].of_presence or each is Event.MFA_DISABLED]
+    changes = changed([event(1, Event.DEVICE_BLOCKED)])
     return replace(
         sample_posture(),
         filter='(mfaEnabled eq "true")',
+        protection=None,
+        no_protection=HIDDEN,
+        past=(),
         changes=replace(
             changes,
             kinds={Kind.ENTERED: 1, Kind.LEFT: 12, Kind.CHANGED: 0},
-            events={event: n for event, n in changes.events.items() if event not in hidden},
+            events={each: n for each, n in changes.events.items() if each not in hidden},
             filtered=hidden,
         ),
     )
@@ -131,22 +171,27 @@ def filtered() -> Posture:
 
 def hostile(names: Sequence[str] = HOSTILE) -> Posture:
     """An organisation whose every name is an attack; or with names that are none."""
-    rows = [
-        *(sms_added(number, text, text) for number, text in enumerate(names)),
-        *(renamed(number, text) for number, text in enumerate(names)),
-    ]
+    posture = sample_posture()
+    assert posture.protection
+    events = [event(number, name=text, device_type=text) for number, text in enumerate(names)]
+    rows = [row(number, name=text) for number, text in enumerate(names)]
     return replace(
-        sample_posture(),
+        posture,
         report=names[0],
         environment=names[1],
         environment_name=names[1],
         filter=names[2],
         fields=names,
         export_id="it's <b>",
-        factors=[
-            Factor(device_type=text, strength=Strength.UNKNOWN, devices=1, users=1)
-            for text in names
-        ],
-        changes=replace(changed(*rows, events=99), previous_export_id=names[3]),
+        protection=replace(
+            posture.protection,
+            factors=[
+                Factor(device_type=text, strength=Strength.UNKNOWN, devices=1, users=1, unusable=0)
+                for text in names
+            ],
+        ),
+        changes=replace(
+            changed(events, rows, number=99), previous_export_id=names[3], unusual=names[4]
+        ),
         doubts=names,
     )

@@ -68,6 +68,7 @@ class World:
     starts: FakeStarts = field(default_factory=FakeStarts)
     durations: FakeDurations = field(default_factory=FakeDurations)
     calendar: MemoryCalendar = field(default_factory=MemoryCalendar)
+    pseudonymizes: bool = False
     ahead: float = 0
     """How far its turns are ahead of the clock: nothing sleeps."""
 
@@ -88,6 +89,7 @@ class World:
             starts=cast("Starts", self.starts),
             durations=cast("Durations", self.durations),
             polling_limit=timedelta(seconds=polling_limit),
+            pseudonymizes=self.pseudonymizes,
         )
         queued = {"since": (since or datetime.now(UTC)).isoformat(), "turn": turn}
         return step.run(request, by or execution(), Queued.from_state(queued))

@@ -1,7 +1,7 @@
-"""Exports that are tabulated without a cloud: a bucket in memory, and a bus that keeps events."""
+"""Exports that are published and tabulated without a cloud: a bucket and a table in memory."""
 
+import hashlib
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
@@ -10,47 +10,24 @@ from typing import TYPE_CHECKING, Any, cast
 import duckdb
 
 from local.paths import ROOT
+from pingone_reports.aws.series import Series, Trend
 from pingone_reports.errors import AnnouncementFailed
-from pingone_reports.model.announcements import CHANGES_DETECTED, SECURITY_EVENT_DETECTED
+from pingone_reports.model.announcements import COMPARED, SECURITY_EVENT_DETECTED
 from pingone_reports.model.keys import ExportKeys
+from pingone_reports.model.series import PublishedExport
+from pingone_reports.steps.tabulate import TabulateReport
 from pingone_reports.tables.announcements import Announcements
-from pingone_reports.tables.comparisons import Comparison, Comparisons
-from pingone_reports.tables.database import columns_of, open_database
-from pingone_reports.tables.parquet import report_to_parquet
-from pingone_reports.tables.tabulated import TabulatedExport, Workplace
+from pingone_reports.transfer.records import record_counter
 from tests.support.memory_bucket import MemoryBucket
+from tests.support.memory_table import MemoryTable
 
 if TYPE_CHECKING:
     from pingone_reports.aws.bucket import Bucket
     from pingone_reports.aws.event_bus import EventBus, Topic
+    from pingone_reports.aws.table import Table
 
 ENVIRONMENT = "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"
-_DATABASE = open_database(Path(mkdtemp()))
 _MANIFEST: dict[str, Any] = json.loads((ROOT / "events" / "manifest.json").read_text())
-
-
-class DayExport:
-    """The export of a day of March 2026, from the text of its CSV."""
-
-    def __init__(self, day: int, csv: str, folder: Path, **manifest: Any) -> None:
-        at = f"2026-03-{day:02}T02:00:00.000Z"
-        name = f"e{day}"
-        self.manifest = {
-            **_MANIFEST,
-            "requestedAt": at,
-            "createdAt": at,
-            "correlationId": name,
-            **manifest,
-        }
-        key = (
-            f"pingone/report=devices/environment={ENVIRONMENT}/date={at[:10]}/{name}/manifest.json"
-        )
-        self.keys = cast("ExportKeys", ExportKeys.parse(key))
-        report, parquet = folder / f"{name}.csv", Path(mkdtemp(dir=folder)) / "rows"
-        report.write_text(csv, newline="")
-        with _DATABASE.cursor() as database:
-            report_to_parquet(database, report, "csv", {"export_id": name}, parquet)
-        self.rows = parquet
 
 
 class Bus:
@@ -62,7 +39,9 @@ class Bus:
         self.before: Any = lambda _detail_type: None
         self.refuses_mails = False
 
-    def publish(self, detail_type: str, details: Sequence[Mapping[str, Any]]) -> None:
+    def publish(
+        self, detail_type: str, details: Sequence[Mapping[str, Any]], *_resources: str
+    ) -> None:
         self.before(detail_type)
         self.events += [(detail_type, json.loads(json.dumps(detail))) for detail in details]
 
@@ -72,53 +51,85 @@ class Bus:
         self.mails.append((subject, text))
 
     @property
-    def changes(self) -> list[Mapping[str, Any]]:
-        return [detail for kind, detail in self.events if kind == CHANGES_DETECTED]
+    def compared(self) -> list[Mapping[str, Any]]:
+        return [detail for kind, detail in self.events if kind == COMPARED]
 
     @property
     def security(self) -> list[Mapping[str, Any]]:
         return [detail for kind, detail in self.events if kind == SECURITY_EVENT_DETECTED]
 
-    @property
-    def told(self) -> list[str]:
-        """Of which exports the changes were told, each against which."""
-        return [f"{each['exportId']} after {each['previousExportId']}" for each in self.changes]
-
 
 class World:
-    """What exports are tabulated into, and who is told."""
+    """What exports are published and tabulated into, and who is told."""
 
     def __init__(self, folder: Path, bucket: MemoryBucket | None = None) -> None:
         self.bucket = bucket or MemoryBucket()
+        self.table = MemoryTable()
         self.bus = Bus()
+        self.series = Series(cast("Table", self.table))
         self._folder = folder
 
-    def tabulate(
-        self, export: DayExport, tell: bool | None = None, most_events: int = 500
-    ) -> Comparison:
-        """As TabulateReport does it from an export's rows on, on a disk of its own."""
-        folder = Path(mkdtemp(dir=self._folder))
-        self.bucket.objects[export.keys.devices_table] = export.rows.read_bytes()
-        self.bucket.write_json(export.keys.manifest, export.manifest)
-        with _DATABASE.cursor() as database:
-            workplace = Workplace(cast("Bucket", self.bucket), folder, database)
-            tabulated = TabulatedExport(workplace, export.keys, export.manifest)
-            shutil.copy(export.rows, tabulated.rows)
-            columns = columns_of(database, export.rows)
-            comparisons = Comparisons(workplace, tabulated, "" if "deviceid" in columns else "none")
-            comparisons.take_places(
-                {"repeatedIds": 0, "users": tabulated.strengths.users, "notAsked": ""}
-            )
-            comparison = comparisons.compare()
-            comparisons.show_latest()
-            comparisons.show_newest_export()
-            announcements = Announcements(
+    def publish(self, name: str, text: str, at: str, **manifest: Any) -> str:
+        """What FetchReport leaves of a report of one file; returns its manifest's key.
+
+        `at` is a day of March 2026, or a whole time. The text is JSON if it begins so.
+        """
+        at = at if "T" in at else f"2026-03-{at}T02:00:00.000Z"
+        report = manifest.get("reportName", "devices")
+        form = "json" if text.lstrip()[:1] in ("[", "{") else "csv"
+        key = f"pingone/report={report}/environment={ENVIRONMENT}/date={at[:10]}/{name}/"
+        data = text.encode(errors="surrogatepass")
+        counter = record_counter(form)
+        counter.update(data)
+        sha256 = hashlib.sha256(data).hexdigest()
+        file: dict[str, Any] = {
+            "format": form,
+            "key": f"{key}{report}.{form}",
+            "bytes": len(data),
+            "sha256": sha256,
+            "contentBytes": len(data),
+            "contentSha256": sha256,
+            "records": counter.finish(),
+        }
+        described = {
+            **_MANIFEST,
+            "requestedAt": at,
+            "createdAt": at,
+            "dataNotAfter": at,
+            "correlationId": name,
+            "files": [file],
+            "columns": list(counter.columns),
+            **manifest,
+        }
+        published = PublishedExport.of(described, f"{key}manifest.json")
+        predecessor = published.predecessor(self.series.exports(report, ENVIRONMENT))
+        previous = predecessor.export
+        described["previous"] = {
+            "manifestKey": previous.manifest_key if previous else None,
+            "reason": predecessor.why_none or None,
+        }
+        self.bucket.objects[file["key"]] = data
+        self.bucket.write_json(f"{key}manifest.json", described)
+        self.series.add(PublishedExport.of(described, f"{key}manifest.json"))
+        return f"{key}manifest.json"
+
+    def tabulate(self, manifest_key: str, *, tell: bool = True, most: int = 500) -> dict[str, Any]:
+        """TabulateReport, on a disk of its own."""
+        return TabulateReport(
+            bucket=cast("Bucket", self.bucket),
+            series=self.series,
+            trend=Trend(cast("Table", self.table)),
+            announcements=Announcements(
                 bus=cast("EventBus", self.bus),
                 digest=cast("Topic", self.bus),
-                most_events=most_events,
-            )
-            announcements.tell(comparisons, comparison, tell)
-        return comparison
+                most_events=most,
+            ),
+            folder=Path(mkdtemp(dir=self._folder)),
+        ).run(manifest_key, tell=tell)
+
+    def night(self, name: str, text: str, at: str, **manifest: Any) -> dict[str, Any]:
+        """An export that is published, tabulated and told of."""
+        return self.tabulate(self.publish(name, text, at, **manifest))
 
     def shown(self) -> dict[str, bytes]:
         """What Athena reads, and the pages."""
@@ -129,9 +140,22 @@ class World:
         }
 
     def rows(self, key: str) -> list[dict[str, Any]]:
+        """The rows of a Parquet file."""
         path = Path(mkdtemp(dir=self._folder)) / "read"
         path.write_bytes(self.bucket.objects[key])
         with duckdb.connect() as database:
             found = database.execute(f"FROM read_parquet('{path}')")
             names = [column[0] for column in found.description or []]
             return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+    def newest(self, table: str) -> list[dict[str, Any]]:
+        """The rows of a table of the newest exports."""
+        keys = sorted(key for key in self.bucket.objects if f"/tables/{table}/" in key)
+        return [row for key in keys for row in self.rows(key)]
+
+
+def keys_of(manifest_key: str) -> ExportKeys:
+    """The keys of an export."""
+    keys = ExportKeys.parse(manifest_key)
+    assert keys
+    return keys

@@ -24,6 +24,7 @@ VARIABLES: dict[str, dict[str, str]] = {
         **_TABLE,
         "PINGONE_ENVIRONMENT_ID": "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
         "POLLING_LIMIT_SECONDS": "1800",
+        "PSEUDONYMIZES": "false",
         "QUALITY_GATE": "enabled",
         "REPORT_NAME": "devices",
         "REPORT_FIELDS": "userId,username",
@@ -45,17 +46,20 @@ VARIABLES: dict[str, dict[str, str]] = {
     },
     "discard_report": {**_TABLE, **_BUCKET, **_KEY_PREFIX},
     "tabulate_report": {
+        **_TABLE,
         **_BUCKET,
         "EVENT_BUS": "reports-bus",
         "DIGEST_TOPIC": "",
         "MAX_SECURITY_EVENTS": "500",
     },
+    "show_fleet": {**_BUCKET, "DIGEST_TOPIC": ""},
     "list_environments": {
         **_PINGONE,
         **_TABLE,
         **_BUCKET,
         **_KEY_PREFIX,
         "MAX_CONCURRENCY": "200",
+        "PSEUDONYMIZES": "false",
     },
     "summarize_fleet": {
         **_TABLE,

@@ -19,13 +19,17 @@ EXPORT_FLEET = ROOT / "statemachine" / "export_fleet.asl.yaml"
 
 
 def definition(
-    partition: str = "aws", source: Path = EXPORT_REPORT, value: str | None = None
+    partition: str = "aws",
+    source: Path = EXPORT_REPORT,
+    value: str | None = None,
+    *,
+    pseudonymizes: bool = False,
 ) -> Definition:
     """A new copy of a definition; `value` is put in for everything that the stack gives it."""
     place = f"arn:{partition}"
     functions = (
         "StartReport", "CheckReport", "FetchReport", "DiscardReport", "ListEnvironments",
-        "SummarizeFleet",
+        "SummarizeFleet", "ShowFleet",
     )  # fmt: skip
     substitutions = {
         f"{name}FunctionArn": f"{place}:lambda:eu-central-1:123456789012:function:{name}"
@@ -38,6 +42,7 @@ def definition(
         "Partition": partition,
         "Bucket": "reports-bucket",
         "Table": "reports-table",
+        "Pseudonymizes": "true" if pseudonymizes else "false",
     }
     text = re.sub(
         r"\$\{(\w+)\}", lambda match: value or substitutions[match[1]], source.read_text()

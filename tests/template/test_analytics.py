@@ -1,6 +1,7 @@
 """What Athena gets from the template is whole, and is SQL that Athena's engine understands."""
 
 import json
+import re
 
 import pytest
 from sqlglot import exp, parse_one
@@ -10,7 +11,9 @@ from sqlglot.optimizer.qualify import qualify
 from local.athena import saved_queries
 from local.paths import ROOT
 from local.pingone_simulator.report_data import ALL_FIELDS
-from pingone_reports.model.field_names import KNOWN_FIELDS as FIELDS
+from pingone_reports.model.fields import KNOWN
+from pingone_reports.model.security_events import LOSSES, Event
+from pingone_reports.model.strength import DORMANT_DAYS, Strength
 from tests.support.template import RESOURCES, resources_of
 
 _ATHENA = "athena"
@@ -41,21 +44,28 @@ def _output(sql: str) -> dict[str, str]:
     }
 
 
-def test_the_table_has_every_field_that_is_known_and_no_other() -> None:
-    own = {"report", "environment", "environment_name", "export_id", "exported_at", "date"}
-    assert set(_columns("devices")) - own == {field.lower() for field in ALL_FIELDS}
+_OWN = {"report", "environment", "environment_name", "export_id", "exported_at"}
 
 
-def test_latest_has_the_columns_of_devices() -> None:
-    assert _columns("latest") == _columns("devices")
+def test_the_tables_of_devices_have_every_field_that_is_known_and_no_other() -> None:
+    assert set(_columns("latest")) == _OWN | set(KNOWN)
+    assert set(_columns("devices")) == _OWN | {"date"} | set(KNOWN)
+    assert {field.lower() for field in ALL_FIELDS} <= set(KNOWN)
+
+
+def test_the_newest_row_about_an_export_has_the_columns_of_all_rows() -> None:
+    assert _columns("newest_exports") == _columns("exports")
+
+
+def test_a_row_about_an_export_counts_each_strength() -> None:
+    counted = {name for name in _columns("exports") if name.startswith("users_")}
+    of_strength = {f"users_{each.name.lower()}" for each in Strength}
+    assert counted - of_strength == {"users_protected", "users_joined", "users_left"}
+    assert of_strength <= counted
 
 
 def test_every_table_has_the_name_of_the_environment() -> None:
     assert {_columns(table).get("environment_name") for table in _TABLES} == {"varchar"}
-
-
-def test_changes_are_of_every_field_that_is_known() -> None:
-    assert sorted(FIELDS) == sorted(ALL_FIELDS)
 
 
 @pytest.mark.parametrize("name", ["devices", "changes"])
@@ -85,9 +95,24 @@ def test_a_saved_query_says_which_days_it_reads(name: str) -> None:
     assert of_days & set(tables.values()) <= bounded
 
 
-def test_ten_queries_are_saved() -> None:
-    assert len(saved_queries()) == 10
-    assert all(query["Description"].endswith(".") for query in saved_queries().values())
+def test_fourteen_queries_are_saved_and_name_what_there_is() -> None:
+    assert len(saved_queries()) == 14
+    for query in saved_queries().values():
+        assert query["Description"].endswith(".")
+        compared = re.findall(r"strength (?:=|IN) \(?('[^)\n]+')", query["QueryString"])
+        assert set(re.findall("'(.+?)'", " ".join(compared))) <= set(Strength)
+        assert set(re.findall("code = '(.+?)'", query["QueryString"])) <= set(Event.__members__)
+        for words in re.findall("reasons LIKE '%(.+?)%'", query["QueryString"]):
+            assert any(words in event for event in Event), words
+
+
+def test_who_lost_a_factor_covers_every_loss() -> None:
+    likes = re.findall("LIKE '%(.+?)%'", saved_queries()["Who lost a factor"]["QueryString"])
+    assert {event for event in Event if any(words in event for words in likes)} == set(LOSSES)
+
+
+def test_a_dormant_factor_is_what_the_page_calls_so() -> None:
+    assert f"INTERVAL '{DORMANT_DAYS}' DAY" in saved_queries()["Dormant factors"]["QueryString"]
 
 
 def test_the_documentation_shows_the_queries_that_are_saved() -> None:
@@ -103,13 +128,15 @@ def test_a_query_is_stopped_before_it_costs_much() -> None:
     assert settings["BytesScannedCutoffPerQuery"] == {"Fn::Sub": "${QueryLimitMegabytes}000000"}
 
 
+WITH_PARTS = ("ExportsDashboard", "ReportsBusPolicy", "ExportFleet", "ExportFleetRole", "Settings")
+
+
 def test_a_stack_without_analytics_has_nothing_of_it() -> None:
     always = {
         name: item
         for name, item in RESOURCES.items()
-        # The dashboard names the queue's alarm, and the bus the function's role, if there is one.
-        if item.get("Condition") not in ("HasAnalytics", "HasDigest")
-        and name not in ("ExportsDashboard", "ReportsBusPolicy")
+        # These name what there is of it, if there is any.
+        if item.get("Condition") not in ("HasAnalytics", "HasDigest") and name not in WITH_PARTS
     }
     for word in ("Glue", "Athena", "Tabulate", "TablesLayer", "HasAnalytics"):
         assert word not in json.dumps(always)

@@ -43,7 +43,7 @@ SWITCHES = {
     "TokenUrl": "https://login.example.com/as/token",
     "BucketName": "existing-bucket",
     "KeyPrefix": "",
-    "ExpireExportsAfterDays": "30",
+    "ExpireExportsAfterDays": "0",
     "Pseudonymize": "phone,email",
     "ScheduleExpression": "",
     "FleetScheduleExpression": "rate(1 day)",

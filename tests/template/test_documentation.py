@@ -10,6 +10,8 @@ from urllib.parse import unquote
 import pytest
 
 from local.paths import ROOT
+from pingone_reports.model.security_events import RULES
+from pingone_reports.model.strength import Strength
 from tests.support.template import TEMPLATE
 
 _CODE = re.compile(r"```.*?```", re.DOTALL)
@@ -78,3 +80,33 @@ def test_every_page_of_the_documentation_is_linked_from_the_readme() -> None:
     linked = set(_LINK.findall((ROOT / "README.md").read_text()))
     written = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
     assert written - linked == {"docs/queries.md"}, "The saved queries are linked from docs/use.md."
+
+
+def _rows(page: str, heading: str) -> list[list[str]]:
+    """The cells of the first table below a heading, without its head."""
+    below = (ROOT / "docs" / page).read_text().split(f"\n{heading}\n")[1].split("\n#")[0]
+    table = next(part for part in below.split("\n\n") if "`ALL_FACTORS_REPLACED`" in part)
+    return [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines()[2:]]
+
+
+def test_the_documentation_has_the_table_of_security_events() -> None:
+    assert _rows("use.md", "## What changed") == [
+        [
+            str(rule.severity),
+            f"`{event}`, `{event.name}`",
+            f"a user {rule.sentence}",
+            ", ".join(f"`{name}`" for name in rule.needs),
+            "always" if rule.of_presence else "if it names one of these",
+        ]
+        for event, rule in RULES.items()
+    ]
+
+
+def test_every_code_has_its_words_in_other_schemas() -> None:
+    rows = _rows("use.md", "### In the words of others")
+    assert [row[0] for row in rows] == [f"`{event.name}`" for event in RULES]
+
+
+def test_the_documentation_has_every_strength() -> None:
+    section = (ROOT / "docs" / "use.md").read_text().split("### How well the users")[1]
+    assert re.findall(r"^\| `(.+?)` \|", section, re.MULTILINE)[: len(Strength)] == list(Strength)

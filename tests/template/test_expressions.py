@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.documents import faults, sample
 from tests.support.jsonata import Failure, Jsonata, QueryEvaluationError, Walk, expressions
-from tests.template.definition import definition
+from tests.template.definition import EXPORT_FLEET, EXPORT_REPORT, definition
 
 MACHINE = definition()
 STATES = MACHINE["States"]
@@ -118,6 +119,28 @@ class TestWay:
         assert asked == [[free, free | {"turn": TURN}, free], [free, free | {"turn": TURN}]]
         [published] = export.arguments["PublishCompleted"]
         assert published["Entries"][0]["Detail"] == COMPLETED
+
+    @pytest.mark.parametrize("source", [EXPORT_REPORT, EXPORT_FLEET], ids=["report", "fleet"])
+    @pytest.mark.parametrize("pseudonymizes", [True, False])
+    @pytest.mark.parametrize("given", ["nightly", "ada@example.com", "@", 5, None, ["@"]])
+    def test_a_failed_event_repeats_an_address_only_if_addresses_may_be_kept(
+        self, jsonata: Jsonata, source: Path, pseudonymizes: bool, given: Any
+    ) -> None:
+        machine = definition(source=source, pseudonymizes=pseudonymizes)
+        (entry,) = machine["States"]["PublishFailed"]["Arguments"]["Entries"]
+        told = jsonata.rendered(
+            {"id": entry["Detail"]["correlationId"]},
+            {
+                "states": {
+                    "input": {},
+                    "context": {
+                        "Execution": CONTEXT["Execution"] | {"Input": {"correlationId": given}}
+                    },
+                }
+            },
+        )
+        kept = isinstance(given, str) and not (pseudonymizes and "@" in given)
+        assert told == {"id": given if kept else NAME}
 
     def test_a_redriven_export_waits_in_line_anew(self, jsonata: Jsonata) -> None:
         redriven = "2026-03-02T08:00:00.000Z"

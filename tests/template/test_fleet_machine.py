@@ -37,9 +37,13 @@ MAP = MACHINE["States"]["ExportEnvironments"]
 CHILD: Definition = MAP["ItemProcessor"]
 STATES: dict[str, dict[str, Any]] = MACHINE["States"] | CHILD["States"]
 TASKS = sorted(name for name, state in STATES.items() if state["Type"] == "Task")
-FUNCTIONS = {"ListEnvironments", "SummarizeFleet"}
-# What happens to a fleet that failed, in order.
+FUNCTIONS = {"ListEnvironments", "SummarizeFleet", "ShowFleet"}
+# What happens to a fleet that failed, in order, beside its page.
 FAILING = ["ExtractMessage", "PublishFailed", "RecordFailed", "FleetFailed"]
+SHOWING = {
+    "IsFleetShown", "ShowFleet", "AreTablesThere", "WaitForTables", "RecordUnshown",
+    "HasFleetFailed",
+}  # fmt: skip
 
 NAME = sample("list-environments-input")["execution"]["name"]
 CONTEXT: dict[str, Any] = {
@@ -52,6 +56,8 @@ CONTEXT: dict[str, Any] = {
 }
 LISTED = sample("list-environments-output")
 SUMMARY = sample("summarize-fleet-output")
+WAITING = sample("show-fleet-output")
+SHOWN = {"status": "SHOWN", "missing": 0, "pageKey": "pingone/posture/fleet/page.html"}
 ITEM = FleetExports(CONTEXT["Execution"]["Id"], None).item(
     Environment(
         id="abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
@@ -95,9 +101,11 @@ class TestDefinition:
                 "arn:aws-us-gov:states:::"
             )
 
-    def test_no_failure_leads_back_to_success(self) -> None:
+    def test_a_failure_leads_to_its_end_past_the_page_alone(self) -> None:
+        """Which end it is, HasFleetFailed says: see TestPage."""
         after_failure = MACHINE | {"StartAt": FAILING[0]}
-        assert set(MACHINE["States"]) - unreachable(after_failure) == set(FAILING)
+        reached = set(MACHINE["States"]) - unreachable(after_failure)
+        assert reached == {*FAILING, *SHOWING, "FleetCompleted"}
 
     def test_an_execution_ends_published_repeated_or_failed_and_in_no_other_way(self) -> None:
         ends = {
@@ -105,7 +113,7 @@ class TestDefinition:
             for name, state in MACHINE["States"].items()
             if state.get("End") or state["Type"] in ("Succeed", "Fail")
         }
-        assert ends == {"PublishCompleted", "AlreadyRequested", "FleetFailed"}
+        assert ends == {"FleetCompleted", "AlreadyRequested", "FleetFailed"}
 
 
 class TestLanguages:
@@ -246,6 +254,7 @@ class TestLimits:
                 "StepFunctionsUnavailable",
             },
             "SummarizeFleet": storage,
+            "ShowFleet": {"StorageUnavailable"},
         }
         retried = {error for rule in STATES[name]["Retry"] for error in rule["ErrorEquals"]}
         ours = {error for error in retried if "." not in error}
@@ -260,7 +269,7 @@ def answered(result: Any) -> list[Any]:
 def fleet(jsonata: Jsonata, listed: Any = LISTED, summary: Any = SUMMARY, **more: Any) -> Walk:
     return Walk(
         jsonata,
-        MACHINE,
+        more.get("machine", MACHINE),
         more.get("context", CONTEXT),
         {
             "ListEnvironments": answered(listed),
@@ -268,6 +277,10 @@ def fleet(jsonata: Jsonata, listed: Any = LISTED, summary: Any = SUMMARY, **more
             "PublishCompleted": [more.get("publish", {"FailedEntryCount": 0})],
             "PublishFailed": [more.get("tell", {"FailedEntryCount": 0})],
             "RecordFailed": [more.get("record", {})],
+            "ShowFleet": [
+                answer for each in more.get("shown", [SHOWN]) for answer in answered(each)
+            ],
+            "RecordUnshown": [more.get("record", {})],
         },
     )
 
@@ -305,7 +318,8 @@ class TestFleet:
         failure = {"Error": told["error"], "Cause": told["message"]}
         walk = fleet(jsonata, summary={"fleet": told["fleet"], "failure": failure})
         assert walk.run({}) == Failure(told["error"], told["message"])
-        assert walk.states[-5:] == ["HaveTooManyFailed", *FAILING]
+        failing = [state for state in walk.states if state in ("HaveTooManyFailed", *FAILING)]
+        assert failing == ["HaveTooManyFailed", *FAILING]
         event = failed_event(walk)
         assert event == told | {"failedAt": event["failedAt"]}
         [recorded] = walk.arguments["RecordFailed"]
@@ -334,6 +348,57 @@ class TestFleet:
             for machine in (STATES, exports)
         )
         assert detail == other | {"fleet": detail["fleet"]}
+
+
+class TestPage:
+    """It comes after the event, whatever became of the fleet, and changes nothing of that."""
+
+    def test_the_state_machine_waits_for_the_tables(self, jsonata: Jsonata) -> None:
+        walk = fleet(jsonata, shown=[WAITING, WAITING, SHOWN])
+        assert walk.run({}) == SUMMARY["fleet"]
+        assert walk.states[walk.states.index("PublishCompleted") + 1 :] == [
+            "IsFleetShown", *["ShowFleet", "AreTablesThere", "WaitForTables"] * 2, "ShowFleet",
+            "AreTablesThere", "HasFleetFailed", "FleetCompleted",
+        ]  # fmt: skip
+        for asked in walk.arguments["ShowFleet"]:
+            assert asked["Payload"] == {
+                "manifestKey": SUMMARY["fleet"]["manifestKey"],
+                "correlationId": SUMMARY["fleet"]["correlationId"],
+                "tell": True,
+            }
+
+    def test_a_fleet_of_which_too_many_failed_has_its_page_and_stays_red(
+        self, jsonata: Jsonata
+    ) -> None:
+        told = sample("fleet-failed")
+        failure = {"Error": told["error"], "Cause": told["message"]}
+        walk = fleet(jsonata, summary={"fleet": told["fleet"], "failure": failure})
+        assert walk.run({}) == Failure(told["error"], told["message"])
+        assert walk.states.index("RecordFailed") < walk.states.index("ShowFleet")
+
+    @pytest.mark.parametrize("record", [{}, Failure("Other", "other")])
+    @pytest.mark.parametrize("error", ["StorageDenied", "States.DataLimitExceeded"])
+    def test_a_page_that_fails_leaves_the_fleet_green_and_is_recorded(
+        self, jsonata: Jsonata, error: str, record: Any
+    ) -> None:
+        walk = fleet(jsonata, shown=[WAITING, Failure(error, "No.")], record=record)
+        assert walk.run({}) == SUMMARY["fleet"]
+        [recorded] = walk.arguments["RecordUnshown"]
+        [metric] = recorded["MetricData"]
+        assert metric["MetricName"] == "FleetsUnshown"
+        assert "PublishFailed" not in walk.states
+
+    def test_a_fleet_without_a_manifest_has_no_page(self, jsonata: Jsonata) -> None:
+        walk = fleet(jsonata, listed=Failure("AccessDenied", "No."))
+        assert isinstance(walk.run({}), Failure)
+        assert "ShowFleet" not in walk.states
+
+    def test_a_stack_without_tables_shows_no_fleet(self, jsonata: Jsonata) -> None:
+        text = json.dumps(MACHINE)
+        arn = STATES["ShowFleet"]["Arguments"]["FunctionName"]
+        walk = fleet(jsonata, machine=json.loads(text.replace(arn, "none")))
+        assert walk.run({}) == SUMMARY["fleet"]
+        assert walk.states[-3:] == ["IsFleetShown", "HasFleetFailed", "FleetCompleted"]
 
 
 ENDED = DESCRIBED | {
@@ -517,6 +582,7 @@ class TestExport:
             fleet(jsonata),
             fleet(jsonata, LISTED | {"status": "DUPLICATE"}),
             fleet(jsonata, Failure("AccessDenied", "No.")),
+            fleet(jsonata, shown=[WAITING, Failure("StorageDenied", "No.")]),
             *(
                 Walk(jsonata, CHILD, CONTEXT, answers | more)
                 for more in (

@@ -28,7 +28,7 @@ OF_AWS = {
 }
 OF_OURS = (
     {name: {"report", "service"} for name in UNITS}
-    | {name: {"service"} for name in FLEET_UNITS}
+    | {name: {"service"} for name in (*FLEET_UNITS, "FleetsUnshown")}
     | {name: {"error", "service"} for name in ("ExportsFailed", "FleetsFailed")}
 )
 DIMENSIONS = {"AWS/States": {"StateMachineArn"}, "AWS/SQS": {"QueueName"}}
@@ -47,6 +47,7 @@ def watched(alarm: dict[str, Any]) -> Iterator[tuple[str, str, set[str]]]:
 CONDITIONS = {
     "NoCompletedExport": "ExpectsExports",
     "UntabulatedExport": "HasAnalytics",
+    "UnshownFleet": "HasAnalytics",
     "UnprocessedEvent": "HasKmsKey",
 }
 """Of the alarms that a stack may be without."""

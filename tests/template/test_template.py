@@ -17,14 +17,13 @@ from pingone_reports.config import (
     DiscardConfig,
     FetchConfig,
     ListConfig,
-    PersonalField,
+    ShowFleetConfig,
     StartConfig,
     SummarizeConfig,
     TabulateConfig,
 )
-from pingone_reports.model.announcements import CHANGES_DETECTED, SECURITY_EVENT_DETECTED
+from pingone_reports.model.announcements import COMPARED, SECURITY_EVENT_DETECTED
 from pingone_reports.model.fleet_request import FleetRequest
-from pingone_reports.model.keys import FleetKeys
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.observability import NAMESPACE
 from tests.support.documents import sample
@@ -124,9 +123,12 @@ class TestParameters:
             ("KeyPrefix", ""),
             ("KeyPrefix", "exports/pingone"),
             ("Pseudonymize", ""),
-            *(("Pseudonymize", field) for field in PersonalField),
             ("Pseudonymize", "phone,email , username"),
-            ("Pseudonymize", ",".join(PersonalField)),
+            ("Pseudonymize", "Phone"),
+            ("Pseudonymize", "deviceId,deviceType,name.given"),
+            ("Pseudonymize", ",".join(["f" * 64] * 16)),
+            ("ExpireExportsAfterDays", 0),
+            ("TokenUrl", "http://localhost:8080/as/token"),
             ("ScheduleExpression", ""),
             ("ScheduleExpression", "rate(1 day)"),
             ("ScheduleTimeZone", "America/Argentina/Buenos_Aires"),
@@ -168,6 +170,10 @@ class TestParameters:
             ("ApiUrl", "https://api.pingone.com/\u00e9"),
             ("ApiUrl", "https://api.pingone.com/" + "x" * 200),
             ("TokenUrl", "https://"),
+            ("TokenUrl", "http://login.example.com/as/token"),
+            ("ApiUrl", "http://api.pingone.com/v1"),
+            ("ApiUrl", "http://127.0.0.1.example.com/v1"),
+            ("ApiUrl", "http://localhost@example.com/v1"),
             ("ReportName", "../devices"),
             ("ReportName", "a" * 65),
             ("ReportFields", "userId,,username"),
@@ -182,12 +188,10 @@ class TestParameters:
             ("BucketName", "My_Bucket"),
             ("KeyPrefix", "/pingone"),
             ("KeyPrefix", "pingone/"),
-            ("Pseudonymize", "deviceType"),
-            ("Pseudonymize", "phone,deviceStatus"),
-            ("Pseudonymize", "Phone"),
             ("Pseudonymize", "phone,"),
             ("Pseudonymize", "phone email"),
-            ("Pseudonymize", "phones"),
+            ("Pseudonymize", "+49 151 23456789"),
+            ("Pseudonymize", "f" * 65),
             ("ScheduleExpression", "every day"),
             ("LinkHosts", "https://files.example.com"),
             ("LinkHosts", "*.example.com"),
@@ -342,7 +346,7 @@ class TestPermissions:
                 # A star stands for exports, tables or fleets below the prefix, for executions, or
                 # for a function's versions.
                 named = re.sub(
-                    r"/\$\{Prefix\}(quarantine/)?(report=|tables/|series/|posture/|fleet/)\*",
+                    r"/\$\{Prefix\}(quarantine/|posture/)?(report=|tables/|series/|posture/|fleet/)\*",
                     "",
                     pattern,
                 )
@@ -382,8 +386,6 @@ class TestPermissions:
             ("TabulateReportRole", "s3:GetObject", "report=*"),
             ("TabulateReportRole", "s3:GetObject", "tables/*"),
             ("TabulateReportRole", "s3:PutObject", "tables/*"),
-            ("TabulateReportRole", "s3:GetObject", "fleet/*"),
-            ("TabulateReportRole", "s3:GetObject", "series/*"),
             ("TabulateReportRole", "s3:PutObject", "series/*"),
             ("TabulateReportRole", "s3:PutObject", "posture/*"),
             ("TabulateReportRole", "s3:ListBucket", ""),
@@ -394,6 +396,10 @@ class TestPermissions:
             ("SummarizeFleetRole", "s3:GetObject", "fleet/*"),
             ("SummarizeFleetRole", "s3:PutObject", "fleet/*"),
             ("SummarizeFleetRole", "s3:ListBucket", ""),
+            ("ShowFleetRole", "s3:GetObject", "fleet/*"),
+            ("ShowFleetRole", "s3:GetObject", "series/*"),
+            ("ShowFleetRole", "s3:PutObject", "posture/fleet/*"),
+            ("ShowFleetRole", "s3:ListBucket", ""),
         }
 
     @pytest.mark.parametrize("name", ROLES)
@@ -424,7 +430,7 @@ class TestPermissions:
         }
 
     def test_what_changed_is_all_that_tabulate_report_tells(self) -> None:
-        types = [CHANGES_DETECTED, SECURITY_EVENT_DETECTED]
+        types = [COMPARED, SECURITY_EVENT_DETECTED]
         policy = RESOURCES["ChangesBusPolicy"]["Properties"]
         assert policy["EventBusName"] == {"Ref": "ReportsBus"}
         assert policy["Statement"] == self._denied(policy["StatementId"]) | {
@@ -746,6 +752,7 @@ class TestEncryption:
             "ExportFleetRole": {"dynamodb:GetItem", "dynamodb:PutItem"},
             "ListEnvironmentsRole": {"dynamodb:UpdateItem"},
             "SummarizeFleetRole": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
+            "TabulateReportRole": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         }
 
 
@@ -760,12 +767,18 @@ class TestWiring:
             "TabulateReport": TabulateConfig,
             "ListEnvironments": ListConfig,
             "SummarizeFleet": SummarizeConfig,
+            "ShowFleet": ShowFleetConfig,
         }.items(),
     )
     def test_a_function_gets_exactly_the_variables_that_it_reads(
         self, name: str, config: Any
     ) -> None:
-        valid = {"COMPRESSION": "none", "QUALITY_GATE": "enabled", "PSEUDONYMIZE": "phone"}
+        valid = {
+            "COMPRESSION": "none",
+            "QUALITY_GATE": "enabled",
+            "PSEUDONYMIZE": "phone",
+            "PSEUDONYMIZES": "true",
+        }
 
         class Recorder(dict[str, str]):
             def __contains__(self, name: object) -> bool:
@@ -831,7 +844,10 @@ class TestWiring:
             if name in FUNCTIONS:
                 placeholder = state["Arguments"]["FunctionName"]
                 (substitution,) = DEFINITION_SUBSTITUTION.findall(placeholder)
-                assert substitutions[substitution] == {"Ref": f"{name}.Version"}
+                version = {"Ref": f"{name}.Version"}
+                # The definition asks whether there is one.
+                maybe = {"Fn::If": ["HasAnalytics", version, "none"]}
+                assert substitutions[substitution] == (maybe if name == "ShowFleet" else version)
 
     @pytest.mark.parametrize("what", ["Export", "Fleet"])
     def test_what_cannot_start_an_export_or_a_fleet_is_kept(self, what: str) -> None:
@@ -870,21 +886,31 @@ class TestWiring:
     def test_what_cannot_be_tabulated_is_kept(self) -> None:
         queue = {"Fn::GetAtt": ["UntabulatedExports", "Arn"]}
         dead_letters = FUNCTIONS["TabulateReport"]["Properties"]["DeadLetterQueue"]
-        for rule in ("ExportCompletedRule", "FleetFailedRule"):
-            (rule_target,) = RESOURCES[rule]["Properties"]["Targets"]
-            assert rule_target["DeadLetterConfig"]["Arn"] == dead_letters["TargetArn"] == queue
+        (rule_target,) = RESOURCES["ExportCompletedRule"]["Properties"]["Targets"]
+        assert rule_target["DeadLetterConfig"]["Arn"] == dead_letters["TargetArn"] == queue
 
-    def test_a_fleet_is_shown_if_it_has_a_manifest(self) -> None:
-        """What the rules hand on is the key of the manifest, wherever the event has it."""
-        for end, name in (("completed", "ExportCompletedRule"), ("failed", "FleetFailedRule")):
-            rule = RESOURCES[name]["Properties"]
-            assert f"PingOne Fleet Export {end.capitalize()}" in rule["EventPattern"]["detail-type"]
-            (target,) = rule["Targets"]
-            handed: Any = {"detail": sample(f"fleet-{end}")}
-            for part in target["InputPath"].split(".")[1:]:
-                handed = handed[part]
-            assert FleetKeys.parse(handed["manifestKey"])
-        assert rule["EventPattern"]["detail"] == {"fleet": {"manifestKey": [{"exists": True}]}}
+    def test_a_completed_export_is_tabulated_and_told(self) -> None:
+        rule = RESOURCES["ExportCompletedRule"]["Properties"]
+        assert rule["EventPattern"]["detail-type"] == ["PingOne Report Export Completed"]
+        (target,) = rule["Targets"]
+        detail = sample("export-completed")
+        sent = target["InputTransformer"]["InputTemplate"]
+        for name, path in target["InputTransformer"]["InputPathsMap"].items():
+            sent = sent.replace(f"<{name}>", json.dumps(detail[path.removeprefix("$.detail.")]))
+        assert json.loads(sent) == {
+            "manifestKey": detail["manifestKey"],
+            "correlationId": detail["correlationId"],
+            "tell": True,
+        }
+
+    def test_a_page_that_is_not_written_raises_an_alarm(self) -> None:
+        states = self.definition("ExportFleet")["States"]
+        (metric,) = states["RecordUnshown"]["Arguments"]["MetricData"]
+        alarm = RESOURCES["UnshownFleet"]["Properties"]
+        assert (alarm["Namespace"], alarm["MetricName"]) == (NAMESPACE, metric["MetricName"])
+        assert [each["Name"] for each in alarm["Dimensions"]] == [
+            each["Name"] for each in metric["Dimensions"]
+        ]
 
     @pytest.mark.parametrize(
         "name", ["ReportsBucket", "ReportsBucketPolicy", "ReportsKey", "SigningKey", "PseudonymKey"]
@@ -957,6 +983,7 @@ class TestWiring:
             "UntabulatedExportsUrl",
             "UnprocessedEventsUrl",
             "PseudonymKeyArn",
+            "ExpireExportsAfterDays",
         }
         assert all(output["Description"].endswith(".") for output in TEMPLATE["Outputs"].values())
 

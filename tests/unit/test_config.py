@@ -1,6 +1,7 @@
 """Each function reads its own configuration and no more, and what is wrong with it is named."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,8 @@ from pingone_reports.config import (
     DiscardConfig,
     FetchConfig,
     ListConfig,
-    PersonalField,
     PingOneConfig,
+    ShowFleetConfig,
     StartConfig,
     SummarizeConfig,
     TabulateConfig,
@@ -27,6 +28,7 @@ CONFIGURATIONS: dict[str, Callable[[Mapping[str, str]], object]] = {
     "check_report": CheckConfig.from_environment,
     "fetch_report": FetchConfig.from_environment,
     "discard_report": DiscardConfig.from_environment,
+    "show_fleet": ShowFleetConfig.from_environment,
     "tabulate_report": TabulateConfig.from_environment,
     "list_environments": ListConfig.from_environment,
     "summarize_fleet": SummarizeConfig.from_environment,
@@ -60,6 +62,7 @@ class TestFunctions:
             pingone=PINGONE,
             table="coordination",
             polling_limit_seconds=1800,
+            pseudonymizes=False,
             request_defaults={
                 "environmentId": "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
                 "reportName": "devices",
@@ -98,7 +101,7 @@ class TestFunctions:
     def test_the_fetch_knows_what_to_pseudonymize_and_where_the_key_is(self) -> None:
         on = {"PSEUDONYMIZE": "phone , email", "PSEUDONYM_KEY_ARN": "arn:key"}
         fetch = FetchConfig.from_environment(FETCH | on)
-        assert fetch.pseudonymize == [PersonalField.PHONE, PersonalField.EMAIL]
+        assert fetch.pseudonymize == ["phone", "email"]
         assert fetch.pseudonym_key_arn == "arn:key"
 
     def test_the_discard_knows_the_table_and_the_bucket(self) -> None:
@@ -110,6 +113,7 @@ class TestFunctions:
     def test_the_tabulation_knows_the_bucket_and_whom_to_tell(self) -> None:
         tabulate = TabulateConfig.from_environment(VARIABLES["tabulate_report"])
         assert tabulate == TabulateConfig(
+            table="coordination",
             bucket="reports",
             event_bus="reports-bus",
             digest_topic="",
@@ -123,6 +127,7 @@ class TestFunctions:
             bucket="reports",
             key_prefix="exports/pingone",
             max_concurrency=200,
+            pseudonymizes=False,
         )
 
     def test_the_summary_knows_the_table_the_bucket_and_what_may_fail(self) -> None:
@@ -173,15 +178,28 @@ class TestValues:
         [
             ("start_report", "QUALITY_GATE", "enabled, disabled"),
             ("fetch_report", "COMPRESSION", "none, gzip"),
-            ("fetch_report", "PSEUDONYMIZE", "userId, username, givenName"),
         ],
     )
-    @pytest.mark.parametrize("value", [" x ", "thorough", "GZIP", "true", "phone,deviceType"])
+    @pytest.mark.parametrize("value", [" x ", "thorough", "GZIP", "true"])
     def test_a_variable_that_is_no_choice_is_named_with_the_choices(
         self, function: str, name: str, choices: str, value: str
     ) -> None:
         with pytest.raises(InvalidConfiguration, match=f"{name} must be one of {choices}"):
             CONFIGURATIONS[function](VARIABLES[function] | {name: value})
+
+    @pytest.mark.parametrize("value", ["phone,,email", "phone email", "+49", "é", "a" * 65])
+    def test_what_is_no_name_of_a_field_cannot_be_pseudonymized(self, value: str) -> None:
+        with pytest.raises(InvalidConfiguration, match="PSEUDONYMIZE must be names of fields"):
+            FetchConfig.from_environment(FETCH | {"PSEUDONYMIZE": value})
+
+    @pytest.mark.parametrize("function", ["start_report", "list_environments"])
+    def test_a_flag_is_true_or_false(self, function: str) -> None:
+        for value, flag in ("true", True), ("false", False):
+            variables = VARIABLES[function] | {"PSEUDONYMIZES": value}
+            config: Any = CONFIGURATIONS[function](variables)
+            assert config.pseudonymizes is flag
+        with pytest.raises(InvalidConfiguration, match="PSEUDONYMIZES must be true or false"):
+            CONFIGURATIONS[function](VARIABLES[function] | {"PSEUDONYMIZES": "phone"})
 
     @pytest.mark.parametrize(
         ("text", "words"),
@@ -192,6 +210,8 @@ class TestValues:
         fetch = FetchConfig.from_environment(FETCH | {"LINK_HOSTS": text})
         assert start.request_defaults["fields"] == words
         assert fetch.link_hosts == words
+        pseudonymized = FetchConfig.from_environment(FETCH | {"PSEUDONYMIZE": text})
+        assert pseudonymized.pseudonymize == words
 
     @pytest.mark.parametrize(
         "function", ["fetch_report", "discard_report", "list_environments", "summarize_fleet"]
@@ -222,6 +242,7 @@ class TestDefaults:
             "licenseId": None,
             "environmentName": None,
             "fleet": None,
+            "standing": True,
         }
 
     def test_a_request_skips_a_gate_that_is_disabled(self) -> None:

@@ -6,8 +6,16 @@ import pytest
 
 from pingone_reports.model.export import Export
 from pingone_reports.model.manifest import completed_event
+from pingone_reports.model.posture import Kind
+from pingone_reports.model.security_events import RULES, Severity
+from pingone_reports.model.strength import Strength
 from tests.support.documents import EVENTS, faults, sample, schema
 
+# What is read by others, who may meet fields that are newer than their schema.
+PUBLISHED = (
+    "compared", "export-completed", "export-failed", "fleet", "fleet-completed", "fleet-failed",
+    "manifest", "quarantine", "security-event-detected",
+)  # fmt: skip
 SAMPLES = sorted(path.name.removesuffix(".schema.json") for path in EVENTS.glob("*.schema.json"))
 
 
@@ -17,9 +25,13 @@ class TestSamples:
         assert faults(name, sample(name)) == []
 
     @pytest.mark.parametrize("name", SAMPLES)
-    def test_a_schema_takes_nothing_else(self, name: str) -> None:
+    def test_nothing_is_written_that_a_schema_does_not_describe(self, name: str) -> None:
         assert faults(name, sample(name) | {"unknown": 1})
         assert faults(name, [])
+
+    @pytest.mark.parametrize("name", PUBLISHED)
+    def test_readers_of_what_is_published_may_meet_new_fields(self, name: str) -> None:
+        assert '"additionalProperties": false' not in json.dumps(schema(name))
 
     @pytest.mark.parametrize("name", SAMPLES)
     def test_a_schema_requires_what_it_says(self, name: str) -> None:
@@ -42,6 +54,27 @@ class TestSamples:
             text = path.read_text()
             for part in ("X-Amz", "zipPassword", "PresignedUrl", "amazonaws.com"):
                 assert part not in text, path.name
+
+
+class TestSecurityEvents:
+    """The schemas know the table of events, in its order."""
+
+    def test_a_security_event_has_a_code_words_and_a_severity_of_the_table(self) -> None:
+        fields = schema("security-event-detected")["properties"]
+        assert fields["code"]["enum"] == [event.name for event in RULES]
+        assert fields["event"]["enum"] == [event.value for event in RULES]
+        assert fields["reasons"]["items"]["enum"] == fields["code"]["enum"]
+        assert fields["severity"]["enum"] == list(Severity)
+        for side in ("strengthBefore", "strengthAfter"):
+            assert fields[side]["enum"] == [*Strength, None]
+
+    def test_a_comparison_has_a_number_for_each_event_and_each_strength(self) -> None:
+        fields = schema("compared")["properties"]
+        numbers = fields["securityEvents"]
+        assert list(numbers["properties"]) == numbers["required"] == [e.name for e in RULES]
+        users = fields["protection"]["oneOf"][0]["properties"]["users"]
+        assert list(users["properties"]) == users["required"] == list(Strength)
+        assert list(fields["devices"]["properties"]) == list(Kind)
 
 
 class TestEntry:

@@ -4,6 +4,7 @@ Each function's class holds only what that function reads, and template.yaml set
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +12,7 @@ from typing import Any, Self, TypeVar
 
 from pingone_reports.errors import InvalidConfiguration
 from pingone_reports.model.report_file import Compression
+from pingone_reports.model.request import FIELD
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -20,19 +22,6 @@ class QualityGate(StrEnum):
 
     ENABLED = "enabled"
     DISABLED = "disabled"
-
-
-class PersonalField(StrEnum):
-    """The fields that may be pseudonymized: the questions to a report are about the others."""
-
-    USER_ID = "userId"
-    USERNAME = "username"
-    GIVEN_NAME = "givenName"
-    FAMILY_NAME = "familyName"
-    EMAIL = "email"
-    PHONE = "phone"
-    DEVICE_ID = "deviceId"
-    DEVICE_NICKNAME = "deviceNickname"
 
 
 class _Variables:
@@ -48,14 +37,19 @@ class _Variables:
             )
         return self._variables[name].strip()
 
-    def number(self, name: str) -> int:
+    def matching(self, name: str, pattern: str, allowed: str) -> str:
         value = self.text(name)
-        if not value.isdecimal():
+        if not re.fullmatch(pattern, value):
             raise InvalidConfiguration(
-                f"The environment variable {name} must be a whole number: correct the stack's "
-                "parameter."
+                f"The environment variable {name} must be {allowed}: correct the stack's parameter."
             )
-        return int(value)
+        return value
+
+    def number(self, name: str) -> int:
+        return int(self.matching(name, "[0-9]+", "a whole number"))
+
+    def flag(self, name: str) -> bool:
+        return self.matching(name, "true|false", "true or false") == "true"
 
     def key_prefix(self) -> str:
         """It neither begins nor ends with `/`."""
@@ -64,20 +58,12 @@ class _Variables:
     def words(self, name: str) -> list[str]:
         return [word.strip() for word in self.text(name).split(",") if word.strip()]
 
+    def fields(self, name: str) -> list[str]:
+        self.matching(name, rf"(\s*{FIELD}\s*(,|$))*", "names of fields, with commas")
+        return self.words(name)
+
     def choice(self, name: str, choices: type[_Choice]) -> _Choice:
-        return self._choice(name, self.text(name), choices)
-
-    def choices(self, name: str, choices: type[_Choice]) -> list[_Choice]:
-        return [self._choice(name, word, choices) for word in self.words(name)]
-
-    def _choice(self, name: str, value: str, choices: type[_Choice]) -> _Choice:
-        try:
-            return choices(value)
-        except ValueError:
-            raise InvalidConfiguration(
-                f"The environment variable {name} must be one of {', '.join(choices)}: correct the "
-                "stack's parameter."
-            ) from None
+        return choices(self.matching(name, "|".join(choices), f"one of {', '.join(choices)}"))
 
 
 @dataclass(frozen=True)
@@ -116,6 +102,12 @@ class PingOneConfig:
             calls_per_minute=variables.number("CALLS_PER_MINUTE"),
         )
 
+    @property
+    def region(self) -> str | None:
+        """The end of PingOne's domain, such as `eu`; None behind a proxy."""
+        found = re.fullmatch(r"https://api\.pingone\.([a-z.]+)/v1", self.api_url)
+        return found[1] if found else None
+
     @staticmethod
     def _credentials_of(variables: _Variables) -> ClientSecret | ClientKey:
         names = ("PINGONE_SECRET_ARN", "PINGONE_CLIENT_ID", "PINGONE_SIGNING_KEY_ARN")
@@ -125,11 +117,15 @@ class PingOneConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class StartConfig:
-    """StartReport's configuration. `request_defaults` fill in what a request leaves out."""
+    """StartReport's configuration. `request_defaults` fill in what a request leaves out.
+
+    With `pseudonymizes`, personal data becomes tokens, also what a request has of it.
+    """
 
     pingone: PingOneConfig
     table: str
     polling_limit_seconds: int
+    pseudonymizes: bool
     request_defaults: Mapping[str, Any]
 
     @classmethod
@@ -140,6 +136,7 @@ class StartConfig:
             pingone=PingOneConfig.of(read),
             table=read.text("TABLE"),
             polling_limit_seconds=read.number("POLLING_LIMIT_SECONDS"),
+            pseudonymizes=read.flag("PSEUDONYMIZES"),
             request_defaults={
                 "environmentId": read.text("PINGONE_ENVIRONMENT_ID"),
                 "reportName": read.text("REPORT_NAME"),
@@ -170,7 +167,8 @@ class FetchConfig:
     """FetchReport's configuration.
 
     `key_prefix` neither begins nor ends with `/`; `max_report_bytes` limits one unpacked file. The
-    secret `pseudonym_key_arn` holds the key with which the fields of `pseudonymize` become tokens.
+    secret `pseudonym_key_arn` holds the key with which personal data becomes tokens, and the fields
+    of `pseudonymize`; nothing does if there are none.
     """
 
     pingone: PingOneConfig
@@ -181,7 +179,7 @@ class FetchConfig:
     link_hosts: list[str]
     max_report_bytes: int
     max_record_drop_percent: int
-    pseudonymize: list[PersonalField]
+    pseudonymize: list[str]
     pseudonym_key_arn: str
 
     @classmethod
@@ -197,7 +195,7 @@ class FetchConfig:
             link_hosts=read.words("LINK_HOSTS"),
             max_report_bytes=read.number("MAX_REPORT_MEGABYTES") * 1_000_000,
             max_record_drop_percent=read.number("MAX_RECORD_DROP_PERCENT"),
-            pseudonymize=read.choices("PSEUDONYMIZE", PersonalField),
+            pseudonymize=read.fields("PSEUDONYMIZE"),
             pseudonym_key_arn=read.text("PSEUDONYM_KEY_ARN"),
         )
 
@@ -225,6 +223,7 @@ class DiscardConfig:
 class TabulateConfig:
     """TabulateReport's configuration. `digest_topic` is empty if nobody gets a mail."""
 
+    table: str
     bucket: str
     event_bus: str
     digest_topic: str
@@ -235,11 +234,26 @@ class TabulateConfig:
         """Raises InvalidConfiguration."""
         read = _Variables(environment)
         return cls(
+            table=read.text("TABLE"),
             bucket=read.text("BUCKET"),
             event_bus=read.text("EVENT_BUS"),
             digest_topic=read.text("DIGEST_TOPIC"),
             max_security_events=read.number("MAX_SECURITY_EVENTS"),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShowFleetConfig:
+    """ShowFleet's configuration. `digest_topic` is empty if nobody gets a mail."""
+
+    bucket: str
+    digest_topic: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Raises InvalidConfiguration."""
+        read = _Variables(environment)
+        return cls(bucket=read.text("BUCKET"), digest_topic=read.text("DIGEST_TOPIC"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,6 +265,7 @@ class ListConfig:
     bucket: str
     key_prefix: str
     max_concurrency: int
+    pseudonymizes: bool
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -262,6 +277,7 @@ class ListConfig:
             bucket=read.text("BUCKET"),
             key_prefix=read.key_prefix(),
             max_concurrency=read.number("MAX_CONCURRENCY"),
+            pseudonymizes=read.flag("PSEUDONYMIZES"),
         )
 
 

@@ -124,10 +124,6 @@ class TooManyExportsFailed(ExportError):
     """Raised when more of a fleet's exports failed than the stack tolerates."""
 
 
-class FleetNotTabulated(ExportError):
-    """Raised when some exports of a fleet are not in the tables yet; Lambda tries again."""
-
-
 # --- the download ---------------------------------------------------------------------------------
 
 

@@ -14,26 +14,20 @@ from pathlib import Path
 def library() -> ctypes.CDLL:
     """The library for this system and processor."""
     native = ctypes.CDLL(str(library_path(sys.platform, platform.machine())))
-    state, text, size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t
-    native.zipcrypto_prepare.argtypes = []
-    native.zipcrypto_advance.argtypes = [state, text, size]
-    native.zipcrypto_decrypt.argtypes = [state, text, ctypes.c_void_p, size]
-    native.csv_rows.argtypes = [state, text, size, ctypes.c_void_p]
-    native.json_structure.argtypes = [state, text, size, ctypes.c_void_p]
-    buffer, flag = ctypes.c_void_p, ctypes.c_int
-    native.csv_find.argtypes = [state, text, size, flag, buffer, buffer]
-    native.json_find.argtypes = [state, text, size, flag, buffer, buffer]
-    native.put_tokens.argtypes = [text, size, buffer, size, text, buffer]
-    for procedure in native.zipcrypto_prepare, native.zipcrypto_advance, native.zipcrypto_decrypt:
-        procedure.restype = None
-    for function in (
-        native.csv_rows,
-        native.json_structure,
-        native.csv_find,
-        native.json_find,
-        native.put_tokens,
+    buffer, text, size, flag = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int
+    for name, result, *arguments in (
+        ("zipcrypto_prepare", None),
+        ("zipcrypto_advance", None, buffer, text, size),
+        ("zipcrypto_decrypt", None, buffer, text, buffer, size),
+        ("csv_rows", size, buffer, text, size, buffer),
+        ("json_structure", size, buffer, text, size, buffer),
+        ("csv_find", size, buffer, text, size, flag, buffer, buffer),
+        ("json_find", size, buffer, text, size, flag, buffer, buffer),
+        ("mac_start", None, buffer, text),
+        ("put_tokens", size, buffer, text, size, buffer, size, buffer, text, buffer),
     ):
-        function.restype = size
+        function = getattr(native, name)
+        function.restype, function.argtypes = result, arguments
     native.zipcrypto_prepare()
     return native
 

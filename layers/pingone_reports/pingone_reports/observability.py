@@ -16,8 +16,8 @@ from pingone_reports.errors import ExportError, UnexpectedError
 from pingone_reports.model.export import Execution, Export
 
 NAMESPACE = "PingOneReports"
-# Every metric of an export's functions, with its unit. The state machines publish ExportsFailed and
-# FleetsFailed.
+# Every metric of an export's functions, with its unit. The state machines publish ExportsFailed,
+# FleetsFailed and FleetsUnshown.
 UNITS = {
     "Polls": "Count",
     "SecondsGenerating": "Seconds",
@@ -26,10 +26,12 @@ UNITS = {
     "Records": "Count",
     "SecondsFetching": "Seconds",
     "RepeatedDeviceIds": "Count",
+    "UsersProtected": "Count",
     "UsersPhishingResistant": "Count",
-    "UsersStrong": "Count",
+    "UsersPhishable": "Count",
     "UsersWeakOnly": "Count",
     "UsersWithoutFactor": "Count",
+    "UsersMfaOff": "Count",
     "UsersOfUnknownStrength": "Count",
 }
 
@@ -109,6 +111,7 @@ def only_typed_errors(handler: Handler) -> Handler:
 
     @functools.wraps(handler)
     def wrapper(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        logger.clear_state()  # what is wrong with a request may be its ids
         try:
             return handler(event, context)
         except ExportError as error:

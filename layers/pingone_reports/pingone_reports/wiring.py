@@ -25,6 +25,7 @@ from pingone_reports.config import (
     FetchConfig,
     ListConfig,
     PingOneConfig,
+    ShowFleetConfig,
     StartConfig,
     SummarizeConfig,
     TabulateConfig,
@@ -50,8 +51,6 @@ if TYPE_CHECKING:
 # The fetch stops this early, to abort its uploads and report an error. This is longer than the 20
 # seconds after which a stalled download is noticed.
 _SECONDS_TO_GIVE_UP = 30
-# To look for the exports of ten thousand environments once more, and to write the page.
-_SECONDS_TO_SHOW_A_FLEET = 90
 # Longer than the tries of a start, and than PingOne keeps a report.
 _SECONDS_OF_A_START = 3600
 # botocore's own are a minute each, which is most of a function's time.
@@ -79,6 +78,7 @@ def start_report(context: Any) -> "StartReport":
         starts=Starts(table, _SECONDS_OF_A_START).within(context),
         durations=Durations(table),
         polling_limit=timedelta(seconds=config.polling_limit_seconds),
+        pseudonymizes=config.pseudonymizes,
     )
 
 
@@ -99,7 +99,7 @@ def check_report() -> "CheckReport":
 def fetch_report(context: Any) -> "FetchReport":
     """FetchReport for the invocation with this Lambda context."""
     from pingone_reports.aws.discarded import DiscardedExports
-    from pingone_reports.aws.history import History
+    from pingone_reports.aws.series import Series
     from pingone_reports.pingone.link_hosts import LinkHosts
     from pingone_reports.steps.fetch import FetchReport
     from pingone_reports.transfer.transfer import Transfer
@@ -118,11 +118,12 @@ def fetch_report(context: Any) -> "FetchReport":
             compression=config.compression,
             max_bytes=config.max_report_bytes,
             seconds_left=seconds_left,
-            pseudonyms=_pseudonyms(config),
         ),
+        pseudonyms=_pseudonyms(config),
         bucket=_bucket(config.bucket),
         key_prefix=config.key_prefix,
-        history=History(table),
+        region=config.pingone.region,
+        series=Series(table),
         discarded=DiscardedExports(table),
         max_record_drop_percent=config.max_record_drop_percent,
         seconds_left=seconds_left,
@@ -147,34 +148,32 @@ def discard_report() -> "DiscardReport":
 def tabulate_report() -> "TabulateReport":
     """TabulateReport, with a temporary folder that only this function uses."""
     from pingone_reports.aws.event_bus import EventBus
+    from pingone_reports.aws.series import Series, Trend
     from pingone_reports.steps.tabulate import TabulateReport
     from pingone_reports.tables.announcements import Announcements
 
-    config = _tabulate_config()
+    config = TabulateConfig.from_environment()
+    table = _table(config.table)
     return TabulateReport(
         bucket=_bucket(config.bucket),
+        series=Series(table),
+        trend=Trend(table),
         announcements=Announcements(
             bus=EventBus(_client("events"), config.event_bus),
-            digest=_digest(config),
+            digest=_digest(config.digest_topic),
             most_events=config.max_security_events,
         ),
         folder=Path(gettempdir()) / "tabulate",
     )
 
 
-def show_fleet(context: Any) -> "ShowFleet":
-    """ShowFleet for the invocation of TabulateReport with this Lambda context."""
+@cache
+def show_fleet() -> "ShowFleet":
+    """ShowFleet."""
     from pingone_reports.steps.show_fleet import ShowFleet
 
-    config = _tabulate_config()
-    return ShowFleet(
-        bucket=_bucket(config.bucket),
-        digest=_digest(config),
-        seconds_left=lambda: (
-            float(context.get_remaining_time_in_millis()) / 1000 - _SECONDS_TO_SHOW_A_FLEET
-        ),
-        sleep=time.sleep,
-    )
+    config = ShowFleetConfig.from_environment()
+    return ShowFleet(bucket=_bucket(config.bucket), digest=_digest(config.digest_topic))
 
 
 def list_environments(context: Any) -> "ListEnvironments":
@@ -189,11 +188,17 @@ def list_environments(context: Any) -> "ListEnvironments":
         bucket=_bucket(config.bucket),
         key_prefix=config.key_prefix,
         max_concurrency=config.max_concurrency,
+        pseudonymizes=config.pseudonymizes,
         seconds_left=lambda: (
             float(context.get_remaining_time_in_millis()) / 1000 - _SECONDS_TO_GIVE_UP
         ),
         sleep=time.sleep,
     )
+
+
+def pseudonymizes() -> bool:
+    """Whether ListEnvironments must keep personal data out of what it keeps."""
+    return _list_config().pseudonymizes
 
 
 @cache
@@ -234,15 +239,10 @@ def _pseudonyms(config: FetchConfig) -> "Pseudonyms | None":
     return Pseudonyms(config.pseudonymize, key.read())
 
 
-@cache
-def _tabulate_config() -> TabulateConfig:
-    return TabulateConfig.from_environment()
-
-
-def _digest(config: TabulateConfig) -> "Topic | None":
+def _digest(topic: str) -> "Topic | None":
     from pingone_reports.aws.event_bus import Topic
 
-    return Topic(_client("sns"), config.digest_topic) if config.digest_topic else None
+    return Topic(_client("sns"), topic) if topic else None
 
 
 @cache

@@ -10,6 +10,8 @@ from botocore.stub import Stubber
 from pingone_reports.aws.event_bus import EventBus, Topic
 from pingone_reports.errors import AnnouncementFailed
 
+_RESOURCE = "arn:aws:states:us-east-1:123456789012:execution:reports:nightly"
+
 
 def _client(service: str) -> Any:
     return boto3.client(
@@ -27,6 +29,7 @@ def _entries(*numbers: int) -> dict[str, Any]:
                 "EventBusName": "bus",
                 "Source": "pingone.reports",
                 "DetailType": "Something",
+                "Resources": [_RESOURCE],
                 "Detail": json.dumps({"number": number}),
             }
             for number in numbers
@@ -48,7 +51,7 @@ def test_what_was_refused_comes_again_and_nothing_else() -> None:
         stub.add_response("put_events", _taken(False, True), _entries(1, 2))
         stub.add_response("put_events", _taken(True), _entries(1))
         bus = EventBus(events, "bus", slept.append)
-        bus.publish("Something", [{"number": number} for number in range(3)])
+        bus.publish("Something", [{"number": number} for number in range(3)], _RESOURCE)
         stub.assert_no_pending_responses()
     assert slept == [0.2, 0.5]
 
@@ -58,8 +61,24 @@ def test_ten_entries_go_at_once() -> None:
     with Stubber(events) as stub:
         stub.add_response("put_events", _taken(*[True] * 10), _entries(*range(10)))
         stub.add_response("put_events", _taken(True), _entries(10))
-        EventBus(events, "bus").publish("Something", [{"number": n} for n in range(11)])
+        details = [{"number": number} for number in range(11)]
+        EventBus(events, "bus").publish("Something", details, _RESOURCE)
         stub.assert_no_pending_responses()
+
+
+def test_what_is_refused_for_ever_holds_up_nothing_else_and_costs_the_pauses_once() -> None:
+    events, slept = _client("events"), list[float]()
+    with Stubber(events) as stub:
+        first, others = _entries(*range(10)), _entries(*range(10, 13))
+        stub.add_response("put_events", _taken(False, *[True] * 9), first)
+        stub.add_response("put_events", _taken(*[True] * 3), others)
+        for _ in range(5):
+            stub.add_response("put_events", _taken(False), _entries(0))
+        details = [{"number": number} for number in range(13)]
+        with pytest.raises(AnnouncementFailed):
+            EventBus(events, "bus", slept.append).publish("Something", details, _RESOURCE)
+        stub.assert_no_pending_responses()
+    assert len(slept) == 5
 
 
 def test_what_is_refused_for_ever_fails_after_several_tries() -> None:
@@ -68,7 +87,7 @@ def test_what_is_refused_for_ever_fails_after_several_tries() -> None:
         for _ in range(6):
             stub.add_response("put_events", _taken(False), _entries(0))
         with pytest.raises(AnnouncementFailed, match="InternalFailure"):
-            EventBus(events, "bus", slept.append).publish("Something", [{"number": 0}])
+            EventBus(events, "bus", slept.append).publish("Something", [{"number": 0}], _RESOURCE)
     assert len(slept) == 5
 
 
@@ -77,7 +96,7 @@ def test_a_denied_call_is_not_tried_again() -> None:
     with Stubber(events) as stub:
         stub.add_client_error("put_events", "AccessDeniedException", "who@example.com")
         with pytest.raises(AnnouncementFailed, match="AccessDenied") as caught:
-            EventBus(events, "bus").publish("Something", [{"number": 0}])
+            EventBus(events, "bus").publish("Something", [{"number": 0}], _RESOURCE)
     assert "example.com" not in str(caught.value)
 
 
@@ -87,18 +106,3 @@ def test_a_mail_that_sns_does_not_take_is_a_typed_error() -> None:
         stub.add_client_error("publish", "NotFound")
         with pytest.raises(AnnouncementFailed, match="SNS"):
             Topic(sns, "arn:aws:sns:us-east-1:123456789012:digest").send("s", "t")
-
-
-def test_a_subject_is_no_longer_than_sns_allows() -> None:
-    sns = _client("sns")
-    with Stubber(sns) as stub:
-        stub.add_response(
-            "publish",
-            {"MessageId": "1"},
-            {
-                "TopicArn": "arn:aws:sns:us-east-1:123456789012:digest",
-                "Subject": "s" * 100,
-                "Message": "t",
-            },
-        )
-        Topic(sns, "arn:aws:sns:us-east-1:123456789012:digest").send("s" * 101, "t")

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from local.jwks import jwks_of
+from local.jwks import jwks_of, main
 from local.paths import ROOT
 from tests.support.signing import local_key
 
@@ -38,6 +38,17 @@ def verified(jwks: str) -> list[str]:
         assert (item.public_key_use, item.algorithm_name) == ("sig", "RS256")
         assert jwt.decode(signed, item, algorithms=["RS256"]) == {"iss": "me"}
     return [str(item.key_id) for item in jwt.PyJWKSet.from_json(jwks).keys]
+
+
+def test_the_command_prints_what_is_pasted_into_a_body_for_pingones_api(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kms = Kms(local_key().der)
+    monkeypatch.setattr("local.jwks.boto3.client", lambda _service, region_name: kms)  # noqa: ARG005
+    assert main([ARN]) == 0
+    body = json.loads('{"jwks": %s}' % capsys.readouterr().out)  # noqa: UP031
+    assert body == {"jwks": jwks_of(kms, [ARN])}
+    assert verified(body["jwks"]) == [ARN.rpartition("/")[2]]
 
 
 def test_the_jwks_is_one_line_with_the_keys_of_kms() -> None:
@@ -88,4 +99,4 @@ def test_the_documented_command_of_the_aws_cli_prints_the_same_line(tmp_path: Pa
     assert (done.returncode, done.stderr) == (0, "")
     line = done.stdout.removesuffix("\n")
     assert "\n" not in line
-    assert json.loads(line) == json.loads(jwks_of(Kms(local_key().der), [ARN]))
+    assert line == json.dumps(jwks_of(Kms(local_key().der), [ARN]))

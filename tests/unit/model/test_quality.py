@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from pingone_reports.model.previous import Previous
 from pingone_reports.model.quality import doubts
 from pingone_reports.model.report_file import Format, ReportFile
+from pingone_reports.model.series import PublishedExport
 from tests.support.asking import REQUEST
 
 FIELDS = ("userId", "phone", "deviceId")
@@ -43,7 +43,17 @@ def found(
         records=records if json_records is None else json_records,
         columns=tuple(columns if in_json is None else in_json),
     )
-    previous = before and Previous(records=before[0], content_sha256={}, columns=before[1])
+    previous = before and PublishedExport(
+        bucket="",
+        manifest_key="",
+        at="",
+        filter="",
+        fields=fields,
+        columns=before[1],
+        tokens={},
+        records=before[0],
+        content_sha256={},
+    )
     request = replace(REQUEST, fields=fields, filter=filter_)
     return doubts(request, [csv, json], previous or None, max_drop_percent)
 

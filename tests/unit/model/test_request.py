@@ -50,12 +50,13 @@ def parse(document: object) -> ExportRequest:
 
 class TestDefaults:
     def test_an_empty_request_asks_for_the_defaults(self) -> None:
-        assert parse({}).to_state() == DEFAULTS
+        assert parse({}).to_state() == DEFAULTS | {"standing": True}
 
     @pytest.mark.parametrize("name", DEFAULTS)
     def test_a_field_overrides_its_default_and_no_other(self, name: str) -> None:
-        request = parse({name: OVERRIDES[name]})
-        assert request.to_state() == DEFAULTS | {name: OVERRIDES[name]}
+        request = parse({name: OVERRIDES[name], "reportName": OVERRIDES["reportName"]})
+        own = {"reportName": OVERRIDES["reportName"], "standing": True}
+        assert request.to_state() == DEFAULTS | own | {name: OVERRIDES[name]}
 
     @pytest.mark.parametrize("name", DEFAULTS)
     def test_a_field_that_is_null_is_as_good_as_absent(self, name: str) -> None:
@@ -70,7 +71,31 @@ class TestDefaults:
             ExportRequest.parse({}, DEFAULTS | {"formats": ["xml"]})
 
     def test_the_sample_in_events_is_a_request(self) -> None:
-        assert parse(sample("export-request")).to_state() == sample("export-request")
+        defaults = {name: sample("export-request")[name] for name in ("fields", "filter")}
+        request = ExportRequest.parse(sample("export-request"), DEFAULTS | defaults)
+        assert request.to_state() == sample("export-request") | {"standing": True}
+
+    @pytest.mark.parametrize(
+        ("asked", "name", "standing"),
+        [
+            ({}, "devices", True),
+            ({"fields": ["username", "userId"], "formats": ["json"]}, "devices", True),
+            ({"fields": []}, "devices-custom", False),
+            ({"filter": 'deviceType eq "SMS"'}, "devices-custom", False),
+            ({"fields": ["userId"], "reportName": "devices"}, "devices-custom", False),
+            ({"fields": ["userId"], "reportName": "mine"}, "mine", True),
+        ],
+    )
+    def test_other_fields_or_another_filter_make_a_report_of_its_own(
+        self, asked: dict[str, Any], name: str, standing: bool
+    ) -> None:
+        request = parse(asked)
+        assert (request.report_name, request.standing) == (name, standing)
+        assert ExportRequest.from_state(request.to_state()) == request
+
+    def test_the_longest_name_of_a_report_has_room_for_its_custom_exports(self) -> None:
+        request = ExportRequest.parse({"fields": []}, DEFAULTS | {"reportName": "d" * 64})
+        assert request.report_name == "d" * 57 + "-custom"
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -353,4 +378,5 @@ class TestSchema:
         request = parse(document)
         carried = json.loads(json.dumps(request.to_state()))
         assert ExportRequest.from_state(carried) == request
+        del carried["standing"]
         assert faults("export-request", carried) == []

@@ -12,14 +12,20 @@ from typing import Any
 
 import pytest
 
-from pingone_reports.config import PersonalField
 from pingone_reports.model.exploration import Exploration
 from pingone_reports.model.export import Execution, Export
-from pingone_reports.model.manifest import Landed, completed_event, manifest_of, quarantine_of
+from pingone_reports.model.keys import ExportKeys
+from pingone_reports.model.manifest import (
+    Landed,
+    completed_event,
+    description_of,
+    manifest_of,
+    quarantine_of,
+)
 from pingone_reports.model.quality import doubts
 from pingone_reports.model.report_file import Format, ReportFile
 from pingone_reports.model.request import ExportRequest
-from pingone_reports.transfer.pseudonyms import Pseudonyms
+from pingone_reports.model.series import Predecessor, PublishedExport
 from pingone_reports.transfer.records import CsvRecordCounter
 from tests.support.documents import polling_answer
 
@@ -100,12 +106,15 @@ def manifest(columns: tuple[str, ...], reasons: list[str] | None = None) -> Mapp
         for file_format in Format
     ]
     exploration = Exploration.parse(polling_answer() | {"id": "e" * 128})
-    pseudonymized = Pseudonyms(list(PersonalField), "k" * 64).to_document()
-    landed = Landed(bucket="b" * 63, files=files, pseudonymized=pseudonymized)
+    # As many names as a report may have: see test_pseudonyms.py.
+    pseudonymized = {"fields": [_WIDEST * 2_730], "keyId": "2-0123456789abcdef"}
+    landed = Landed(bucket="b" * 63, region="com.au", files=files, pseudonymized=pseudonymized)
+    description = description_of(export, exploration, landed)
     if reasons is not None:
         reasons += doubts(export.request, files, None, 20)
-        return quarantine_of(export, exploration, landed, reasons)
-    return manifest_of(export, exploration, landed, unchanged=False)
+        return quarantine_of(description, reasons)
+    published = PublishedExport.of(description, ExportKeys.of(export, "p" * 200).manifest)
+    return manifest_of(export, description, Predecessor(export=published))
 
 
 def test_the_state_of_the_largest_request_fits() -> None:

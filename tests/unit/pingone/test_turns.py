@@ -319,6 +319,18 @@ class TestLoads:
         run = load.run()
         assert (run.refused, run.expired, run.calls) == (0, 0, 3000)
 
+    @pytest.mark.parametrize(("seconds", "at_once"), [(4, 200), (15, 200), (15, 20), (60, 10)])
+    @pytest.mark.parametrize("seed", [1, 2])
+    def test_an_account_that_runs_ten_functions_at_once_loses_no_export(
+        self, seconds: float, at_once: int, seed: int
+    ) -> None:
+        load = VirtualLoad([1] * 200, at_once, quota=10, fetching=seconds, seed=seed)
+        run = load.run()
+        assert (run.refused, run.expired, run.calls) == (0, 0, 600)
+
+    def test_an_account_that_is_too_small_for_what_it_is_asked_loses_some(self) -> None:
+        assert VirtualLoad([1] * 200, 200, quota=10, fetching=60).run().expired > 0
+
     @pytest.mark.parametrize("seconds", [180, 300, 900])
     def test_a_report_whose_time_repeats_takes_five_calls_at_most(self, seconds: float) -> None:
         def load(known: bool) -> VirtualLoad:

@@ -57,6 +57,7 @@ class World:
     table_is_there: bool = True
     reads_history: bool = True
     prefix: str = "pingone"
+    pseudonymizes: bool = False
 
     def start(self, by: Execution | None = None, **request: Any) -> dict[str, Any]:
         step = ListEnvironments(
@@ -65,6 +66,7 @@ class World:
             bucket=cast("Bucket", self.bucket),
             key_prefix=self.prefix,
             max_concurrency=200,
+            pseudonymizes=self.pseudonymizes,
             seconds_left=lambda: 300,
             sleep=lambda _seconds: None,
         )
@@ -228,6 +230,33 @@ class TestOnlyFailed:
         world.bucket.objects[key] = json.dumps(sample("fleet")).encode()
         with pytest.raises(InvalidRequest, match="onlyFailedOf"):
             world.start(onlyFailedOf=key)
+
+
+class TestPseudonymize:
+    FILTER = 'username eq "canary@example.com"'
+
+    @pytest.fixture
+    def private(self, world: World) -> World:
+        world.pseudonymizes = True
+        return world
+
+    def test_only_the_exports_get_the_filter(self, private: World) -> None:
+        answer = private.start(filter=self.FILTER)
+        again = private.start(filter=self.FILTER)
+        assert answer["request"]["filter"] == again["request"]["filter"] == self.FILTER
+        private.end(n2="AccessDenied")
+        private.summarize()
+        assert private.bucket.objects
+        assert not any(b"canary" in content for content in private.bucket.objects.values())
+
+    def test_what_failed_is_exported_again_only_with_its_filter(self, private: World) -> None:
+        private.start(filter=self.FILTER)
+        private.end(n2="AccessDenied")
+        key = private.summarize()["fleet"]["manifestKey"]
+        with pytest.raises(InvalidRequest, match="give it again, in 'filter'"):
+            private.start(execution("again"), onlyFailedOf=key)
+        answer = private.start(execution("again"), onlyFailedOf=key, filter=self.FILTER)
+        assert answer["request"]["filter"] == self.FILTER
 
 
 class TestSummary:

@@ -9,6 +9,7 @@ import pytest
 from local.pingone_simulator import Answer, Fault, PingOneSimulator
 from pingone_reports.errors import DeadlineExceeded, PingOneUnavailable, ReportRejected
 from pingone_reports.model.export import Export
+from pingone_reports.model.filters import without_values
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.pingone.api import PingOne
 from tests.support.asking import REQUEST, execution, play
@@ -214,6 +215,34 @@ class TestStart:
         assert waiting["turn"]
         assert faults("start-report-output", waiting) == []
         assert len(simulator.requests) == asked
+
+
+class TestPseudonymize:
+    FILTER = 'username eq "canary@example.com"'
+
+    def test_only_pingone_gets_the_filter(self, pingone: PingOne, clock: ManualClock) -> None:
+        world, request = World(pingone, pseudonymizes=True), replace(REQUEST, filter=self.FILTER)
+        answer = world.start(request)
+        assert answer["export"]["request"]["filter"] == without_values(self.FILTER)
+        assert faults("start-report-output", answer) == []
+        # What another try of the execution remembers is the same.
+        assert world.start(request)["export"] == answer["export"]
+        clock.now += 5
+        assert pingone._read(Export.from_state(answer["export"]))["filter"] == self.FILTER
+
+    def test_without_it_the_filter_is_kept(self, pingone: PingOne) -> None:
+        answer = World(pingone).start(replace(REQUEST, filter=self.FILTER))
+        assert answer["export"]["request"]["filter"] == self.FILTER
+
+    @pytest.mark.parametrize("pseudonymizes", [True, False])
+    def test_only_without_it_a_refusal_repeats_the_filters_values(
+        self, pingone: PingOne, pseudonymizes: bool
+    ) -> None:
+        world = World(pingone, pseudonymizes=pseudonymizes)
+        with pytest.raises(ReportRejected) as raised:
+            world.start(replace(REQUEST, filter=self.FILTER + ' and phone eq "canary two'))
+        assert ("canary" in str(raised.value)) is not pseudonymizes
+        assert "filter cannot be parsed" in str(raised.value)
 
 
 class TestChangesUntil:

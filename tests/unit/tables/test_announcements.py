@@ -1,321 +1,327 @@
-"""Whoever has to know of a change is told, once it is certain, and of nothing that is old."""
+"""Whoever has to know of an export is told: by events with the same ids each time, and by mail."""
 
-import itertools
-import random
-from functools import partial
-from pathlib import Path
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from local.paths import ROOT
+from local.sample_posture import sample_posture
 from pingone_reports.errors import AnnouncementFailed
-from pingone_reports.model.posture import Event
+from pingone_reports.model.announcements import Told, console_link, mail, security_events
+from pingone_reports.model.keys import ExportKeys
+from pingone_reports.model.posture import Posture, SecurityEvent
+from pingone_reports.model.security_events import RULES, Event
+from pingone_reports.model.series import FIRST, OLDER_DATA
+from pingone_reports.model.strength import Strength
+from pingone_reports.tables.announcements import Announcements
+from tests.support.announced import Bus
 from tests.support.documents import faults, sample
-from tests.support.interleaving import Interleaving
-from tests.support.memory_bucket import MemoryBucket
-from tests.support.tabulating import ENVIRONMENT, DayExport, World
+from tests.support.postures import asked_for_little, changed, event, filtered, hostile, row
 
-_HEADER = "userId,username,deviceId,deviceType,mfaEnabled,deviceBlocked,deviceLocked\n"
+if TYPE_CHECKING:
+    from pingone_reports.aws.event_bus import EventBus, Topic
 
-
-def _export(day: int, rows: str, folder: Path, **manifest: object) -> DayExport:
-    """Rows such as `ada 1 FIDO2`, with a slash between them: user, device and type."""
-    lines = [
-        f"{user},{user}@example.com,{device},{kind},true,false,false\n"
-        for user, device, kind in (row.split() for row in rows.split("/") if row)
-    ]
-    return DayExport(day, _HEADER + "".join(lines), folder, **manifest)
+FOLDER = "pingone/report=devices/environment=abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6/date="
+KEYS = ExportKeys.parse(f"{FOLDER}2026-03-31/nightly-2026-03-31/manifest.json")
+ARN = "arn:aws:states:eu-central-1:123456789012:execution:reports-export-report:nightly-2026-03-31"
 
 
-@pytest.fixture
-def week(tmp_path: Path) -> list[DayExport]:
-    """Each day one more device is added."""
-    rows = [f"ada {number} SMS" for number in range(6)]
-    return [_export(day, "/".join(rows[:day]), tmp_path) for day in range(1, 6)]
+def told(previous: str | None = "nightly-2026-03-30", **manifest: Any) -> Told:
+    key = previous and f"{FOLDER}2026-03-30/{previous}/manifest.json"
+    return Told(
+        keys=cast("ExportKeys", KEYS),
+        manifest={
+            "correlationId": "nightly",
+            "executionArn": ARN,
+            "region": "eu",
+            "previous": {"manifestKey": key, "reason": None},
+            **manifest,
+        },
+        bucket="reports",
+    )
 
 
-def test_an_export_that_changed_something_is_told_once(
-    week: list[DayExport], tmp_path: Path
-) -> None:
-    world = World(tmp_path)
-    for export in [*week, week[4]]:
-        world.tabulate(export)
-
-    assert world.bus.told == ["e2 after e1", "e3 after e2", "e4 after e3", "e5 after e4"]
-    assert [event["deviceId"] for event in world.bus.security] == ["1", "2", "3", "4"]
-
-
-def test_the_events_are_what_their_schemas_and_samples_say(tmp_path: Path) -> None:
-    world = World(tmp_path)
-    world.tabulate(_export(1, "ada 1 FIDO2/ada 2 SMS/bob 3 TOTP", tmp_path))
-    world.tabulate(_export(2, "ada 2 SMS/bob 3 TOTP", tmp_path))
-
-    [told], security = world.bus.changes, world.bus.security
-    assert faults("changes-detected", told) == []
-    for event in security:
-        assert faults("security-event-detected", event) == []
-    assert told.keys() == sample("changes-detected").keys()
-    assert security[0].keys() == sample("security-event-detected").keys()
-    assert [(event["event"], event["userId"], event["deviceId"]) for event in security] == [
-        ("no strong factor left", "ada", None),
-        ("FIDO2 removed", "ada", "1"),
-    ]
-    assert told["changes"] == {"added": 0, "removed": 1, "changed": 0}
-    assert told["users"]["weak"] == 1
+def tell(
+    posture: Posture, about: Told | None = None, most: int = 500, bus: Bus | None = None
+) -> Bus:
+    bus = bus or Bus()
+    announcements = Announcements(
+        bus=cast("EventBus", bus), digest=cast("Topic", bus), most_events=most
+    )
+    announcements.tell(posture, about or told())
+    return bus
 
 
-def test_no_name_and_no_phone_number_is_told(tmp_path: Path) -> None:
-    world = World(tmp_path)
-    for day, device in ((1, "FIDO2"), (2, "SMS")):
-        world.tabulate(
-            DayExport(
-                day,
-                "userId,username,email,phone,deviceId,deviceType\n"
-                f"u,canary-name,canary-mail,canary-phone,d{day},{device}\n",
-                tmp_path,
-            )
+def night(*security: SecurityEvent) -> Posture:
+    return replace(sample_posture(), changes=changed(security))
+
+
+def not_compared(why: str) -> Posture:
+    return replace(sample_posture(), changes=None, not_compared=why)
+
+
+def ids(posture: Posture, about: Told | None = None) -> list[str]:
+    return [each["id"] for each in security_events(posture, about or told(), 500)]
+
+
+class TestEvents:
+    @pytest.mark.parametrize(
+        "posture",
+        [sample_posture(), night(), not_compared("No."), asked_for_little(), filtered()],
+        ids=["changed", "unchanged", "not compared", "little asked", "filtered"],
+    )
+    def test_what_is_told_is_as_its_schema_and_sample_say(self, posture: Posture) -> None:
+        bus = tell(posture)
+        [compared] = bus.compared
+        assert faults("compared", compared) == []
+        assert compared.keys() == sample("compared").keys()
+        for each in bus.security:
+            assert faults("security-event-detected", each) == []
+            assert each.keys() == sample("security-event-detected").keys()
+
+    def test_the_security_events_come_first_and_each_is_about_the_execution(self) -> None:
+        bus = tell(sample_posture())
+        assert [kind for kind, _ in bus.events[-2:]] == [
+            "PingOne Device Security Event Detected", "PingOne Report Compared",
+        ]  # fmt: skip
+        assert bus.resources == {ARN}
+
+    def test_an_event_has_codes_for_machines_beside_the_words(self) -> None:
+        one = event(7, Event.ALL_FACTORS_REPLACED, Event.PHISHING_RESISTANCE_LOST)
+        [detail] = tell(night(one)).security
+        assert detail["code"] == "ALL_FACTORS_REPLACED"
+        assert detail["event"] == "all factors replaced"
+        assert detail["severity"] == "critical"
+        assert detail["reasons"] == ["ALL_FACTORS_REPLACED", "PHISHING_RESISTANCE_LOST"]
+        assert (detail["strengthBefore"], detail["strengthAfter"]) == (
+            "phishing-resistant", "phishable",
+        )  # fmt: skip
+        assert detail["devices"] == [
+            {"deviceId": "device-7", "deviceType": "FIDO2", "what": "removed"}
+        ]
+
+    def test_an_event_says_between_which_times_of_the_data_it_happened(self) -> None:
+        posture = night(event(1))
+        [detail] = tell(posture).security
+        assert posture.changes
+        assert detail["observedAfter"] == posture.changes.previous_data_not_before
+        assert detail["observedBefore"] == posture.data_not_after
+
+    def test_who_was_not_asked_for_is_null_and_no_word(self) -> None:
+        one = replace(event(1), user_id="", username="", before=None, after=None)
+        [detail] = tell(night(one)).security
+        assert detail["userId"] is None
+        assert detail["strengthBefore"] is detail["strengthAfter"] is None
+
+    def test_no_name_is_told(self) -> None:
+        bus = tell(night(event(1, name="canary-name")))
+        assert "user-1" in str(bus.events)
+        assert "canary" not in str(bus.events) + str(bus.mails)
+
+    @pytest.mark.parametrize("name", ["Customers Europe", ""])
+    def test_the_name_of_the_environment_is_told(self, name: str) -> None:
+        bus = tell(replace(sample_posture(), environment_name=name))
+        assert {detail["environmentName"] for _, detail in bus.events} == {name or None}
+        assert "None" not in bus.mails[0][1]
+
+    def test_of_each_kind_some_are_sent_and_the_rest_is_a_number(self) -> None:
+        lost, blocked = Event.PHISHING_RESISTANCE_LOST, Event.DEVICE_BLOCKED
+        security = [*(event(n, lost) for n in range(9)), *(event(n, blocked) for n in range(9, 12))]
+        bus = tell(night(*security), most=4)
+        assert [each["code"] for each in bus.security] == [lost.name] * 2 + [blocked.name] * 2
+        assert bus.compared[0]["securityEventsNotSent"] == 8
+
+
+class TestHeartbeat:
+    @pytest.mark.parametrize(
+        ("posture", "result", "reason"),
+        [
+            (sample_posture(), "changed", None),
+            (night(), "unchanged", None),
+            (not_compared("No field deviceId."), "not compared", "No field deviceId."),
+        ],
+    )
+    def test_every_export_is_told_of(
+        self, posture: Posture, result: str, reason: str | None
+    ) -> None:
+        [compared] = tell(posture).compared
+        assert (compared["result"], compared["reason"]) == (result, reason)
+
+    def test_what_cannot_be_known_is_a_word_and_never_zero(self) -> None:
+        [compared] = tell(asked_for_little()).compared
+        assert set(compared["securityEvents"].values()) == {"not asked"}
+        for name in ("usersJoined", "usersLeft", "usersLost", "protection"):
+            assert compared[name] == "not asked", name
+        [compared] = tell(filtered()).compared
+        assert compared["securityEvents"]["MFA_DISABLED"] == "hidden by the filter"
+        assert compared["securityEvents"]["DEVICE_BLOCKED"] == 1
+        assert compared["usersLost"] == compared["protection"] == "hidden by the filter"
+
+    def test_what_was_not_compared_is_null_and_never_zero(self) -> None:
+        [compared] = tell(not_compared("No."), told(previous=None)).compared
+        for name in ("devices", "securityEvents", "usersLeft", "minor", "previousExportId"):
+            assert compared[name] is None, name
+        assert compared["protection"]["protected"] > 0
+
+    def test_a_manifest_of_before_has_no_region_and_no_predecessor(self) -> None:
+        about = replace(told(), manifest={"correlationId": "c", "executionArn": ARN})
+        [compared] = tell(night(event(1)), about).compared
+        assert compared["region"] is compared["previousManifestKey"] is None
+        assert faults("compared", compared) == []
+
+
+class TestIds:
+    def test_a_repetition_has_the_same_ids(self) -> None:
+        assert ids(sample_posture()) == ids(sample_posture())
+
+    def test_an_overlapping_export_with_the_same_predecessor_has_the_same_ids(self) -> None:
+        later = replace(sample_posture(), export_id="later", exported_at="2026-03-31T03:00:00Z")
+        keys = ExportKeys.parse(f"{FOLDER}2026-03-31/later/manifest.json")
+        assert ids(later, replace(told(), keys=cast("ExportKeys", keys))) == ids(sample_posture())
+
+    def test_spelling_and_order_make_no_other_id(self) -> None:
+        one = event(1, Event.PHISHING_RESISTANCE_LOST, Event.FACTOR_REMOVED)
+        loud = replace(
+            one,
+            user_id=one.user_id.upper(),
+            devices=[replace(one.devices[0], id=one.devices[0].id.upper())],
         )
-    assert len(world.bus.events) == 4
-    assert "canary" not in str(world.bus.events) + str(world.bus.mails)
+        assert ids(night(one)) == ids(night(loud))
+
+    def test_everything_else_makes_another_id(self) -> None:
+        one = event(1)
+        device = one.devices[0]
+        others = [
+            replace(one, user_id="other"),
+            replace(one, after=Strength.WEAK),
+            replace(one, reasons=[*one.reasons, Event.FACTOR_REMOVED]),
+            replace(one, event=Event.DEVICE_MOVED),
+            replace(one, devices=[replace(device, what="blocked")]),
+            replace(one, devices=[device, replace(device, id="other")]),
+        ]
+        found = ids(night(one, *others)) + ids(night(one), told(previous="another"))
+        assert len(found) == len(set(found)) == 8
+
+    def test_events_of_devices_without_users_are_told_apart(self) -> None:
+        nobody = [replace(event(number), user_id="") for number in range(3)]
+        assert len(set(ids(night(*nobody)))) == 3
 
 
-@pytest.mark.parametrize("name", ["Customers Europe", None])
-def test_the_name_of_the_environment_is_told(tmp_path: Path, name: str | None) -> None:
-    world = World(tmp_path)
-    world.tabulate(_export(1, "ada 1 FIDO2", tmp_path))
-    world.tabulate(_export(2, "ada 1 SMS/ada 2 SMS", tmp_path, environmentName=name))
-    assert {event["environmentName"] for _, event in world.bus.events} == {name}
-    assert f"of environment {name} {ENVIRONMENT}\n" in world.bus.mails[0][1] or name is None
-    assert "None" not in world.bus.mails[0][1]
+class TestMail:
+    def test_the_subject_has_the_gravest_event_and_the_environment(self) -> None:
+        subject, _ = cast("tuple[str, str]", mail(sample_posture(), told()))
+        assert subject == "PingOne Customers Europe: all factors replaced (1), 15 security events"
+
+    def test_only_what_happened_is_in_the_mail(self) -> None:
+        posture = replace(sample_posture(), changes=changed([event(1)], [row(1)]))
+        _, text = cast("tuple[str, str]", mail(posture, told()))
+        assert "  phishing resistance lost: 1\n" in text
+        assert "  changed: 1\n" in text
+        assert ": 0" not in text
+        assert "MFA disabled" not in text
+
+    def test_what_cannot_be_known_is_in_the_mail(self) -> None:
+        _, text = cast("tuple[str, str]", mail(filtered(), told()))
+        assert "  MFA disabled: hidden by the filter\n" in text
+
+    def test_an_unusual_night_says_so_in_the_subject(self) -> None:
+        changes = replace(changed([event(1)]), unusual="Far more than on any day.")
+        posture = replace(sample_posture(), changes=changes)
+        subject, text = cast("tuple[str, str]", mail(posture, told()))
+        assert subject == "PingOne Customers Europe: unusual! phishing resistance lost (1)"
+        assert "UNUSUAL: Far more than on any day.\n" in text
+
+    def test_changed_devices_without_an_event_have_a_mail(self) -> None:
+        posture = replace(sample_posture(), changes=changed(rows=[row(1), row(2)]))
+        subject, _ = cast("tuple[str, str]", mail(posture, told()))
+        assert subject == "PingOne Customers Europe: 2 changed devices"
+
+    def test_an_export_that_could_not_be_compared_has_a_mail(self) -> None:
+        why = "The export before it is gone."
+        subject, text = cast("tuple[str, str]", mail(not_compared(why), told(previous=None)))
+        assert subject == "PingOne Customers Europe: could not be compared"
+        assert f"It could not be compared: {why}\n" in text
+
+    @pytest.mark.parametrize("why", [FIRST, OLDER_DATA])
+    def test_an_export_that_could_not_be_news_has_no_mail(self, why: str) -> None:
+        assert mail(not_compared(why), told(previous=None)) is None
+
+    @pytest.mark.parametrize("about", [told(), told(fleet="nightly")], ids=["alone", "fleet"])
+    def test_nobody_is_mailed_of_a_quiet_night_or_of_each_export_of_a_fleet(
+        self, about: Told
+    ) -> None:
+        assert tell(night(), about).mails == []
+        assert len(tell(night(event(1)), about).mails) == (not about.manifest.get("fleet"))
+
+    def test_whatever_an_environment_is_called_sns_takes_the_subject(self) -> None:
+        for name in (*hostile().fields, "Müller\r\nBcc: x", "x" * 999):
+            posture = replace(sample_posture(), environment_name=name)
+            subject, _ = cast("tuple[str, str]", mail(posture, told()))
+            assert subject.isascii()
+            assert subject.isprintable()
+            assert len(subject) < 100
+            assert "all factors replaced (1)" in subject
+
+    @pytest.mark.parametrize(
+        ("partition", "region", "console"),
+        [
+            ("aws", "eu-central-1", "console.aws.amazon.com"),
+            ("aws-us-gov", "us-gov-west-1", "console.amazonaws-us-gov.com"),
+            ("aws-cn", "cn-north-1", "console.amazonaws.cn"),
+        ],
+    )
+    def test_the_link_opens_in_the_console_of_the_partition(
+        self, partition: str, region: str, console: str
+    ) -> None:
+        arn = f"arn:{partition}:states:{region}:123456789012:execution:machine:name"
+        assert console_link("reports", "a/report=x/ü&.html", arn) == (
+            f"https://{console}/s3/object/reports?region={region}"
+            "&prefix=a%2Freport%3Dx%2F%C3%BC%26.html"
+        )
+
+    def test_the_mail_ends_with_the_link_to_the_page(self) -> None:
+        _, text = cast("tuple[str, str]", mail(sample_posture(), told()))
+        link = text.splitlines()[-1]
+        assert link.startswith("https://console.aws.amazon.com/s3/object/reports?region=eu-cen")
+        assert link.endswith("nightly-2026-03-31.html")
 
 
-def test_an_export_of_a_fleet_has_events_but_no_mail(tmp_path: Path) -> None:
-    world = World(tmp_path)
-    for day, rows in ((1, "ada 1 SMS"), (2, "ada 1 SMS/ada 2 SMS")):
-        world.tabulate(_export(day, rows, tmp_path, fleet="nightly"))
-    assert len(world.bus.events) == 2
-    assert world.bus.mails == []
+class TestRefusals:
+    """What is refused raises at the end, and whoever tries again tells the same."""
 
+    def refuse(self, *kinds: str) -> Bus:
+        bus = Bus()
 
-def test_an_export_that_changed_nothing_is_not_told(tmp_path: Path) -> None:
-    world = World(tmp_path)
-    for day in (1, 2):
-        world.tabulate(_export(day, "ada 1 SMS", tmp_path))
-    assert (world.bus.events, world.bus.mails) == ([], [])
+        def before(kind: str) -> None:
+            if kind in kinds:
+                raise AnnouncementFailed(kind)
 
+        bus.before = before
+        return bus
 
-def test_the_mail_has_numbers_and_the_page(week: list[DayExport], tmp_path: Path) -> None:
-    world = World(tmp_path)
-    for export in week[:2]:
-        world.tabulate(export)
-
-    [(subject, text)] = world.bus.mails
-    assert subject == "PingOne devices: 1 security events, 1 changes"
-    assert "SMS added: 1" in text
-    assert f"s3://reports/{week[1].keys.page}" in text
-    assert subject.isascii()
-
-
-def test_an_export_that_is_older_than_the_newest_is_not_told(
-    week: list[DayExport], tmp_path: Path
-) -> None:
-    world = World(tmp_path)
-    for export in (week[0], week[2], week[1]):
-        world.tabulate(export)
-    assert world.bus.told == ["e3 after e1"]
-
-
-@pytest.mark.parametrize(("tell", "told"), [(True, ["e2 after e1"]), (False, [])])
-def test_who_asks_decides(
-    week: list[DayExport], tmp_path: Path, tell: bool, told: list[str]
-) -> None:
-    world = World(tmp_path)
-    for export in (week[0], week[2], week[1]):
-        world.tabulate(export, tell=False)
-    world.tabulate(week[1], tell=tell)
-    assert world.bus.told == told
-
-
-def test_what_was_added_later_is_not_told_with_the_next_export(
-    week: list[DayExport], tmp_path: Path
-) -> None:
-    world = World(tmp_path)
-    for export in week[:2]:
-        world.tabulate(export)
-    for export in week[2:4]:
-        world.tabulate(export, tell=False)
-    world.tabulate(week[4])
-    assert world.bus.told == ["e2 after e1", "e5 after e4"]
-
-
-def test_an_export_that_could_not_be_told_is_told_with_the_next(
-    week: list[DayExport], tmp_path: Path
-) -> None:
-    world = World(tmp_path)
-    world.tabulate(week[0])
-    world.tabulate(week[1])
-
-    world.bus.before = _refuse
-    with pytest.raises(AnnouncementFailed):
-        world.tabulate(week[2])
-    world.bus.before = lambda _detail_type: None
-    world.tabulate(week[3])
-
-    assert world.bus.told == ["e2 after e1", "e3 after e2", "e4 after e3"]
-
-
-def test_what_happened_to_a_user_without_a_device_is_told(tmp_path: Path) -> None:
-    world = World(tmp_path)
-    for day, mfa in ((1, "true"), (2, "false")):
-        rows = f"userId,deviceId,deviceType,mfaEnabled\nu,,,{mfa}\nv,1,SMS,true\n"
-        world.tabulate(DayExport(day, rows, tmp_path))
-    assert [event["event"] for event in world.bus.security] == ["MFA disabled"]
-    assert len(world.bus.changes) == 1
-
-
-def test_a_mail_that_is_refused_holds_up_no_event_and_is_sent_by_the_next_try(
-    week: list[DayExport], tmp_path: Path
-) -> None:
-    world = World(tmp_path)
-    world.tabulate(week[0])
-    world.bus.refuses_mails = True
-    for export in (week[1], week[2]):
+    def test_a_security_event_that_is_refused_holds_up_neither_heartbeat_nor_mail(self) -> None:
+        bus = self.refuse("PingOne Device Security Event Detected")
         with pytest.raises(AnnouncementFailed):
-            world.tabulate(export)
-    assert world.bus.told == ["e2 after e1", "e3 after e2"]
-    assert world.bus.mails == []
+            tell(sample_posture(), bus=bus)
+        assert len(bus.compared) == len(bus.mails) == 1
 
-    world.bus.refuses_mails = False
-    for export in (week[2], week[2]):
-        world.tabulate(export)
-    assert world.bus.told == ["e2 after e1", "e3 after e2"]
-    assert len(world.bus.mails) == 1
+    def test_a_mail_that_is_refused_holds_up_no_event(self) -> None:
+        bus = self.refuse("mail")
+        with pytest.raises(AnnouncementFailed):
+            tell(night(event(1)), bus=bus)
+        assert len(bus.events) == 2
 
-
-@pytest.mark.parametrize("hours", [0, 2])
-def test_of_a_first_burst_every_change_is_told_and_of_history_none(
-    tmp_path: Path, hours: int
-) -> None:
-    """All have their places before the first of them tells, so there is no mark."""
-    world = World(tmp_path)
-    for day in (1, 2, 3):
-        at = f"2026-03-01T{day * hours:02}:00:00.000Z"
-        devices = "/".join(f"ada {number} SMS" for number in range(day))
-        export = _export(day, devices, tmp_path, createdAt=at, requestedAt=at)
-        world.tabulate(export, tell=False)
-    for key in [key for key in world.bucket.objects if ",told/" in key]:
-        del world.bucket.objects[key]
-
-    world.tabulate(export)
-
-    assert world.bus.told == (["e3 after e2"] if hours else ["e2 after e1", "e3 after e2"])
+    def test_a_night_that_the_bus_never_takes_holds_up_no_later_one(self) -> None:
+        bus = self.refuse("PingOne Device Security Event Detected", "PingOne Report Compared")
+        with pytest.raises(AnnouncementFailed):
+            tell(night(event(1)), bus=bus)
+        bus.before = lambda _kind: None
+        assert [each["userId"] for each in tell(night(event(2)), bus=bus).security] == ["user-2"]
 
 
-def test_an_older_export_is_told_on_demand_with_one_before_it_that_nobody_was_told_of(
-    tmp_path: Path,
-) -> None:
-    world, at = World(tmp_path), "2026-03-01T00:00:00.000Z"
-    exports = [
-        _export(day, "/".join(f"ada {n} SMS" for n in range(day)), tmp_path,
-                createdAt=at, requestedAt=at)
-        for day in (1, 2, 3)
-    ]  # fmt: skip
-    for export in exports:
-        world.tabulate(export, tell=False)
-    for key in [key for key in world.bucket.objects if ",told/" in key]:
-        del world.bucket.objects[key]
-
-    world.tabulate(exports[1], tell=True)
-
-    assert world.bus.told == ["e2 after e1"]
-
-
-def _refuse(_detail_type: str) -> None:
-    raise AnnouncementFailed
-
-
-def test_a_second_try_tells_with_the_same_ids(week: list[DayExport], tmp_path: Path) -> None:
-    world = World(tmp_path)
-    world.tabulate(week[0])
-
-    def fail_at_the_last(detail_type: str) -> None:
-        if detail_type == "PingOne Report Changes Detected":
-            raise AnnouncementFailed
-
-    world.bus.before = fail_at_the_last
-    with pytest.raises(AnnouncementFailed):
-        world.tabulate(week[1])
-    world.bus.before = lambda _detail_type: None
-    world.tabulate(week[1])
-
-    first, second = world.bus.security
-    assert first == second
-    assert world.bus.told == ["e2 after e1"]
-
-
-def test_ids_tell_every_event_apart(tmp_path: Path) -> None:
-    world = World(tmp_path)
-    world.tabulate(_export(1, "ada 1 FIDO2/ada 2 SMS/bob 3 FIDO2/bob 4 SMS", tmp_path))
-    world.tabulate(_export(2, "ada 2 SMS/bob 4 SMS", tmp_path))
-    world.tabulate(_export(3, "ada 1 FIDO2/ada 2 SMS/bob 3 FIDO2/bob 4 SMS", tmp_path))
-    world.tabulate(_export(4, "ada 2 SMS/bob 4 SMS", tmp_path))
-    ids = [event["id"] for event in world.bus.security]
-    assert len(ids) == len(set(ids)) == 8
-
-
-def test_the_rest_of_many_events_is_a_number(tmp_path: Path) -> None:
-    world = World(tmp_path)
-    before = "/".join(f"u{number} f{number} FIDO2/u{number} s{number} SMS" for number in range(9))
-    after = "/".join(f"u{number} s{number} SMS" for number in range(9))
-    world.tabulate(_export(1, before, tmp_path))
-    world.tabulate(_export(2, after, tmp_path), most_events=4)
-
-    [told] = world.bus.changes
-    assert [event["event"] for event in world.bus.security] == ["no strong factor left"] * 4
-    assert told["securityEventsNotSent"] == 14
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_of_exports_that_come_at_once_every_change_is_told(
-    week: list[DayExport], tmp_path: Path, seed: int
-) -> None:
-    at_once, dice = Interleaving(seed), random.Random(seed)
-    world = World(tmp_path, MemoryBucket(at_once.pause))
-    world.tabulate(week[0])
-    at_once.run([partial(world.tabulate, day) for day in dice.sample(week[1:], 4)])
-
-    # A device may be told twice: with an export that did not see the one before it yet.
-    assert {event["deviceId"] for event in world.bus.security} == {"1", "2", "3", "4"}
-
-
-def test_in_every_order_each_day_is_told_or_older_than_what_was_told(tmp_path: Path) -> None:
-    exports = [
-        _export(day, "/".join(f"ada {n} SMS" for n in range(day)), tmp_path) for day in (1, 2, 3)
-    ]
-    for order in itertools.permutations(exports):
-        world = World(tmp_path)
-        newest = -1
-        for export in order:
-            world.tabulate(export)
-            number = exports.index(export)
-            last = world.bus.told[-1:] or [""]
-            if number < newest:
-                assert not last[0].startswith(f"e{number + 1} ")
-            elif number > newest >= 0:
-                assert last[0] == f"e{number + 1} after e{newest + 1}"
-            newest = max(newest, number)
-
-
-def test_a_first_export_and_one_without_ids_tell_nothing_and_say_why(tmp_path: Path) -> None:
-    world = World(tmp_path)
-    first = world.tabulate(_export(1, "ada 1 SMS", tmp_path))
-    alone = world.tabulate(DayExport(2, "userId\nada\n", tmp_path))
-    assert world.bus.events == []
-    assert "first export" in first.posture.not_compared
-    assert alone.posture.not_compared == "none"
-
-
-def test_the_documentation_names_every_event() -> None:
-    page = (ROOT / "docs" / "use.md").read_text(encoding="utf-8")
-    for event in Event:
-        assert f"`{event}`" in page
+def test_every_kind_of_event_keeps_to_the_schema() -> None:
+    security = [event(number, each) for number, each in enumerate(Event)]
+    events = security_events(night(*security), told(), 500)
+    assert [each["code"] for each in events] == [each.name for each in RULES]
+    assert [each["severity"] for each in events] == [rule.severity for rule in RULES.values()]
+    assert [fault for each in events for fault in faults("security-event-detected", each)] == []

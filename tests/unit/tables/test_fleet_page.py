@@ -1,45 +1,123 @@
 """The page about a fleet as text; tests/integration/test_page.py opens it in a browser."""
 
 import re
+from dataclasses import replace
+from posixpath import dirname, normpath
 
 import pytest
 
-from pingone_reports.model.fleet_posture import FleetPosture, fleet_mail
+from local.sample_posture import sample_posture
+from pingone_reports.model.fleet_posture import FleetPosture, fleet_mail, summary_of
+from pingone_reports.model.keys import ExportKeys
+from pingone_reports.model.security_events import Event
 from pingone_reports.tables.fleet_page import render_fleet
-from tests.support.fleets import entry, fleet_posture, manifest, summary
-from tests.support.postures import HOSTILE
+from tests.support.fleets import KEYS, alone, entry, fleet_posture, manifest, summary
+from tests.support.postures import HOSTILE, asked_for_little, first_export
 
 
-def rows(page: str) -> int:
-    return page.count("<tr><th") + page.count("<li>")
+def fleet(*exports: tuple[dict[str, object], dict[str, object]]) -> FleetPosture:
+    """A fleet of these entries of the manifest, each with its summary."""
+    summaries = {str(each["manifestKey"]): numbers for each, numbers in exports}
+    return FleetPosture.of(KEYS, manifest(*(each for each, _ in exports)), summaries)
 
 
-def test_the_weakest_come_first_and_those_where_most_happened() -> None:
-    entries = [entry(1, "Many"), entry(2, "Weak"), entry(3, "Quiet"), entry(4, "Unknown")]
-    summaries = dict(
-        zip(
-            (each["manifestKey"] for each in entries),
-            (
-                summary(100, 900, sms_added=1, changes=50),
-                summary(9, 1, sms_added=2, changes=2),
-                summary(0, 10),
-                summary(0) | {"users": None, "changes": None, "events": {}},
-            ),
-            strict=True,
-        )
+def order(page: str, *texts: str) -> list[str]:
+    return sorted(texts, key=page.index)
+
+
+def test_the_gravest_comes_first_whatever_there_is_of_the_others() -> None:
+    posture = fleet(
+        (entry(1, "Many"), summary(0, 9, DEVICE_BLOCKED=900)),
+        (entry(2, "Quiet"), summary(0, 9)),
+        (entry(3, "Grave"), summary(0, 9, ALL_FACTORS_REPLACED=1)),
+        (entry(4, "Unusual"), summary(0, 9, DEVICE_LOCKED=1) | {"unusual": "Far more."}),
+        (entry(5, "Usual"), summary(0, 9, FACTOR_ADDED=70)),
     )
-    posture = FleetPosture.of("nightly", manifest(*entries), summaries)
-    assert [each.name for each in posture.weakest] == ["Weak", "Many", "Quiet"]
-    assert [each.name for each in posture.changed] == ["Weak", "Many"]
-    assert (posture.without_users, posture.number_with_users) == (1, 3)
-    assert (posture.number_of_events, posture.changes) == (3, 52)
+    assert [each.name for each in posture.happened] == ["Unusual", "Grave", "Many"]
+    assert posture.above_info == 902
+    assert "<b>900</b> device blocked" in render_fleet(posture)
+
+
+def test_the_weakest_are_those_of_the_most_users_and_production_comes_first() -> None:
+    off = summary(1) | {"users": {"MFA_OFF": 4, "NONE": 2, "WEAK": 1}, "protected": 1}
+    posture = fleet(
+        (entry(1, "Play"), summary(900)),
+        (entry(2, "Some", type_="PRODUCTION"), summary(6, 9_000)),
+        (entry(3, "Off", type_="PRODUCTION"), off),
+        (entry(4, "Blind"), summary(0) | {"users": None, "protected": None}),
+    )
+    assert [each.name for each in posture.weakest] == ["Off", "Some", "Play"]
+    page = render_fleet(posture)
+    assert "<b>7</b> of 7 users: 100%" in page
+    assert "14.3% protected" in page
+    assert "1 export does not show how strong users are" in page
+    assert page.count('<span class="chip">production</span>') == 2
+
+
+def test_what_failed_comes_before_what_happened_and_that_before_the_weakest() -> None:
+    page = render_fleet(fleet_posture())
+    ids = ['id="failed"', 'id="untabulated"', 'id="happened"', 'id="weakest"', 'id="strength"']
+    assert order(page, *reversed(ids)) == ids
+
+
+def test_not_compared_is_never_zero() -> None:
+    posture = fleet((entry(1), alone()), (entry(2), alone()), (entry(3, error="No"), {}))
+    page = render_fleet(posture)
+    assert posture.events is None
+    assert '<dt>Security events</dt>\n<dd class="big"><span class="no">not compared</span>' in page
+    assert page.count("not compared</span>: <bdi") == 2
+    assert {posture.seen(event) for event in Event} == {"not compared"}
+    subject, text = fleet_mail(posture, "reports", KEYS.page)
+    assert subject == "PingOne fleet: 1 failed, not compared"
+    assert text.count(": It is the first export.\n") == 2
+
+
+def test_what_some_exports_can_show_is_a_number_and_what_none_can_is_not() -> None:
+    posture = fleet(
+        (entry(1), summary(1, MFA_DISABLED="not asked", PHONE_SHARED="not asked")),
+        (entry(2), summary(1, MFA_DISABLED=2, PHONE_SHARED="hidden by the filter")),
+        (entry(3), alone()),
+    )
+    assert posture.seen(Event.MFA_DISABLED) == 2
+    assert posture.seen(Event.PHONE_SHARED) == "not known"
+    assert posture.seen(Event.DEVICE_BLOCKED) == 0
+    assert "; 1 not compared" in render_fleet(posture)
+
+
+def test_the_summary_of_an_export_says_what_its_page_says() -> None:
+    posture = sample_posture()
+    [shown] = fleet((entry(1), summary_of(posture))).weakest
+    assert posture.protection
+    assert posture.changes
+    assert shown.users == posture.protection.users
+    assert shown.protected == posture.protection.protected
+    assert shown.events == {event: posture.changes.seen(event) for event in Event}
+    assert sum(shown.happened.values()) == posture.changes.above_info
+    little = fleet((entry(1), summary_of(asked_for_little())))
+    assert little.users is None
+    assert {little.seen(event) for event in Event} == {"not known"}
+    [first] = fleet((entry(1), summary_of(first_export()))).not_compared
+    assert first.why == first_export().not_compared
+    unusual = replace(posture, changes=replace(posture.changes, unusual="Far more."))
+    [told] = fleet((entry(1), summary_of(unusual))).happened
+    assert told.unusual == "Far more."
+
+
+def test_a_page_is_linked_as_the_fleets_page_sees_it() -> None:
+    posture = fleet_posture()
+    [link] = {each.page for each in posture.weakest if each.name == "Customers 1"}
+    assert f'href="{link}"' in render_fleet(posture)
+    exports = ExportKeys.parse(entry(1)["manifestKey"])
+    assert exports
+    assert normpath(f"{dirname(KEYS.page)}/{link}") == exports.page
 
 
 def test_a_page_of_very_many_shows_at_most_500_rows_and_says_so() -> None:
     page = render_fleet(fleet_posture(3_000))
-    assert rows(page) <= 500 + len("strengths and events, which have a row each")
-    assert page.count("more.</p>") == 4
-    assert "And 2,800 more." in page
+    assert page.count("<li class=") + page.count("<li><p>") <= 500
+    assert page.count("more.</p>") == 5
+    assert "And 5,850 more." in page
+    assert "And 2,950 more." in page
 
 
 def test_names_of_others_are_text_on_the_page() -> None:
@@ -64,8 +142,24 @@ def test_a_page_asks_nobody_for_anything() -> None:
 def test_a_fleet_of_which_little_is_known_has_a_page_and_a_mail(environments: int) -> None:
     posture = fleet_posture(environments)
     assert ">None</" not in render_fleet(posture)
-    subject, text = fleet_mail(posture, "s3://reports/page.html")
+    subject, text = fleet_mail(posture, "reports", KEYS.page)
     assert subject.isascii()
-    assert len(subject) <= 100
+    assert len(subject) < 100
     assert "None" not in text
-    assert text.endswith("s3://reports/page.html")
+    assert text.endswith("nightly.html")
+
+
+def test_the_mail_has_what_failed_and_the_gravest_in_its_subject_and_no_zero() -> None:
+    posture = fleet(
+        (entry(1, "Play"), summary(2, 8, ALL_FACTORS_REPLACED=1, DEVICE_LOCKED=3)),
+        (entry(2, error="AccessDenied"), {}),
+    )
+    subject, text = fleet_mail(posture, "reports", KEYS.page)
+    assert subject == (
+        "PingOne fleet: 1 failed, all factors replaced (1), 4 security events in 2 environments"
+    )
+    assert "  Play SANDBOX " in text
+    assert ": all factors replaced (1), device locked (3)\n" in text
+    assert ": 2 of 10 users\n" in text
+    assert ": 0" not in text
+    assert "https://console.aws.amazon.com/s3/object/reports?region=eu-central-1&prefix=" in text

@@ -10,17 +10,27 @@ from typing import Any
 import pytest
 
 from local.sample_posture import sample_posture
-from pingone_reports.model.posture import MOST_EVENTS, MOST_OTHERS, Event, Factor, Posture, Strength
-from pingone_reports.tables.page import MOST_FACTORS, render
+from pingone_reports.model.posture import (
+    MOST_EVENTS,
+    MOST_OTHERS,
+    Factor,
+    Kind,
+    Posture,
+)
+from pingone_reports.model.security_events import Event
+from pingone_reports.model.series import FIRST
+from pingone_reports.model.strength import Strength
+from pingone_reports.tables.page import MOST_FACTORS, SHORT, render
 from tests.support.postures import (
     HOSTILE,
     asked_for_little,
     changed,
+    event,
     filtered,
     first_export,
     hostile,
-    renamed,
-    sms_added,
+    protected,
+    row,
     with_events,
 )
 
@@ -118,7 +128,7 @@ def test_ids_are_unique_and_what_is_named_is_there(name: str) -> None:
 
 
 def test_a_usual_page_is_small() -> None:
-    assert len(render(sample_posture()).encode()) < 60_000
+    assert len(render(sample_posture()).encode()) < 90_000
 
 
 def test_names_of_others_are_text() -> None:
@@ -142,33 +152,74 @@ def test_the_environment_has_its_name_beside_its_id() -> None:
     assert "<h2><bdi" not in unknown.html
 
 
+def test_the_headline_is_who_is_protected_and_of_these_who_resists_phishing() -> None:
+    users = protected(PHISHING_RESISTANT=2, PHISHABLE=1, WEAK=1, NONE=3, MFA_OFF=2, UNKNOWN=1)
+    page = Page(replace(sample_posture(), protection=users))
+    assert "Protected users 40.0% 4 of 10 users have a second factor tonight" in page.text
+    assert "Phishing-resistant users 50.0% 2 of the protected" in page.text
+    assert "Weak or worse 60.0% 1 weak, 3 without a factor, 2 with MFA off" in page.text
+
+
 def test_each_number_of_the_users_is_text() -> None:
     posture = sample_posture()
-    assert posture.users
     page = Page(posture)
-    rows = page.text.split("Users by the strongest factor", 1)[1]
-    for strength in Strength:
-        assert f"{posture.users[strength]:,}" in rows
-    assert "Phishing-resistant FIDO2 3,968 43.2% +24 +428" in page.text
-    assert "Unknown a type that is not known, and may be the strongest 7 <0.1% ±0 +7" in page.text
+    assert "Phishing-resistant FIDO2, a security key or a platform 3,968 43.1% +24" in page.text
+    assert "Unknown something that nobody documents 7 <0.1% ±0 +7" in page.text
+    rows = page.text.split("The numbers of each day", 1)[1]
     for day in posture.past:
-        assert f"{day.users[Strength.WEAK]:,}" in rows
+        for strength in Strength:
+            assert f" {day.users[strength]:,} " in rows
+
+
+def test_what_cannot_be_used_and_what_is_old_is_told() -> None:
+    page = Page(sample_posture())
+    assert "FIDO2 phishing-resistant 4,388 61 3,911" in page.text
+    assert "Enrolled, cannot be used 103" in page.text
+    assert "Locked for the moment 9" in page.text
+    assert "FIDO2, bound to a device 1,204" in page.text
+    assert "FIDO2, synced 3,123" in page.text
+    assert "Dormant 412 not used for 90 days" in page.text
 
 
 def test_times_are_utc_and_the_age_of_the_data_is_told() -> None:
     page = Page(replace(sample_posture(), exported_at="2026-04-01T01:30:00+02:00"))
     assert "exported 31 March 2026, 23:30 UTC" in page.text
-    assert "Age of the data ≤ 23 h 45 min" in page.text
+    assert "with data that is at most 23 h 45 min old" in page.text
     assert "between 30 March 2026, 23:45 UTC and 31 March 2026, 02:00 UTC" in page.text
+
+
+def test_an_event_is_one_row_with_who_how_grave_and_what_happened() -> None:
+    one = event(1, Event.ALL_FACTORS_REPLACED, Event.PHISHING_RESISTANCE_LOST, name="Ada")
+    page = Page(replace(sample_posture(), changes=changed([one])))
+    assert (
+        "All factors replaced critical also phishing resistance lost Ada user-1 "
+        "phishing-resistant → phishable FIDO2 removed device-1"
+    ) in page.text
+    assert page.text.count("user-1") == page.text.count("device-1") == 1
+
+
+def test_no_row_repeats_an_id() -> None:
+    same = replace(event(1), username="user-1")
+    rows = [row(2, Kind.ADDED), row(3)]
+    page = Page(replace(sample_posture(), changes=changed([same], rows)))
+    for id_ in ("user-1", "device-2", "device-3"):
+        assert page.text.count(id_) == 1, id_
+    assert "device-3 changed: deviceStatus ACTIVATION_REQUIRED → ACTIVE" in page.text
+
+
+def test_a_user_who_was_not_asked_for_is_no_user() -> None:
+    nobody = replace(event(1), user_id="", username="", before=None, after=None)
+    page = Page(replace(sample_posture(), changes=changed([nobody])))
+    assert "Phishing resistance lost high not asked FIDO2 removed device-1" in page.text
 
 
 def test_a_first_export_says_why_it_was_not_compared() -> None:
     page = Page(first_export())
     assert "Security events not compared why" in page.text
-    reason = "It is the first export of its report, environment and filter."
-    assert page.text.count(reason) == 2
+    assert page.text.count(FIRST) == 1
     assert "since 1 Mar" not in page.text
-    assert page.html.count("<g><title>") == 1
+    # One column, and one pillar of its events.
+    assert page.html.count("<g><title>") == 2
 
 
 def test_a_second_export_is_compared_with_one_day() -> None:
@@ -178,106 +229,128 @@ def test_a_second_export_is_compared_with_one_day() -> None:
     assert "+24" in page.text
 
 
+def test_a_day_that_was_not_compared_has_no_events_but_not_zero() -> None:
+    posture = sample_posture()
+    first = Page(replace(posture, past=posture.past[:1]))
+    assert "Users with a security event" not in first.text
+    assert first.text.split("The numbers of each day")[1].count("not compared") == 3
+
+
 def test_what_was_not_asked_is_never_zero() -> None:
     page = Page(asked_for_little())
-    assert "Phishing-resistant users not asked" in page.text
-    assert "Users with a weak factor, or none not asked" in page.text
-    assert "Security events not asked" in page.text
-    for event in Event:
-        assert re.search(f"{event.value}[^0-9]*not asked", page.text, re.IGNORECASE), event
-    assert "Factors in use not asked" in page.text
-    assert "Users who left the report not asked" in page.text
+    for tile in ("Protected users", "Phishing-resistant users", "Weak or worse", "Security events"):
+        assert f"{tile} not asked" in page.text
+    for each in Event:
+        assert re.search(f"{each.value}[^0-9]*not asked", page.text, re.IGNORECASE), each
+    assert "Factors not asked" in page.text
+    assert "Users who joined not asked" in page.text
+    assert "Users who left not asked" in page.text
     assert "These exports cannot show security events." in page.text
     assert "30 days" not in page.text
 
 
+def test_a_number_that_the_fields_cannot_give_is_not_asked() -> None:
+    posture = sample_posture()
+    assert posture.protection
+    page = Page(replace(posture, protection=replace(posture.protection, locked=None, dormant=None)))
+    assert "Locked for the moment not asked" in page.text
+    assert "Dormant not asked" in page.text
+
+
 def test_a_part_that_was_not_asked_is_told_beside_the_number() -> None:
-    changes = changed(sms_added(1))
-    events = dict(changes.events)
-    del events[Event.MFA_DISABLED]
+    changes = changed([event(1)])
+    events = {each: n for each, n in changes.events.items() if each.name != "MFA_DISABLED"}
     page = Page(
         replace(
             sample_posture(),
             changes=replace(changes, events=events, not_asked=(Event.MFA_DISABLED,)),
         )
     )
-    assert "1 of 7 kinds cannot be told" in page.text
-    assert "MFA disabled MFA of the user was switched off not asked" in page.text
+    assert f"1 of {len(Event)} kinds cannot be told" in page.text
+    assert "is not asked for a second factor any more not asked" in page.text
 
 
 def test_the_filter_is_told_with_what_it_hides() -> None:
-    page = Page(filtered())
+    posture = filtered()
+    assert posture.changes
+    page = Page(posture)
     assert '(mfaEnabled eq "true")' in page.text
-    assert page.text.count("hidden by the filter") == 3
-    assert (
-        "so these events cannot be told: no strong factor left, MFA disabled, FIDO2 removed"
-        in page.text
-    )
-    assert "Left 12 a device that does not match the filter any more" in page.text
+    assert "Protected users hidden by the filter" in page.text
+    for each in posture.changes.filtered:
+        assert re.search(f"{each.value}[^0-9]*hidden by the filter", page.text, re.IGNORECASE)
+    assert "so these events cannot be told: all factors replaced, MFA disabled," in page.text
+    assert "Left 12 do not match the filter any more" in page.text
 
 
 def test_a_night_without_a_change_says_so() -> None:
     page = Page(with_events(0))
     assert "No security event." in page.text
-    assert "All changes 0" in page.text
+    assert "Changed 0" in page.text
+    came = Page(replace(sample_posture(), changes=changed([event(1, Event.FACTOR_ADDED)])))
+    assert "No security event, but factors came and went." in came.text
+    assert "Security events 0 since" in came.text
 
 
-def test_the_gravest_events_come_first_whatever_the_order_of_the_rows() -> None:
-    posture = sample_posture()
-    assert posture.changes
-    rows = tuple(reversed(posture.changes.rows))
-    page = Page(replace(posture, changes=replace(posture.changes, rows=rows)))
-    headings = re.findall(r"<summary><h3>(.*?) <span", page.html)
-    assert headings == [
-        "No strong factor left", "MFA disabled", "FIDO2 removed", "SMS added", "Device blocked",
-        "Device locked", "Changes that are no security event",
-    ]  # fmt: skip
+def test_an_unusual_night_says_so_first() -> None:
+    unusual = "212 users lost a factor: on no day of the last 30 were there more than 9."
+    changes = replace(changed([event(1)]), unusual=unusual)
+    page = Page(replace(sample_posture(), changes=changes))
+    assert f"Who, and what happened Unusual: {unusual}" in page.text
+
+
+def test_who_joined_and_left_is_a_line_each() -> None:
+    changes = replace(changed(), users_joined=600, users_left=3, repeated_ids=1)
+    page = Page(replace(sample_posture(), changes=changes))
+    assert "Users who joined 600" in page.text
+    assert "Users who left 3" in page.text
+    assert "Repeated device ids 1 tell no device apart, so they were left out" in page.text
 
 
 def test_ten_thousand_events_are_counted_and_a_thousand_listed() -> None:
     page = Page(with_events(10_000))
     assert page.html.count('<small class="id"><bdi class="v">user-') == MOST_EVENTS + MOST_OTHERS
-    assert "SMS added 10,000" in page.text
+    assert "Security events 10,000" in page.text
     assert "9,000 more in the table changes : SELECT * FROM changes WHERE" in page.text
-    assert "export_id = 'nightly-2026-03-31' AND event = 'SMS added'" in page.text
+    assert "export_id = 'nightly-2026-03-31' AND change = 'event'" in page.text
     assert "date >= DATE '2026-03-30'" in page.text
     assert "9,800 more in the table changes : SELECT * FROM changes WHERE" in page.text
-    assert "AND event IS NULL" in page.text
-    assert len(page.html.encode()) < 500_000
+    assert "AND change <> 'event'" in page.text
+    assert len(page.html.encode()) < 800_000
 
 
 def test_rows_that_were_not_handed_over_are_told_too() -> None:
-    page = Page(replace(sample_posture(), changes=changed(sms_added(1), events=7, others=5)))
+    changes = changed([event(1)], number=7, others=5)
+    page = Page(replace(sample_posture(), changes=changes))
     assert "6 more in the table changes" in page.text
     assert " 5 in the table changes" in page.text
 
 
-def test_a_short_list_is_open_and_a_long_one_is_not() -> None:
-    rows = [sms_added(1), *map(renamed, range(21))]
-    html = render(replace(sample_posture(), changes=changed(*rows)))
-    assert html.count("<details open>") == 1
+def test_the_first_rows_are_open_and_what_only_came_or_went_is_closed() -> None:
+    events = [*map(event, range(SHORT + 3)), event(99, Event.FACTOR_REMOVED)]
+    page = Page(replace(sample_posture(), changes=changed(events)))
+    shown = page.html.split("<details>")[0]
+    assert shown.count('<li class="high">') == SHORT
+    assert "3 more security events" in page.text
+    assert "Factors that only came or went: 1 user" in page.text
+    assert "<details open" not in page.html
 
 
 def test_a_report_of_countless_types_lists_some() -> None:
+    posture = sample_posture()
+    assert posture.protection
     factors = [
-        Factor(device_type=f"TYPE-{n}", strength=Strength.UNKNOWN, devices=n, users=n)
+        Factor(device_type=f"TYPE-{n}", strength=Strength.UNKNOWN, devices=n, users=n, unusable=0)
         for n in range(MOST_FACTORS + 7)
     ]
-    page = Page(replace(sample_posture(), factors=factors))
-    assert "TYPE-56 unknown 56 56" in page.text
+    page = Page(replace(posture, protection=replace(posture.protection, factors=factors)))
+    assert "TYPE-56 unknown 56 0 56" in page.text
     assert "TYPE-6 " not in page.text
     assert "7 more in the table latest" in page.text
 
 
-@pytest.mark.parametrize(
-    "empty",
-    [
-        {"users": dict.fromkeys(Strength, 0), "factors": (), "devices": 0},
-        {"users": {}, "factors": (), "devices": 0, "past": ()},
-    ],
-)
-def test_a_report_without_a_device_has_a_page(empty: dict[str, Any]) -> None:
-    page = Page(replace(sample_posture(), **empty))
+@pytest.mark.parametrize("past", [sample_posture().past, ()])
+def test_a_report_without_a_device_has_a_page(past: Any) -> None:
+    page = Page(replace(sample_posture(), protection=protected(), past=past))
     assert "0 of 0 users" in page.text
     assert "The report has no device." in page.text
 

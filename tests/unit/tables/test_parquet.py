@@ -328,7 +328,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 @given(
     st.lists(
         st.dictionaries(st.sampled_from("abcde"), _VALUES | _TEXTS, min_size=1),
@@ -627,14 +627,14 @@ class TestRepeatedValues:
             ([], 0),
             (["a"], 0),
             (["a", "b"], 0),
-            (["a", "b", "a", "a"], 2),
+            (["a", "b", "a", "a"], 1),
             (["a", "b", "a", "b"], 2),
-            (["a", "A", " a", "a "], 0),
+            (["a", "A", " a", "a "], 1),
             (["", "", "a", ""], 0),
             (["\n,", "\n,", '"', '"', "NULL", "NULL"], 3),
         ],
     )
-    def test_a_value_that_comes_again_is_counted_each_time(
+    def test_a_value_that_comes_again_is_counted_once_whatever_its_case(
         self, tmp_path: Path, values: list[str], repeated: int
     ) -> None:
         rows = [["userId", "deviceId"], *(["u", value] for value in values)]

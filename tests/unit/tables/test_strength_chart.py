@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingone_reports.model.posture import Day, Strength
-from pingone_reports.tables.strength_chart import DAYS, HEIGHT, bar, columns
+from pingone_reports.model.posture import Day
+from pingone_reports.model.strength import Strength
+from pingone_reports.tables.strength_chart import DAYS, HEIGHT, bar, columns, pillars
 
 USERS = st.dictionaries(st.sampled_from(Strength), st.integers(0, 10_000_000))
 
@@ -30,20 +31,20 @@ def test_a_bar_shows_everybody_and_ends_at_its_end(users: dict[Strength, int]) -
 
 
 def test_one_export_is_a_column_at_the_end() -> None:
-    chart = columns([day("2026-03-31T02:00:00Z", STRONG=10)])
+    chart = columns([day("2026-03-31T02:00:00Z", PHISHABLE=10)])
     assert [column.place for column in chart.columns] == [DAYS - 1]
     assert [f"{date:%d %b}" for date in chart.dates] == ["01 Mar", "16 Mar", "31 Mar"]
 
 
 def test_a_day_has_the_column_of_its_last_export_and_no_export_is_a_gap() -> None:
-    late = day("2026-03-29T23:59:59.999Z", STRONG=2)
+    late = day("2026-03-29T23:59:59.999Z", PHISHABLE=2)
     past = [
-        day("2026-02-28T02:00:00Z", STRONG=9),  # 31 days before
-        day("2026-03-01T02:00:00Z", STRONG=1),
-        day("2026-03-29T02:00:00Z", STRONG=8),
+        day("2026-02-28T02:00:00Z", PHISHABLE=9),  # 31 days before
+        day("2026-03-01T02:00:00Z", PHISHABLE=1),
+        day("2026-03-29T02:00:00Z", PHISHABLE=8),
         late,
-        day("2026-03-31T01:00:00+02:00", STRONG=3),  # the 30th
-        day("2026-03-31T02:00:00", STRONG=4),
+        day("2026-03-31T01:00:00+02:00", PHISHABLE=3),  # the 30th
+        day("2026-03-31T02:00:00", PHISHABLE=4),
     ]
     chart = columns(past)
     assert [column.place for column in chart.columns] == [0, 28, 29, 30]
@@ -61,7 +62,7 @@ def test_a_day_has_the_column_of_its_last_export_and_no_export_is_a_gap() -> Non
     ],
 )
 def test_the_scale_is_of_round_numbers_from_zero(most: int, ticks: list[int]) -> None:
-    assert columns([day("2026-03-31T02:00:00Z", STRONG=most)]).ticks == ticks
+    assert columns([day("2026-03-31T02:00:00Z", PHISHABLE=most)]).ticks == ticks
 
 
 @given(st.lists(USERS, min_size=1, max_size=DAYS))
@@ -79,3 +80,12 @@ def test_everything_is_within_the_chart(numbers: list[dict[Strength, int]]) -> N
     heights = [label.y for label in chart.labels]
     assert all(lower - upper >= 10 for upper, lower in pairwise(heights))
     assert all(0 < height < HEIGHT for height in heights)
+
+
+def test_a_quiet_day_has_a_low_pillar_and_one_that_was_not_compared_has_none() -> None:
+    past = [
+        Day(exported_at=f"2026-03-{number}T02:00:00Z", users={}, events=events)
+        for number, events in ((28, None), (29, 0), (30, 4), (31, 8))
+    ]
+    assert [(place, height) for place, _, height in pillars(past)] == [(28, 2), (29, 50), (30, 100)]
+    assert pillars(past[:1]) == pillars(()) == []

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from pingone_reports.aws.table import EXPIRY, ConditionFailed, Table
 from pingone_reports.errors import TableUnavailable
+from pingone_reports.model.filters import without_values
 from pingone_reports.model.request import ExportRequest
 
 # More than a year, so that a yearly export has its predecessor.
@@ -47,6 +48,8 @@ class Durations:
 
 
 def _key(request: ExportRequest) -> str:
-    series = [request.environment_id, request.report_name, request.filter, request.fields]
+    # CheckReport may not know the values in it.
+    filter_ = without_values(request.filter)
+    series = [request.environment_id, request.report_name, filter_, request.fields]
     # Hashed, because a filter may be longer than a key can be.
     return f"took#{hashlib.sha256(json.dumps(series).encode()).hexdigest()}"

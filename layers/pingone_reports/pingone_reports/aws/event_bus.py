@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pingone_reports.aws.error_codes import AWS_ERRORS, code_of
@@ -22,38 +22,45 @@ class EventBus:
         self._name = name
         self._sleep = sleep
 
-    def publish(self, detail_type: str, details: Sequence[Mapping[str, Any]]) -> None:
-        """Publish an event for each detail, in their order; each at least once."""
+    def publish(
+        self, detail_type: str, details: Sequence[Mapping[str, Any]], resource: str
+    ) -> None:
+        """Publish an event for each detail, each at least once, about the ARN `resource`.
+
+        PutEvents may take some and refuse others: those come again, after all others.
+        """
         entries = [
             {
                 "EventBusName": self._name,
                 "Source": SOURCE,
                 "DetailType": detail_type,
+                "Resources": [resource],
                 "Detail": json.dumps(detail),
             }
             for detail in details
         ]
-        for start in range(0, len(entries), _MOST_AT_ONCE):
-            self._publish(entries[start : start + _MOST_AT_ONCE])
-
-    def _publish(self, entries: list[dict[str, str]]) -> None:
-        """PutEvents may take some entries and refuse others: those come again."""
         for pause in (*_PAUSES, None):
-            try:
-                results = self._events.put_events(Entries=entries)["Entries"]
-            except AWS_ERRORS as error:
-                raise _failed("EventBridge", code_of(error)) from None
-            codes = [result["ErrorCode"] for result in results if "ErrorCode" in result]
-            entries = [
-                entry
-                for entry, result in zip(entries, results, strict=True)
-                if "ErrorCode" in result
+            refused = [
+                refusal
+                for start in range(0, len(entries), _MOST_AT_ONCE)
+                for refusal in self._put(entries[start : start + _MOST_AT_ONCE])
             ]
-            if not entries:
+            if not refused:
                 return
             if pause is None:
-                raise _failed("EventBridge", codes[0])
+                raise _failed("EventBridge", refused[0][1])
+            entries = [entry for entry, _ in refused]
             self._sleep(pause)
+
+    def _put(self, entries: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], str]]:
+        """The entries that the bus refuses, each with the code of why."""
+        try:
+            results = self._events.put_events(Entries=entries)["Entries"]
+        except AWS_ERRORS as error:
+            raise _failed("EventBridge", code_of(error)) from None
+        for entry, result in zip(entries, results, strict=True):
+            if "ErrorCode" in result:
+                yield entry, result["ErrorCode"]
 
 
 class Topic:
@@ -64,9 +71,9 @@ class Topic:
         self._arn = arn
 
     def send(self, subject: str, text: str) -> None:
-        """Send a mail. SNS takes subjects of at most 100 characters of ASCII."""
+        """Send a mail."""
         try:
-            self._sns.publish(TopicArn=self._arn, Subject=subject[:100], Message=text)
+            self._sns.publish(TopicArn=self._arn, Subject=subject, Message=text)
         except AWS_ERRORS as error:
             raise _failed("SNS", code_of(error)) from None
 

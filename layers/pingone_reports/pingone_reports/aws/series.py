@@ -1,85 +1,121 @@
-"""Which export is before which: places in S3, which are sorted by name.
+"""What the stack's table keeps of each report and environment: its exports, and its days."""
 
-S3 is consistent: who lists after a place was written sees it. So of two exports that take their
-places at once, the one that lists last sees all places that were taken before.
-"""
-
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pingone_reports.aws.bucket import Bucket
-from pingone_reports.model.manifest import utc
+from pingone_reports.aws.table import EXPIRY, ConditionFailed, Table
+from pingone_reports.errors import TableUnavailable
+from pingone_reports.model.posture import Day
+from pingone_reports.model.series import PublishedExport, hash_of, with_export
+from pingone_reports.model.strength import Strength
 
-# How far the search for the export before goes back, and back again: most are a day apart.
-_DAYS_BACK = (2, 60)
-
-
-@dataclass(frozen=True)
-class Place:
-    """An export's place: when its data was asked for (UTC, ISO 8601), and its execution's name."""
-
-    at: str
-    execution: str
-
-    @property
-    def name(self) -> str:
-        """The name of its object. No execution's name has a tilde."""
-        return f"{self.at}~{self.execution}"
+# More than a year, so that a yearly export has its predecessor.
+_KEPT = timedelta(days=400)
+# An item may have 400 KB: headers of many forms are cut off first.
+_MOST_BYTES = 300_000
+_MOST_TRIES = 50
+_DAYS = 40
 
 
 class Series:
-    """Exports in their order, each with a document about it."""
+    """The last exports of each report and environment. Raises TableUnavailable."""
 
-    def __init__(self, bucket: Bucket, folder: str) -> None:
-        self._bucket = bucket
-        self._folder = folder
+    def __init__(self, table: Table) -> None:
+        self._table = table
 
-    def add(self, place: Place, about: Mapping[str, Any]) -> None:
-        """Take a place; the same one again is no change."""
-        self._bucket.write_json(f"{self._folder}{place.name}", about)
+    def exports(self, report: str, environment: str) -> list[PublishedExport]:
+        """The last exports, the oldest first."""
+        item = self._table.get(_key("series", report, environment))
+        return _parse(str(item["exportList"])) if item else []
 
-    def about(self, place: Place) -> dict[str, Any] | None:
-        """The document about the export with this place; None if nobody has taken it."""
-        return self._bucket.read_json(f"{self._folder}{place.name}")
-
-    def before(self, place: Place) -> Place | None:
-        """The nearest place before this one."""
-        for days in (*_DAYS_BACK, None):
-            if found := _last(self.within(place, days)):
-                return found
-        return None
-
-    def after(self, place: Place) -> Place | None:
-        """The nearest place behind this one."""
-        return next(self.behind(place), None)
-
-    def newest(self, place: Place) -> Place:
-        """The last of this place and those behind it."""
-        return _last(self.behind(place)) or place
-
-    def behind(self, place: Place | None = None) -> Iterator[Place]:
-        """All places behind this one, or all places."""
-        for name in self._bucket.names(self._folder, place.name if place else ""):
-            yield _place(name)
-
-    def within(self, place: Place, days: float | None) -> Iterator[Place]:
-        """The places of so many days before this one, or of all time."""
-        start = datetime.fromisoformat(place.at) - timedelta(days=days) if days else None
-        for name in self._bucket.names(self._folder, utc(start) if start else ""):
-            if name >= place.name:
-                return
-            yield _place(name)
+    def add(self, export: PublishedExport) -> list[PublishedExport]:
+        """Keep a published export; returns the series. The same one again is no change."""
+        key = _key("series", export.keys.report, export.keys.environment)
+        item = self._table.get(key)
+        for _ in range(_MOST_TRIES):
+            before = str(item["exportList"]) if item else None
+            series = with_export(_parse(before) if before else [], export)
+            text = _text(series)
+            if text == before:
+                return series
+            try:
+                _write(self._table, key, "exportList", text, before)
+            except ConditionFailed as failed:
+                item = failed.item
+            else:
+                return series
+        raise TableUnavailable("Other exports of the report are published all the time.")
 
 
-def _last(places: Iterator[Place]) -> Place | None:
-    last = None
-    for last in places:  # noqa: B007 -- the last one is wanted
-        pass
-    return last
+class Trend:
+    """How the users of a report stood on each day. Raises TableUnavailable."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def add(self, export: PublishedExport, day: Day) -> list[Day]:
+        """Keep what an export says of its day; returns the days up to it, the oldest first.
+
+        A day has the numbers of its last export, and the sums of what its exports changed.
+        """
+        key = _key("trend", export.keys.report, export.keys.environment, export.filter)
+        name, export_id = f"{day.exported_at[:10]}", export.keys.execution
+        item = self._table.get(key)
+        for _ in range(_MOST_TRIES):
+            before = str(item["dayList"]) if item else None
+            days: dict[str, Any] = json.loads(before) if before else {}
+            of_day = days.setdefault(name, {"exportedAt": "", "users": {}, "exports": {}})
+            if of_day["exportedAt"] <= day.exported_at:
+                of_day |= {"exportedAt": day.exported_at, "users": dict(day.users)}
+            of_day["exports"][export_id] = [day.events, day.lost, day.left]
+            days = dict(sorted(days.items())[-_DAYS:])
+            text = json.dumps(days)
+            try:
+                if text != before:
+                    _write(self._table, key, "dayList", text, before)
+            except ConditionFailed as failed:
+                item = failed.item
+            else:
+                return [_day(each) for at, each in days.items() if at <= name]
+        raise TableUnavailable("Other exports of the report are tabulated all the time.")
 
 
-def _place(name: str) -> Place:
-    at, _, execution = name.partition("~")
-    return Place(at, execution)
+def _write(table: Table, key: str, name: str, text: str, before: str | None) -> None:
+    """Write an attribute, unless somebody else has written it meanwhile."""
+    expiry = int((datetime.now(UTC) + _KEPT).timestamp())
+    table.update(
+        key,
+        f"SET {name} = :text, {EXPIRY} = :expiry",
+        f"{name} = :before" if before else f"attribute_not_exists({name})",
+        {"text": text, "expiry": expiry, **({"before": before} if before else {})},
+    )
+
+
+def _day(document: Mapping[str, Any]) -> Day:
+    compared = [each for each in document["exports"].values() if each[0] is not None]
+    events, lost, left = map(sum, zip(*compared, strict=True)) if compared else (None, None, None)
+    return Day(
+        exported_at=document["exportedAt"],
+        users={each: document["users"][each] for each in Strength if each in document["users"]},
+        events=events,
+        lost=lost,
+        left=left,
+    )
+
+
+def _parse(text: str) -> list[PublishedExport]:
+    return [PublishedExport.from_document(each) for each in json.loads(text)]
+
+
+def _text(series: list[PublishedExport]) -> str:
+    while True:
+        text = json.dumps([each.to_document() for each in series])
+        if len(text) <= _MOST_BYTES or len(series) == 1:
+            return text
+        del series[0]
+
+
+def _key(*parts: str) -> str:
+    return f"{parts[0]}#{hash_of(json.dumps(parts[1:]))}"

@@ -1,130 +1,257 @@
-"""What is told of an export's changes: two kinds of events, and a mail.
+"""What is told of an export's comparison: two kinds of events, and a mail.
 
 No user has a name there, only an id.
 """
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, urlencode
 from uuid import NAMESPACE_URL, uuid5
 
 from pingone_reports.model.keys import ExportKeys
-from pingone_reports.model.posture import NOT_ASKED, Change, Changes, Event, Posture, Strength
+from pingone_reports.model.posture import (
+    NOT_ASKED,
+    Changes,
+    Posture,
+    Protection,
+    Result,
+    SecurityEvent,
+)
+from pingone_reports.model.security_events import Event, fair
+from pingone_reports.model.series import FIRST, OLDER_DATA
+from pingone_reports.model.strength import Strength
 
-CHANGES_DETECTED = "PingOne Report Changes Detected"
+COMPARED = "PingOne Report Compared"
 SECURITY_EVENT_DETECTED = "PingOne Device Security Event Detected"
 
-HIDDEN = "hidden by the filter"
+SCHEMA_VERSION = "1.0"
+"""Of both events. A field that is added later leaves it as it is."""
+
+# "less than 100 characters long" (Publish, Amazon SNS API reference).
+_LONGEST_SUBJECT, _LONGEST_NAME = 99, 40
+_NO_SURPRISE = (FIRST, OLDER_DATA)
+_COUNTED = (
+    *("devices", "minor", "securityEvents", "securityEventsNotSent", "usersJoined", "usersLeft"),
+    *("usersLost", "unusual", "repeatedIds"),
+)
+_CONSOLES = {"aws-us-gov": "console.amazonaws-us-gov.com", "aws-cn": "console.amazonaws.cn"}
 
 
-def changes_detected(
-    posture: Posture, changes: Changes, keys: ExportKeys, manifest: Mapping[str, Any], most: int
-) -> dict[str, Any]:
-    """The detail of the one event about an export that changed something.
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """The export that is told of: its keys, its manifest, and the bucket that holds both."""
 
-    `most` is how many security events are told. What the exports cannot show is "not asked", and
-    what the filter may have caused is "hidden by the filter": neither is a number.
-    """
-    return {
-        **_exports(posture, changes, keys, manifest),
-        "filter": posture.filter,
-        "dataNotAfter": posture.data_not_after,
-        "devices": posture.devices,
-        "changes": {str(kind): number for kind, number in changes.kinds.items()},
-        "securityEvents": {str(event): seen(changes, event) for event in Event},
-        "securityEventsNotSent": max(0, sum(changes.events.values()) - most),
-        "usersLeft": NOT_ASKED if changes.users_left is None else changes.users_left,
-        "users": (
-            {str(strength): posture.users[strength] for strength in Strength}
-            if posture.users
-            else NOT_ASKED
-        ),
-        "pageKey": keys.page,
-    }
+    keys: ExportKeys
+    manifest: Mapping[str, Any]
+    bucket: str
 
 
-def security_events(
-    posture: Posture, changes: Changes, keys: ExportKeys, manifest: Mapping[str, Any], most: int
-) -> list[dict[str, Any]]:
+def security_events(posture: Posture, told: Told, most: int) -> list[dict[str, Any]]:
     """The details of an export's security events, the gravest first, at most so many."""
-    exports = _exports(posture, changes, keys, manifest)
-    grave = [change for change in changes.rows if change.event][:most]
+    changes = posture.changes
+    if not changes:
+        return []
+    ranked = {event: [each for each in changes.security if each.event is event] for event in Event}
+    about = _about(posture, told)
     return [
         {
-            "id": _id(keys, change),
-            "event": str(change.event),
-            "userId": change.user_id or (NOT_ASKED if changes.users_left is None else None),
-            "deviceId": change.device_id or None,
-            **exports,
+            "id": _id(each, about["previousManifestKey"] or changes.previous_export_id),
+            "code": each.event.name,
+            "event": str(each.event),
+            "severity": each.severity,
+            "reasons": [reason.name for reason in each.reasons],
+            "userId": each.user_id or None,
+            "strengthBefore": each.before,
+            "strengthAfter": each.after,
+            "devices": [
+                {"deviceId": device.id or None, "deviceType": device.type, "what": device.what}
+                for device in each.devices
+            ],
+            **about,
         }
-        for change in grave
+        for each in fair(ranked, most)
     ]
 
 
-def mail(posture: Posture, changes: Changes, keys: ExportKeys, bucket: str) -> tuple[str, str]:
-    """Subject and text of the mail about an export that changed something: numbers alone."""
-    number = sum(changes.events.values())
-    subject = f"PingOne {posture.report}: {number} security events, {changes.number} changes"
-    return subject, "\n".join(_lines(posture, changes, f"s3://{bucket}/{keys.page}"))
+def compared(posture: Posture, told: Told, sent: int) -> dict[str, Any]:
+    """The detail of the one event about an export's comparison; `sent` security events went before.
 
-
-def seen(changes: Changes, event: Event) -> int | str:
-    """How often an event happened, or why nobody can know."""
-    if event in changes.not_asked:
-        return NOT_ASKED
-    return HIDDEN if event in changes.filtered else changes.events[event]
-
-
-def _lines(posture: Posture, changes: Changes, page: str) -> Iterator[str]:
-    name = f"{posture.environment_name} " if posture.environment_name else ""
-    yield f"Report {posture.report} of environment {name}{posture.environment}"
-    if posture.filter:
-        yield "It has a filter: devices enter and leave it."
-    yield f"Exported {posture.exported_at}, the one before {changes.previous_exported_at} (UTC)"
-    yield f"The data may be as old as {posture.data_not_before}"
-    yield ""
-    yield "Security events"
-    for event in Event:
-        yield f"  {event}: {_number(seen(changes, event))}"
-    yield ""
-    yield "Devices"
-    for kind, number in changes.kinds.items():
-        yield f"  {kind}: {_number(number)}"
-    left = NOT_ASKED if changes.users_left is None else changes.users_left
-    yield f"  users who left the report: {_number(left)}"
-    yield ""
-    yield "Users by their strongest factor"
-    for strength in Strength:
-        users = posture.users[strength] if posture.users else NOT_ASKED
-        yield f"  {strength}: {_number(users)}"
-    yield ""
-    yield f"The page: {page}"
-
-
-def _number(value: int | str) -> str:
-    return value if isinstance(value, str) else f"{value:,}"
-
-
-def _exports(
-    posture: Posture, changes: Changes, keys: ExportKeys, manifest: Mapping[str, Any]
-) -> dict[str, Any]:
+    What the exports cannot show is "not asked", and what the filter may have caused is "hidden by
+    the filter": neither is a number. What was not compared is null.
+    """
+    changes = posture.changes
     return {
-        "reportName": posture.report,
+        "result": str(posture.result),
+        "reason": None if changes else posture.not_compared,
+        **_about(posture, told),
+        "filter": posture.filter,
+        "records": posture.records,
+        "dataNotBefore": posture.data_not_before,
+        **_numbers(changes, sent),
+        "protection": (
+            _protection(posture.protection) if posture.protection else posture.no_protection
+        ),
+        "doubts": list(posture.doubts),
+    }
+
+
+def mail(posture: Posture, told: Told) -> tuple[str, str] | None:
+    """Subject and text of the mail about an export, with numbers alone; None if there is none.
+
+    An export that changed nothing has none. Neither has a first one, or one of no newer data.
+    """
+    changes = posture.changes
+    if changes.result is Result.UNCHANGED if changes else posture.not_compared in _NO_SURPRISE:
+        return None
+    line = subject(posture.environment_name or posture.environment, _gist(changes))
+    return line, "\n".join(_lines(posture, told))
+
+
+def subject(name: str, gist: str) -> str:
+    """As SNS takes it: one short line of ASCII, where other characters of a name become `?`."""
+    line = f"PingOne {name[:_LONGEST_NAME]}: {gist}".encode("ascii", "replace").decode()
+    return " ".join("".join(c if c.isprintable() else " " for c in line).split())[:_LONGEST_SUBJECT]
+
+
+def console_link(bucket: str, key: str, execution_arn: str) -> str:
+    """Where the AWS console shows an object to whoever is signed on and may read it.
+
+    Each partition has a console of its own: "Service endpoints", AWS General Reference. A bucket is
+    in the region of the stack, so in that of an execution.
+    """
+    _, partition, _, region, *_ = execution_arn.split(":")
+    query = urlencode({"region": region, "prefix": key}, quote_via=quote)
+    console = _CONSOLES.get(partition, "console.aws.amazon.com")
+    return f"https://{console}/s3/object/{bucket}?{query}"
+
+
+def _about(posture: Posture, told: Told) -> dict[str, Any]:
+    """Which exports an event is of. What happened did so after one time and before the other."""
+    changes, manifest, keys = posture.changes, told.manifest, told.keys
+    return {
+        "schemaVersion": SCHEMA_VERSION,
+        "observedAfter": changes.previous_data_not_before if changes else None,
+        "observedBefore": posture.data_not_after,
+        "region": manifest.get("region"),
+        "organizationId": manifest.get("organizationId"),
         "environmentId": posture.environment,
         "environmentName": posture.environment_name or None,
+        "reportName": posture.report,
         "exportId": posture.export_id,
         "exportedAt": posture.exported_at,
-        "previousExportId": changes.previous_export_id,
-        "previousExportedAt": changes.previous_exported_at,
-        "dataNotBefore": posture.data_not_before,
-        "changesKey": keys.changes_table,
+        "previousExportId": changes.previous_export_id if changes else None,
+        "previousExportedAt": changes.previous_exported_at if changes else None,
+        "previousManifestKey": (manifest.get("previous") or {}).get("manifestKey"),
+        "bucket": told.bucket,
         "manifestKey": keys.manifest,
+        "changesKey": keys.changes_table if changes else None,
+        "pageKey": keys.page,
         "correlationId": manifest["correlationId"],
         "executionArn": manifest["executionArn"],
     }
 
 
-def _id(keys: ExportKeys, change: Change) -> str:
-    """The same for every repetition: of what happened to whom, as this export shows it."""
-    what = [keys.manifest, change.event, change.user_id, change.device_id]
+def _id(event: SecurityEvent, previous: str) -> str:
+    """The same at every repetition, and for exports that overlap.
+
+    It is made of where both began, of who it is, and of what came of them.
+    """
+    what = [
+        previous,
+        (event.user_id or "".join(device.id for device in event.devices[:1])).lower(),
+        event.event.name,
+        sorted(reason.name for reason in event.reasons),
+        event.after,
+        sorted((device.id.lower(), device.what) for device in event.devices),
+    ]
     return str(uuid5(NAMESPACE_URL, json.dumps(what)))
+
+
+def _numbers(changes: Changes | None, sent: int) -> dict[str, Any]:
+    lost = changes and changes.seen(Event.FACTOR_REMOVED)
+    numbers = changes and {
+        "devices": {str(kind): number for kind, number in changes.kinds.items()},
+        "minor": changes.minor,
+        "securityEvents": {event.name: changes.seen(event) for event in Event},
+        "securityEventsNotSent": max(0, sum(changes.events.values()) - sent),
+        "usersJoined": _known(changes.users_joined),
+        "usersLeft": _known(changes.users_left),
+        # They can be seen where a lost factor can.
+        "usersLost": lost if isinstance(lost, str) else changes.users_lost,
+        "unusual": changes.unusual or None,
+        "repeatedIds": changes.repeated_ids,
+    }
+    return numbers or dict.fromkeys(_COUNTED)
+
+
+def _protection(protection: Protection) -> dict[str, Any]:
+    return {
+        "protected": protection.protected,
+        "users": {str(each): protection.users.get(each, 0) for each in Strength},
+        "devices": protection.devices,
+        "unusable": protection.unusable,
+        "locked": _known(protection.locked),
+        "deviceBound": _known(protection.device_bound),
+        "synced": _known(protection.synced),
+        "dormant": _known(protection.dormant),
+    }
+
+
+def _known(number: int | None) -> int | str:
+    return NOT_ASKED if number is None else number
+
+
+def _gist(changes: Changes | None) -> str:
+    if not changes:
+        return "could not be compared"
+    happened = [event for event in Event if changes.events.get(event)]
+    if not happened:
+        what = f"{changes.number:,} changed devices"
+    else:
+        number = changes.events[happened[0]]
+        what = f"{happened[0]} ({number:,})"
+        if changes.above_info > number:
+            what += f", {changes.above_info:,} security events"
+    return f"unusual! {what}" if changes.unusual else what
+
+
+def _lines(posture: Posture, told: Told) -> Iterator[str]:
+    changes, named = posture.changes, (posture.environment_name, posture.environment)
+    yield f"Report {posture.report} of environment {' '.join(filter(None, named))}"
+    if posture.filter:
+        yield "It has a filter: devices enter and leave it."
+    yield f"Exported {posture.exported_at}, with data of {posture.data_not_before} or later (UTC)"
+    if changes:
+        yield f"Compared with the export of {changes.previous_exported_at}"
+    else:
+        yield f"It could not be compared: {posture.not_compared}"
+    if changes and changes.unusual:
+        yield f"\nUNUSUAL: {changes.unusual}"
+    yield from (f"Doubtful: {doubt}" for doubt in posture.doubts)
+    for title, numbers in _sections(compared(posture, told, 0)).items():
+        if shown := [f"  {what}: {_said(number)}" for what, number in numbers.items() if number]:
+            yield "\n".join((f"\n{title}", *shown))
+    yield "\nThe page, for who is signed on to this account:"
+    yield console_link(told.bucket, told.keys.page, told.manifest["executionArn"])
+
+
+def _sections(numbers: Mapping[str, Any]) -> dict[str, Mapping[str, int | str | None]]:
+    """What the event says, in the words of people."""
+    events, protection = numbers["securityEvents"] or {}, numbers["protection"]
+    known = {} if isinstance(protection, str) else protection
+    return {
+        "Security events": {Event[code].value: number for code, number in events.items()},
+        "Devices": numbers["devices"] or {},
+        "Users": {"joined": numbers["usersJoined"], "left": numbers["usersLeft"]},
+        "Protection": {
+            "protected users": known.get("protected"),
+            **known.get("users", {}),
+            "enrolled devices that cannot be used": known.get("unusable"),
+        },
+    }
+
+
+def _said(value: int | str) -> str:
+    return value if isinstance(value, str) else f"{value:,}"

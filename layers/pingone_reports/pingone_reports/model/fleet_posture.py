@@ -1,35 +1,42 @@
-"""How a fleet stands: which of its environments are weakest, and where what changed."""
+"""How a fleet stands: where what happened, and where the most users are badly protected."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from heapq import nlargest
+from dataclasses import dataclass, field
+from posixpath import dirname, relpath
 from typing import Any, Self
 
+from pingone_reports.model.announcements import console_link, subject
 from pingone_reports.model.fleet import COMPLETED
-from pingone_reports.model.keys import ExportKeys
-from pingone_reports.model.posture import NOT_ASKED, Event, Posture, Strength
+from pingone_reports.model.keys import ExportKeys, FleetKeys
+from pingone_reports.model.posture import Posture
+from pingone_reports.model.security_events import Event, above_info
+from pingone_reports.model.strength import Strength
 
 # Together they are the rows of a page that a browser opens at once.
-MOST_ENVIRONMENTS = 200
-MOST_ABSENT = 50
-_MOST_IN_A_MAIL = 10
+_MOST = {"happened": 150, "weakest": 150, "not_compared": 50, "failed": 50, "untabulated": 50}
+_MOST_IN_A_MAIL = 15
 
 
 @dataclass(frozen=True, kw_only=True)
 class EnvironmentPosture:
-    """An environment whose export is in the tables; its name is empty if nobody told it.
+    """An environment of a fleet; of one whose export is not in the tables, nothing but its name.
 
-    `users` is None if the fields for them were not asked for. `changes` is None if the export was
-    compared with none. `events` has a number for each event that could be seen.
+    Name and type are empty if nobody told them. `why` says why its export failed or was not
+    compared, and is empty else. `users` is None if the export cannot show them. `events` has a
+    number or a reason for each event. `page` is where its page is, as the fleet's page sees it.
     """
 
     id: str
     name: str
-    users: Mapping[Strength, int] | None
-    changes: int | None
-    events: Mapping[Event, int]
-    page: str
+    type: str
+    why: str = ""
+    users: Mapping[Strength, int] | None = None
+    protected: int = 0
+    events: Mapping[Event, int | str] = field(default_factory=dict)
+    changes: int = 0
+    unusual: str = ""
+    page: str = ""
 
     @property
     def all_users(self) -> int:
@@ -37,173 +44,182 @@ class EnvironmentPosture:
 
     @property
     def weak_users(self) -> int:
-        """Users with a weak factor, or none."""
-        users = self.users or {}
-        return users.get(Strength.WEAK, 0) + users.get(Strength.NONE, 0)
+        """Users with a weak factor, with none, or with MFA off."""
+        worse = (Strength.WEAK, Strength.NONE, Strength.MFA_OFF)
+        return sum((self.users or {}).get(each, 0) for each in worse)
 
     @property
-    def number_of_events(self) -> int:
-        return sum(self.events.values())
+    def counted(self) -> Mapping[Event, int]:
+        """The events that can be known, the gravest first."""
+        return {e: n for e in Event if isinstance(n := self.events.get(e), int)}
 
-
-@dataclass(frozen=True)
-class Absent:
-    """An environment of which there are no numbers, and why: its export's error, if it failed."""
-
-    id: str
-    name: str
-    why: str
+    @property
+    def happened(self) -> Mapping[Event, int]:
+        """Those that happened, above the severity info."""
+        return {e: n for e, n in self.counted.items() if above_info({e: n})}
 
 
 @dataclass(frozen=True, kw_only=True)
 class FleetPosture:
     """All that page and mail say of a fleet.
 
-    `weakest`, `changed`, `failed` and `untabulated` hold the first of the many; the numbers are of
-    all. `users` is None if no export shows any.
+    `happened`, `weakest`, `not_compared`, `failed` and `untabulated` hold the first of the many;
+    `numbers` are of all. `users` is None if no export shows any, and `events` is None if none was
+    compared. Else it has a number for each event that any export shows.
     """
 
     fleet: str
     completed_at: str
+    execution_arn: str
     environments: int
     users: Mapping[Strength, int] | None
-    events: Mapping[Event, int]
-    changes: int
+    protected: int
+    events: Mapping[Event, int] | None
+    happened: Sequence[EnvironmentPosture]
     weakest: Sequence[EnvironmentPosture]
-    without_users: int
-    changed: Sequence[EnvironmentPosture]
-    number_changed: int
-    failed: Sequence[Absent]
-    number_failed: int
-    untabulated: Sequence[Absent]
-    number_untabulated: int
+    not_compared: Sequence[EnvironmentPosture]
+    failed: Sequence[EnvironmentPosture]
+    untabulated: Sequence[EnvironmentPosture]
+    numbers: Mapping[str, int]
 
     @classmethod
     def of(
-        cls, fleet: str, manifest: Mapping[str, Any], summaries: Mapping[str, Mapping[str, Any]]
+        cls,
+        keys: FleetKeys,
+        manifest: Mapping[str, Any],
+        summaries: Mapping[str, Mapping[str, Any]],
     ) -> Self:
         """From the fleet's manifest, and from the summaries of its exports by manifest key."""
         shown: list[EnvironmentPosture] = []
-        failed: list[Absent] = []
-        untabulated: list[Absent] = []
+        failed: list[EnvironmentPosture] = []
+        untabulated: list[EnvironmentPosture] = []
         for entry in manifest["environments"]:
-            name = entry["name"] or ""
+            summary = summaries.get(entry["manifestKey"])
+            environment = _environment(entry, summary, keys)
             if entry["status"] != COMPLETED:
-                failed.append(Absent(entry["environmentId"], name, entry["error"]))
-            elif summary := summaries.get(entry["manifestKey"]):
-                shown.append(_environment(entry, name, summary))
+                failed.append(environment)
             else:
-                untabulated.append(Absent(entry["environmentId"], name, ""))
+                (shown if summary else untabulated).append(environment)
         users, events = Counter[Strength](), Counter[Event]()
         for each in shown:
             users.update(each.users or {})
-            events.update(each.events)
-        with_users = [each for each in shown if each.all_users]
-        changed = [each for each in shown if each.changes]
+            events.update(each.counted)
+        of_users = [each for each in shown if each.users is not None]
+        compared = [each for each in shown if not each.why]
+        lists = {
+            "happened": sorted(
+                (each for each in compared if each.happened or each.unusual),
+                key=_gravity,
+                reverse=True,
+            ),
+            "weakest": sorted(
+                of_users, key=lambda e: (e.type == "PRODUCTION", e.weak_users), reverse=True
+            ),
+            "not_compared": [each for each in shown if each.why],
+            "failed": failed,
+            "untabulated": untabulated,
+        }
         return cls(
-            fleet=fleet,
+            fleet=keys.execution,
             completed_at=manifest["completedAt"],
+            execution_arn=manifest["executionArn"],
             environments=len(manifest["environments"]),
-            users={strength: users[strength] for strength in Strength} if with_users else None,
-            events={event: events[event] for event in Event if event in events},
-            changes=sum(each.changes or 0 for each in shown),
-            weakest=nlargest(
-                MOST_ENVIRONMENTS,
-                with_users,
-                key=lambda each: (each.weak_users / each.all_users, each.weak_users),
-            ),
-            without_users=len(shown) - len(with_users),
-            changed=nlargest(
-                MOST_ENVIRONMENTS,
-                changed,
-                key=lambda each: (each.number_of_events, each.changes),
-            ),
-            number_changed=len(changed),
-            failed=failed[:MOST_ABSENT],
-            number_failed=len(failed),
-            untabulated=untabulated[:MOST_ABSENT],
-            number_untabulated=len(untabulated),
+            users={each: users[each] for each in Strength} if of_users else None,
+            protected=sum(each.protected for each in shown),
+            events={each: events[each] for each in Event if each in events} if compared else None,
+            numbers={name: len(each) for name, each in lists.items()},
+            **{name: each[: _MOST[name]] for name, each in lists.items()},
         )
 
     @property
-    def number_of_events(self) -> int:
-        return sum(self.events.values())
+    def above_info(self) -> int:
+        """Users with a security event above the severity info, where that is known."""
+        return above_info(self.events or {})
 
-    @property
-    def number_with_users(self) -> int:
-        return self.environments - self.number_failed - self.number_untabulated - self.without_users
+    def seen(self, event: Event) -> int | str:
+        """How many users an event happened to, where that is known; or that nobody can know."""
+        return "not compared" if self.events is None else self.events.get(event, "not known")
 
 
 def summary_of(posture: Posture) -> dict[str, Any]:
     """What is kept of an export of a fleet, until the page of the fleet is written."""
-    changes = posture.changes
+    protection, changes = posture.protection, posture.changes
     return {
-        "users": posture.users and {str(each): n for each, n in posture.users.items()},
-        "changes": changes.number if changes else None,
-        "events": {str(event): n for event, n in changes.events.items()} if changes else {},
+        "users": protection and {each.name: n for each, n in protection.users.items()},
+        "protected": protection and protection.protected,
+        "notCompared": "" if changes else posture.not_compared,
+        "events": changes and {event.name: changes.seen(event) for event in Event},
+        "changes": changes and changes.number,
+        "unusual": changes.unusual if changes else "",
     }
 
 
-def fleet_mail(posture: FleetPosture, page: str) -> tuple[str, str]:
-    """Subject and text of the one mail about a fleet. `page` is where its page is."""
-    subject = (
-        f"PingOne fleet: {posture.number_of_events} security events in {posture.environments} "
-        f"environments, {posture.number_failed} failed"
+def fleet_mail(posture: FleetPosture, bucket: str, page: str) -> tuple[str, str]:
+    """Subject and text of the one mail about a fleet, whose page has this key in the bucket."""
+    events, failed = posture.events or {}, posture.numbers["failed"]
+    seen = f"{posture.above_info:,} security events in {posture.environments:,} environments"
+    parts = (
+        f"{failed:,} failed" if failed else "",
+        "unusual!" if any(each.unusual for each in posture.happened) else "",
+        next((f"{event} ({number:,})" for event, number in events.items() if number), ""),
+        "not compared" if posture.events is None else seen,
     )
-    return subject, "\n".join(_lines(posture, page))
+    link = console_link(bucket, page, posture.execution_arn)
+    return subject("fleet", ", ".join(filter(None, parts))), "\n".join((*_lines(posture), link))
 
 
 def _environment(
-    entry: Mapping[str, Any], name: str, summary: Mapping[str, Any]
+    entry: Mapping[str, Any], summary: Mapping[str, Any] | None, fleet: FleetKeys
 ) -> EnvironmentPosture:
-    keys = ExportKeys.parse(entry["manifestKey"])
+    named = {"id": entry["environmentId"], "name": entry["name"] or "", "type": entry["type"] or ""}
+    keys = ExportKeys.parse(entry["manifestKey"] or "")
+    if not summary or not keys:
+        return EnvironmentPosture(**named, why=entry["error"] or "")
     users = summary["users"]
     return EnvironmentPosture(
-        id=entry["environmentId"],
-        name=name,
-        users=users and {Strength(strength): number for strength, number in users.items()},
-        changes=summary["changes"],
-        events={Event(event): number for event, number in summary["events"].items()},
-        page=keys.page if keys else "",
+        **named,
+        why=summary["notCompared"],
+        users=None if users is None else {Strength[name]: n for name, n in users.items()},
+        protected=summary["protected"] or 0,
+        events={Event[name]: n for name, n in (summary["events"] or {}).items()},
+        changes=summary["changes"] or 0,
+        unusual=summary["unusual"],
+        page=relpath(keys.page, dirname(fleet.page)),
     )
 
 
-def _lines(posture: FleetPosture, page: str) -> Iterator[str]:
+def _gravity(environment: EnvironmentPosture) -> tuple[Any, ...]:
+    """More of the gravest event is graver, whatever there is of the others."""
+    happened = environment.happened
+    return (bool(environment.unusual), *(happened.get(event, 0) for event in Event))
+
+
+def _lines(posture: FleetPosture) -> Iterator[str]:
     yield f"Fleet {posture.fleet}, completed {posture.completed_at} (UTC)"
     yield f"{posture.environments:,} environments"
-    yield f"  failed: {posture.number_failed:,}"
-    yield f"  not in the tables: {posture.number_untabulated:,}"
-    yield ""
-    yield "Security events"
-    for event, number in posture.events.items():
-        yield f"  {event}: {number:,}"
-    yield f"  all changes: {posture.changes:,}"
-    yield ""
-    yield "Users by their strongest factor"
-    for strength in Strength:
-        users = f"{posture.users[strength]:,}" if posture.users else NOT_ASKED
-        yield f"  {strength}: {users}"
     lists = {
-        "The weakest environments": [
-            f"{_called(each)}: {each.weak_users:,} of {each.all_users:,} users are weak"
-            for each in posture.weakest[:_MOST_IN_A_MAIL]
+        "Failed": [f"{_called(each)}: {each.why}" for each in posture.failed],
+        "Security events": [
+            f"{event}: {number:,}" for event, number in (posture.events or {}).items() if number
+        ],
+        "Where": [
+            f"{_called(each)}: {'unusual! ' if each.unusual else ''}"
+            + ", ".join(f"{event} ({number:,})" for event, number in each.happened.items())
+            for each in posture.happened
+        ],
+        "Weak or worse": [
+            f"{_called(each)}: {each.weak_users:,} of {each.all_users:,} users"
+            for each in posture.weakest
             if each.weak_users
         ],
-        "Where the most changed": [
-            f"{_called(each)}: {each.number_of_events:,} security events, {each.changes:,} changes"
-            for each in posture.changed[:_MOST_IN_A_MAIL]
-        ],
-        "Failed": [f"{_called(each)}: {each.why}" for each in posture.failed[:_MOST_IN_A_MAIL]],
-        "Not in the tables": list(map(_called, posture.untabulated[:_MOST_IN_A_MAIL])),
+        "Not in the tables": list(map(_called, posture.untabulated)),
+        "Not compared": [f"{_called(each)}: {each.why}" for each in posture.not_compared],
     }
     for title, rows in lists.items():
         if rows:
-            yield ""
-            yield title
-            yield from (f"  {row}" for row in rows)
-    yield ""
-    yield f"All of it is on the page: {page}"
+            yield "\n".join((f"\n{title}", *(f"  {row}" for row in rows[:_MOST_IN_A_MAIL])))
+    yield "\nAll of it is on the page, for who is signed on to this account:"
 
 
-def _called(environment: EnvironmentPosture | Absent) -> str:
-    return f"{environment.name} {environment.id}" if environment.name else environment.id
+def _called(environment: EnvironmentPosture) -> str:
+    return " ".join(filter(None, (environment.name, environment.type, environment.id)))

@@ -6,8 +6,8 @@ minutes, and a generated file is kept for two hours for explorations with the sa
 
 from datetime import datetime, timedelta
 
-_REFRESHED_EVERY = timedelta(minutes=15)
-_FILE_KEPT_FOR = timedelta(hours=2)
+REFRESHED_EVERY = timedelta(minutes=15)
+FILE_KEPT_FOR = timedelta(hours=2)
 
 # Whether the data holds every change up to a given time: certainly, or possibly.
 CERTAIN, POSSIBLE = "certain", "possible"
@@ -15,12 +15,12 @@ CERTAIN, POSSIBLE = "certain", "possible"
 
 def data_not_before(created_at: datetime) -> datetime:
     """The oldest possible time of an exploration's data."""
-    return created_at - _FILE_KEPT_FOR - _REFRESHED_EVERY
+    return created_at - FILE_KEPT_FOR - REFRESHED_EVERY
 
 
 def includes_from(changes_until: datetime) -> datetime:
     """The earliest time to create an exploration that can include these changes."""
-    return changes_until + _REFRESHED_EVERY
+    return changes_until + REFRESHED_EVERY
 
 
 def changes_included(changes_until: datetime | None, created_at: datetime) -> str | None:

@@ -197,8 +197,3 @@ class FleetKeys:
     def page(self) -> str:
         """The page about the fleet."""
         return f"{self.prefix}posture/fleet/date={self.date}/{self.execution}.html"
-
-    @property
-    def told(self) -> str:
-        """The mark that the mail about the fleet was sent."""
-        return f"{self.prefix}series/fleet/date={self.date}/{self.execution}"

@@ -1,6 +1,5 @@
 """The manifest: what an export asked for and what landed. It is written after the files."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,46 +9,60 @@ from pingone_reports.model.exploration import DEVICES_REPORT_TEMPLATE_ID, Explor
 from pingone_reports.model.export import Export
 from pingone_reports.model.freshness import changes_included, data_not_before
 from pingone_reports.model.report_file import ReportFile
+from pingone_reports.model.series import Predecessor
 
 
 @dataclass(frozen=True, kw_only=True)
 class Landed:
-    """Files in the bucket, and what was pseudonymized in them: see `Pseudonyms.to_document`."""
+    """Files in the bucket, and what was pseudonymized in them: see `Pseudonyms.to_document`.
+
+    `region` is the end of PingOne's domain, such as `eu`; None behind a proxy.
+    """
 
     bucket: str
+    region: str | None
     files: Sequence[ReportFile]
     pseudonymized: Mapping[str, Any] | None
 
 
 def manifest_of(
-    export: Export, exploration: Exploration, landed: Landed, *, unchanged: bool
+    export: Export, description: Mapping[str, Any], predecessor: Predecessor
 ) -> dict[str, Any]:
-    """The manifest document; see events/manifest.schema.json."""
+    """The manifest document; see events/manifest.schema.json.
+
+    Its predecessor is decided here, once, for all who compare.
+    """
+    previous = predecessor.export
     return {
-        **_description(export, exploration, landed),
-        "unchanged": unchanged,
+        **description,
+        "previous": {
+            "manifestKey": previous.manifest_key if previous else None,
+            "reason": predecessor.why_none or None,
+        },
+        "unchanged": predecessor.unchanged,
         "qualityGate": "skipped" if export.request.skip_quality_gate else "passed",
         "publishedAt": utc(datetime.now(UTC)),
     }
 
 
-def quarantine_of(
-    export: Export, exploration: Exploration, landed: Landed, reasons: Sequence[str]
-) -> dict[str, Any]:
+def quarantine_of(description: Mapping[str, Any], reasons: Sequence[str]) -> dict[str, Any]:
     """The document beside the files in quarantine; see events/quarantine.schema.json."""
     return {
-        **_description(export, exploration, landed),
+        **description,
         "reasons": list(reasons),
         "quarantinedAt": utc(datetime.now(UTC)),
     }
 
 
-def _description(export: Export, exploration: Exploration, landed: Landed) -> dict[str, Any]:
+def description_of(export: Export, exploration: Exploration, landed: Landed) -> dict[str, Any]:
+    """What manifest and quarantine document both say of an export."""
     changes_until = export.request.changes_until
     return {
         "reportName": export.request.report_name,
         "environmentId": export.request.environment_id,
         "environmentName": export.request.environment_name,
+        "region": landed.region,
+        "standing": export.request.standing,
         "templateId": DEVICES_REPORT_TEMPLATE_ID,
         "fields": list(export.request.fields),
         "filter": export.request.filter,
@@ -69,14 +82,6 @@ def _description(export: Export, exploration: Exploration, landed: Landed) -> di
         "executionArn": export.execution.arn,
         "fleet": export.request.fleet,
     }
-
-
-def pseudonyms_id(pseudonymized: Mapping[str, Any] | None) -> str:
-    """The same text for the same fields and key; empty for none.
-
-    Exports are compared only if it is equal: a token is no value, and no token of another key.
-    """
-    return json.dumps(pseudonymized, sort_keys=True) if pseudonymized else ""
 
 
 def completed_event(manifest: Mapping[str, Any], manifest_key: str) -> dict[str, Any]:

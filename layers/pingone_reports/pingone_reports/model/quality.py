@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from pingone_reports.model.field_names import KNOWN_FIELDS, spelled
-from pingone_reports.model.previous import Previous
+from pingone_reports.model.fields import FIELDS, spelled
 from pingone_reports.model.report_file import Format, ReportFile
 from pingone_reports.model.request import ExportRequest
+from pingone_reports.model.series import PublishedExport
 
 # With a narrow filter, the number of devices varies by a few from day to day.
 _SMALL_DROP = 10
@@ -15,14 +15,14 @@ _NAMES_TOLD = 5
 def doubts(
     request: ExportRequest,
     files: Sequence[ReportFile],
-    previous: Previous | None,
+    previous: PublishedExport | None,
     max_drop_percent: int,
 ) -> list[str]:
     """The reasons to keep back these files of one report; empty if they may be published.
 
     `previous` is the report's previous published export, if there is one.
     """
-    fields = {*map(spelled, request.fields or KNOWN_FIELDS)}
+    fields = {*map(spelled, request.fields or FIELDS)}
     # Garbage that somebody has let pass is no measure of what is right again.
     is_right = any(fields & {*map(spelled, file.columns)} for file in files)
     before = previous.columns if previous else ()
@@ -35,7 +35,10 @@ def doubts(
 
 
 def _record_doubts(
-    filter_: str, files: Sequence[ReportFile], previous: Previous | None, max_drop_percent: int
+    filter_: str,
+    files: Sequence[ReportFile],
+    previous: PublishedExport | None,
+    max_drop_percent: int,
 ) -> Iterator[str]:
     records = {file.format: file.records for file in files}
     fewest = min(records.values())
@@ -55,7 +58,7 @@ def _record_doubts(
 
 
 def _name_doubts(
-    fields: Sequence[str], file: ReportFile, previous: Previous | None
+    fields: Sequence[str], file: ReportFile, previous: PublishedExport | None
 ) -> Iterator[str]:
     """Compare names; their spelling does not count, as PingOne does not document it.
 
@@ -63,13 +66,16 @@ def _name_doubts(
     expected, because somebody has accepted it. Without one, a header may have half of the names in
     another way, as many as were asked for. JSON leaves out a field that has no value.
     """
+    # Of an export with other fields, nobody has accepted these.
+    same = previous and set(previous.fields) == set(fields)
+    accepted_columns = previous.columns if previous and same else ()
     given, asked, accepted = (
         {spelled(name): name for name in names}
-        for names in (file.columns, fields, previous.columns if previous else ())
+        for names in (file.columns, fields, accepted_columns)
     )
     if not file.is_table:
         yield f"the {file.format} file is not a table"
-    if given.keys().isdisjoint([*(asked or map(spelled, KNOWN_FIELDS)), *accepted]):
+    if given.keys().isdisjoint([*(asked or map(spelled, FIELDS)), *accepted]):
         if file.format is Format.CSV or file.records:
             yield (
                 f"the {file.format} file has none of the fields that "

@@ -14,6 +14,8 @@ from pingone_reports.model.report_file import Format
 CORRELATION_ID_CHARACTERS = "A-Za-z0-9._:/+=@-"
 
 ID = rf"[{CORRELATION_ID_CHARACTERS}]{{1,128}}"
+# The name of a PingOne field.
+FIELD = r"[A-Za-z][A-Za-z0-9_.]{0,63}"
 ID_ALLOWED = "1 to 128 letters, digits or characters of . _ : / + = @ -"
 # One line in which nothing is hidden or reordered, because people read it as it is.
 _NAME = r"[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]{1,256}"
@@ -40,7 +42,17 @@ _TIME = (
 )
 # An export may wait for changes of the near future. A time further ahead is a mistake.
 _MOST_AHEAD = timedelta(hours=1)
+_CUSTOM = "-custom"
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def refuse_addresses(*ids: str | None) -> None:
+    """Raises InvalidRequest for an id with an `@`: it may be the address of a person."""
+    if any(id_ and "@" in id_ for id_ in ids):
+        raise InvalidRequest(
+            "With Pseudonymize, no correlation id, idempotency key or execution's name may hold an "
+            "'@': it lands as it is, and may be somebody's address. Give another one."
+        )
 
 
 class Asked:
@@ -146,7 +158,9 @@ class ExportRequest(Request):
     Requests with the same `idempotency_key` get one export. The report can include all changes up
     to `changes_until` (aware). `skip_quality_gate` publishes even a doubtful report. Exports of one
     `license_id` share PingOne's limit for a licence. `environment_name` is what people call the
-    environment. `fleet` is the execution of the fleet whose page and mail tell of the export.
+    environment. `fleet` is the execution of the fleet whose page and mail tell of the export. What
+    the stack's standing report shows comes from exports that ask for the same fields and filter;
+    another one under its name is no `standing` export, and has a name of its own.
     """
 
     environment_id: str
@@ -159,6 +173,7 @@ class ExportRequest(Request):
     license_id: str | None = None
     environment_name: str | None = None
     fleet: str | None = None
+    standing: bool = True
 
     @classmethod
     def parse(cls, document: object, defaults: Mapping[str, Any]) -> Self:
@@ -167,7 +182,7 @@ class ExportRequest(Request):
         Raises InvalidRequest, which names the field and what is allowed.
         """
         asked = Asked.of(document, _FIELDS, defaults)
-        return cls(
+        request = cls(
             # One environment has one spelling: it is part of keys.
             environment_id=asked.text(
                 "environmentId", UUID, "the UUID of a PingOne environment"
@@ -179,7 +194,7 @@ class ExportRequest(Request):
             ),
             fields=asked.names(
                 "fields",
-                r"[A-Za-z][A-Za-z0-9_.]{0,63}",
+                FIELD,
                 0,
                 100,
                 "a list of at most 100 different PingOne field names; [] asks for all of them",
@@ -227,6 +242,17 @@ class ExportRequest(Request):
                 else None
             ),
         )
+        return request._named_apart_from(defaults)
+
+    def _named_apart_from(self, defaults: Mapping[str, Any]) -> Self:
+        """The request; under a name of its own if it is no export of the standing report."""
+        same = set(self.fields) == set(defaults.get("fields", self.fields)) and (
+            self.filter == defaults.get("filter", self.filter)
+        )
+        if same or self.report_name != defaults.get("reportName"):
+            return self
+        name = f"{self.report_name[: 64 - len(_CUSTOM)]}{_CUSTOM}"
+        return replace(self, report_name=name, standing=False)
 
     def to_state(self) -> dict[str, Any]:
         """The JSON form between states; `from_state` reads it back."""
@@ -243,6 +269,7 @@ class ExportRequest(Request):
             "licenseId": self.license_id,
             "environmentName": self.environment_name,
             "fleet": self.fleet,
+            "standing": self.standing,
         }
 
     @classmethod
@@ -262,4 +289,5 @@ class ExportRequest(Request):
             license_id=state.get("licenseId"),
             environment_name=state.get("environmentName"),
             fleet=state.get("fleet"),
+            standing=state.get("standing", True),
         )

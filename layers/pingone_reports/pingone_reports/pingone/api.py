@@ -67,6 +67,7 @@ class PingOne:
         self._tokens = tokens
         # The secrets of the last answer, so that no error shows them.
         self._given_out: list[str] = []
+        self._hidden: list[str] = []
         # For the next call; the call whose token was refused; the last report that was not found.
         self._token, self._refused, self._missed = "", "", ""
 
@@ -78,8 +79,10 @@ class PingOne:
         self._token = self._tokens.current()
         connect(self._session, self._api_url, _TIMEOUT_SECONDS[0])
 
-    def create_exploration(self, request: ExportRequest) -> Exploration:
-        """Ask for the report as files.
+    def create_exploration(
+        self, request: ExportRequest, hidden: Collection[str] = ()
+    ) -> Exploration:
+        """Ask for the report as files. No error shows what is to be hidden.
 
         Raises ReportRejected, AccessDenied, Unauthorized, RateLimited, CallPostponed,
         PingOneUnavailable, InvalidResponse or ReportFailed.
@@ -92,6 +95,7 @@ class PingOne:
             body["fields"] = [{"name": name} for name in request.fields]
         if request.filter:
             body["filter"] = request.filter
+        self._hidden = [*hidden]
         created = self._call(
             "POST",
             f"environments/{request.environment_id}/dataExplorations",
@@ -167,7 +171,7 @@ class PingOne:
             self._tokens.renew()
             raise CallPostponed("PingOne answered 401: the call is made again with a new token.")
         if not 200 <= answer.status < 300:
-            secrets = [*self._tokens.secrets, *self._given_out]
+            secrets = [*self._tokens.secrets, *self._given_out, *self._hidden]
             raise _error(answer, _describe(answer, secrets), meaning)
         body = answer.document()
         if body is None:

@@ -2,20 +2,27 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.aws.discarded import DiscardedExports
-from pingone_reports.aws.history import History
+from pingone_reports.aws.series import Series
 from pingone_reports.errors import ASK_LATER, DownloadChanged, QualityGateFailed, TableUnavailable
 from pingone_reports.model.exploration import Status
 from pingone_reports.model.export import Export
 from pingone_reports.model.keys import MANIFEST, QUARANTINE, ExportKeys
-from pingone_reports.model.manifest import Landed, completed_event, manifest_of, quarantine_of
+from pingone_reports.model.manifest import (
+    Landed,
+    completed_event,
+    description_of,
+    manifest_of,
+    quarantine_of,
+)
 from pingone_reports.model.quality import doubts
 from pingone_reports.model.report_file import ReportFile, content_type, file_name
+from pingone_reports.model.series import PublishedExport
 from pingone_reports.observability import logger, measure
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.link_hosts import LinkHosts
@@ -24,6 +31,9 @@ from pingone_reports.pingone.rhythm import seconds_until_next_poll
 from pingone_reports.pingone.turns import Turn, Turns
 from pingone_reports.transfer.publication import Publication
 from pingone_reports.transfer.transfer import Transfer
+
+if TYPE_CHECKING:
+    from pingone_reports.transfer.pseudonyms import Pseudonyms
 
 # The report and its manifest are in the bucket.
 PUBLISHED = "PUBLISHED"
@@ -37,9 +47,11 @@ class FetchReport:
     turns: Turns
     link_hosts: LinkHosts
     transfer: Transfer
+    pseudonyms: "Pseudonyms | None" = None
     bucket: Bucket
     key_prefix: str
-    history: History
+    region: str | None
+    series: Series
     discarded: DiscardedExports
     max_record_drop_percent: int
     seconds_left: Callable[[], float]
@@ -54,6 +66,10 @@ class FetchReport:
         After an error, no file without a manifest is visible, unless a try was cut off between the
         commits of files and manifest: DiscardReport deletes such files.
         """
+        if self.pseudonyms:
+            own = self.pseudonyms.of(export.request)
+            step = replace(self, pseudonyms=None, transfer=replace(self.transfer, pseudonyms=own))
+            return step.run(own.without_filter(export), turn)
         keys = ExportKeys.of(export, self.key_prefix)
         # A try before this one may have published: then PingOne is not called, and needs no turn.
         manifest = self.bucket.read_json(keys.manifest)
@@ -77,7 +93,7 @@ class FetchReport:
                 wait = seconds_until_next_poll(now, now, export.deadline, answer)
                 return _answer(Status.SUCCESS, wait, turn.spent())
         try:
-            self.history.remember(export, manifest, keys.manifest)
+            self.series.add(PublishedExport.of(manifest, keys.manifest))
         except TableUnavailable as error:
             # The export is published, so it has succeeded. The next one uses an older comparison.
             logger.warning("The next export cannot be compared with this one.", error=str(error))
@@ -89,18 +105,22 @@ class FetchReport:
         """Download, judge and publish; returns the manifest."""
         began = time.monotonic()
         self.discarded.refuse(export.execution.arn)
-        previous = self.history.before(export, self._pseudonymized)
         links = FreshLinks(
             LinkRequests(self.pingone, export, self.turns, self.seconds_left), self.link_hosts, turn
         )
         files = self.transfer.run(links, publication.files)
+        # Only the files tell which fields became tokens.
+        description = self._description(export, links, files)
+        published = PublishedExport.of(description, keys.manifest)
+        predecessor = published.predecessor(self.series.exports(keys.report, keys.environment))
         if not export.request.skip_quality_gate:
-            reasons = doubts(export.request, files, previous, self.max_record_drop_percent)
+            reasons = doubts(
+                export.request, files, predecessor.export, self.max_record_drop_percent
+            )
             if reasons:
                 doubtful = _Doubtful(files, reasons)
                 raise self._quarantined(export, keys.quarantine_folder, links, doubtful)
-        unchanged = previous is not None and previous.has_content_of(files)
-        manifest = manifest_of(export, links.exploration, self._landed(files), unchanged=unchanged)
+        manifest = manifest_of(export, description, predecessor)
         if not publication.publish(manifest):
             return publication.published() or manifest
         measure(
@@ -133,22 +153,24 @@ class FetchReport:
                 files = self.transfer.run(links, publication.files)
                 if not doubtful.has_content_of(files):
                     raise DownloadChanged("PingOne replaced the report while it was kept back.")
-                publication.publish(
-                    quarantine_of(export, links.exploration, self._landed(files), reasons)
-                )
+                publication.publish(quarantine_of(self._description(export, links, files), reasons))
         return QualityGateFailed(
             f"The report was kept back: {'; '.join(reasons)}. It is in "
             f"s3://{self.bucket.name}/{folder} and nowhere else. If it is right, export again with "
             '"skipQualityGate": true.'
         )
 
-    @property
-    def _pseudonymized(self) -> dict[str, Any] | None:
+    def _description(
+        self, export: Export, links: FreshLinks, files: list[ReportFile]
+    ) -> dict[str, Any]:
         pseudonyms = self.transfer.pseudonyms
-        return pseudonyms.to_document() if pseudonyms else None
-
-    def _landed(self, files: list[ReportFile]) -> Landed:
-        return Landed(bucket=self.bucket.name, files=files, pseudonymized=self._pseudonymized)
+        landed = Landed(
+            bucket=self.bucket.name,
+            region=self.region,
+            files=files,
+            pseudonymized=pseudonyms.to_document() if pseudonyms else None,
+        )
+        return description_of(export, links.exploration, landed)
 
     def _publication(self, export: Export, folder: str, document: str) -> Publication:
         compression = self.transfer.compression

@@ -8,6 +8,7 @@ from pingone_reports.aws.bucket import Bucket
 from pingone_reports.errors import InvalidRequest
 from pingone_reports.model.environment import Environment
 from pingone_reports.model.export import Execution
+from pingone_reports.model.filters import is_without_values, without_values
 from pingone_reports.model.fleet import COMPLETED, FleetExports, Listing
 from pingone_reports.model.fleet_request import FleetRequest, of_exports
 from pingone_reports.model.keys import FleetKeys
@@ -31,6 +32,7 @@ class ListEnvironments:
     bucket: Bucket
     key_prefix: str
     max_concurrency: int
+    pseudonymizes: bool
     seconds_left: Callable[[], float]
     sleep: Callable[[float], None]
 
@@ -50,11 +52,18 @@ class ListEnvironments:
         keys = FleetKeys.of(execution, self.key_prefix)
         listing = self.bucket.read_json(keys.listing)
         if not listing:
-            listing = self.bucket.create_json(keys.listing, self._listing(request).to_document())
+            document = self._listing(request).to_document()
+            if self.pseudonymizes and "filter" in document["request"]:
+                document["request"]["filter"] = without_values(document["request"]["filter"])
+            listing = self.bucket.create_json(keys.listing, document)
         exports = FleetExports(execution.arn, key)
         items = [exports.item(Environment.from_document(each)) for each in listing["environments"]]
         self.bucket.write_json(keys.items, items)
-        of_each = {"correlationId": listing["correlationId"], **of_exports(listing["request"])}
+        of_each = {
+            "correlationId": listing["correlationId"],
+            **of_exports(listing["request"]),
+            **request.export,
+        }
         return self._answer(LISTED, items_key=keys.items, request=of_each)
 
     def _listing(self, request: FleetRequest) -> Listing:
@@ -81,8 +90,13 @@ class ListEnvironments:
             for entry in manifest["environments"]
             if entry["status"] != COMPLETED
         )
+        request = request.with_defaults(of_exports(manifest["request"]))
+        if is_without_values(request.export.get("filter", "")):
+            raise InvalidRequest(
+                "Of the filter of this fleet only a hash was kept: give it again, in 'filter'."
+            )
         return Listing(
-            request=request.with_defaults(of_exports(manifest["request"])),
+            request=request,
             environments=tuple(failed),
         )
 

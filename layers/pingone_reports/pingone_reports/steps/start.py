@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pingone_reports.errors import ASK_LATER, DeadlineExceeded
 from pingone_reports.model.exploration import Status
 from pingone_reports.model.export import Execution, Export
+from pingone_reports.model.filters import values_of, without_values
 from pingone_reports.model.freshness import includes_from
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.observability import logger
@@ -59,6 +60,7 @@ class StartReport:
     starts: "Starts"
     durations: "Durations"
     polling_limit: timedelta
+    pseudonymizes: bool = False
 
     def run(self, request: ExportRequest, execution: Execution, queued: Queued) -> dict[str, Any]:
         """Create the data exploration; returns a status, the seconds to wait, and the export.
@@ -108,7 +110,10 @@ class StartReport:
         if wait:
             raise TurnPassed(turn, wait)
         requested_at = datetime.now(UTC)
-        exploration = self.pingone.create_exploration(request)
+        hidden = values_of(request.filter) if self.pseudonymizes else ()
+        exploration = self.pingone.create_exploration(request, hidden)
+        if self.pseudonymizes:  # nobody needs the filter from now on
+            request = replace(request, filter=without_values(request.filter))
         return Export(
             request=request,
             execution=execution,

@@ -1,39 +1,36 @@
 """TabulateReport: write a published report as Parquet, for Athena; find and tell what changed."""
 
-import hashlib
 import shutil
-from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pingone_reports.aws.bucket import Bucket
+from pingone_reports.aws.series import Series, Trend
 from pingone_reports.errors import InvalidReport, InvalidRequest
-from pingone_reports.model.field_names import KNOWN_FIELDS
+from pingone_reports.model.announcements import Told
 from pingone_reports.model.fleet_posture import summary_of
 from pingone_reports.model.keys import ExportKeys
-from pingone_reports.model.posture import Strength
+from pingone_reports.model.posture import Changes, Day, Posture
+from pingone_reports.model.strength import Strength
 from pingone_reports.observability import logger, measure_report
 from pingone_reports.tables.announcements import Announcements
-from pingone_reports.tables.changes import not_asked
-from pingone_reports.tables.comparisons import Comparison, Comparisons, row_about
-from pingone_reports.tables.database import columns_of, open_database, within_limits
-from pingone_reports.tables.parquet import (
-    Rows,
-    repeated_values,
-    report_to_parquet,
-    row_to_parquet,
-)
+from pingone_reports.tables.comparison import compare, posture_of, unusual
+from pingone_reports.tables.database import open_database, within_limits
+from pingone_reports.tables.export_row import write_row
+from pingone_reports.tables.newest import show_newest
+from pingone_reports.tables.page import render
 from pingone_reports.tables.tabulated import TabulatedExport, Workplace
 
-_DEVICE_ID = "deviceId"
 _METRICS = {
     Strength.PHISHING_RESISTANT: "UsersPhishingResistant",
-    Strength.STRONG: "UsersStrong",
+    Strength.PHISHABLE: "UsersPhishable",
     Strength.WEAK: "UsersWeakOnly",
     Strength.NONE: "UsersWithoutFactor",
+    Strength.MFA_OFF: "UsersMfaOff",
     Strength.UNKNOWN: "UsersOfUnknownStrength",
 }
+_DAYS_ON_A_PAGE = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,20 +38,21 @@ class TabulateReport:
     """The tabulation, with all that it needs. Nothing else may use `folder`."""
 
     bucket: Bucket
+    series: Series
+    trend: Trend
     announcements: Announcements
     folder: Path
 
-    def run(self, manifest_key: str, tell: bool | None = None) -> dict[str, Any]:
-        """Write an export's rows, what it changed, and the row about it; then tell of the changes.
+    def run(self, manifest_key: str, *, tell: bool) -> dict[str, Any]:
+        """Write an export's rows, what it changed, and the row about it; then tell, if asked to.
 
-        The same manifest always gives the same objects. The files of an earlier run that was killed
-        are removed first. `tell` says whether to tell of changes; None tells of the newest export
-        alone. Returns the numbers of rows, repaired cells, repeated ids and changes, and the keys.
-        Raises InvalidRequest, InvalidReport, ReportTooLarge, InvalidConfiguration, StorageDenied,
-        StorageUnavailable and AnnouncementFailed.
+        The same manifest always gives the same rows and events. The files of an earlier run that
+        was killed are removed first. Returns the numbers of rows, repaired cells and changes, and
+        the keys. Raises InvalidRequest, InvalidReport, ReportTooLarge, InvalidConfiguration,
+        StorageDenied, StorageUnavailable, TableUnavailable and AnnouncementFailed.
         """
-        if not isinstance(tell, bool | None):
-            raise InvalidRequest("The field 'tell' must be true, false or null.")
+        if not isinstance(tell, bool):
+            raise InvalidRequest("The field 'tell' must be true or false.")
         keys = ExportKeys.parse(manifest_key)
         manifest = self.bucket.read_json(manifest_key) if keys else None
         if not keys or not manifest:
@@ -63,100 +61,82 @@ class TabulateReport:
         try:
             with within_limits(), open_database(self.folder) as database:
                 workplace = Workplace(self.bucket, self.folder, database)
-                return self._tabulate(TabulatedExport(workplace, keys, manifest), tell)
+                return self._tabulate(TabulatedExport(workplace, keys, manifest), tell=tell)
         finally:
             _empty(self.folder)
 
-    def _tabulate(self, export: TabulatedExport, tell: bool | None) -> dict[str, Any]:
-        keys, database = export.keys, export.workplace.database
-        written = self._write_rows(export)
+    def _tabulate(self, export: TabulatedExport, *, tell: bool) -> dict[str, Any]:
+        keys, manifest = export.keys, export.manifest
+        if not export.make_rows():
+            raise InvalidReport("The file of the manifest is gone: export the report again.")
         self.bucket.upload_file(export.rows, keys.devices_table)
-        columns = columns_of(database, export.rows).keys()
-        repeated_ids = repeated_values(database, export.rows, _DEVICE_ID)
-        about = {
-            "repeatedIds": repeated_ids,
-            "users": export.strengths.users,
-            "notAsked": ", ".join(not_asked(columns)),
-        }
-        comparisons = Comparisons(export.workplace, export, _why_alone(columns, repeated_ids))
-        comparisons.take_places(about)
-        comparison = comparisons.compare()
-        comparisons.show_latest()
-        comparisons.show_newest_export()
-        row = self.folder / "row"
-        row_to_parquet(database, row_about(export, about), row)
+        posture = self._compared(export)
+        self.bucket.write_text(keys.page, render(posture), "text/html; charset=utf-8")
+        row = export.folder / "row"
+        write_row(export, posture, row)
         self.bucket.upload_file(row, keys.exports_table)
-        if export.manifest.get("fleet"):
-            self.bucket.write_json(keys.summary, summary_of(comparison.posture))
-        self._measure(comparisons, comparison, repeated_ids)
-        self.announcements.tell(comparisons, comparison, tell)
-        changes = comparison.posture.changes
+        standing = manifest.get("standing", True)
+        if standing and show_newest(export, row, self.series):
+            self._measure(export, posture)
+        if manifest.get("fleet"):
+            self.bucket.write_json(keys.summary, summary_of(posture))
+        if tell and standing:
+            about = Told(keys=keys, manifest=manifest, bucket=self.bucket.name)
+            self.announcements.tell(posture, about)
         return {
-            "rows": written.number,
-            "repairedCells": written.repaired_cells,
-            "repeatedIds": repeated_ids,
-            "changes": changes.number if changes else None,
-            "notCompared": comparison.posture.not_compared,
+            "rows": posture.records,
+            "repairedCells": export.repaired_cells,
+            "result": str(posture.result),
+            "changes": posture.changes.number if posture.changes else None,
+            "notCompared": posture.not_compared,
             "keys": [keys.devices_table, keys.page, keys.exports_table],
         }
 
-    def _write_rows(self, export: TabulatedExport) -> Rows:
-        file = export.file
-        report = export.folder / Path(file["key"]).name
-        if not self.bucket.download(file["key"], report):
-            raise InvalidReport("The file of the manifest is gone: export the report again.")
-        _verify(report, file["sha256"])
-        written = report_to_parquet(
-            export.workplace.database,
-            report,
-            file["format"],
-            export.identity,
-            export.rows,
-            asked=export.manifest["fields"] or KNOWN_FIELDS,
+    def _compared(self, export: TabulatedExport) -> Posture:
+        previous = export.manifest.get("previous")
+        # FetchReport may have been cut off before it could note the export.
+        series = self.series.add(export.published)
+        if not previous:  # a manifest of an older version
+            found = export.published.predecessor(series)
+            key = found.export.manifest_key if found.export else None
+            previous = {"manifestKey": key, "reason": found.why_none}
+        changes = compare(export, previous["manifestKey"], previous["reason"])
+        compared = changes if isinstance(changes, Changes) else None
+        *past, today = self.trend.add(
+            export.published,
+            Day(
+                exported_at=export.exported_at,
+                users=export.protection.users if export.protection else {},
+                events=compared.above_info if compared else None,
+                lost=compared.users_lost if compared else None,
+                left=compared.users_left if compared else None,
+            ),
         )
-        if written.number != file["records"]:
-            raise InvalidReport(
-                f"The file has {written.number} rows, but its manifest says {file['records']}: "
-                "export the report again."
-            )
-        report.unlink()
-        for doubt in written.doubts:
-            logger.warning("The report is not quite text.", doubt=doubt)
-        return written
+        past = past[-_DAYS_ON_A_PAGE:]
+        if compared:
+            changes = replace(compared, unusual=unusual(compared, past))
+        return posture_of(export, changes, [*past, today] if export.protection else [])
 
-    def _measure(self, comparisons: Comparisons, comparison: Comparison, repeated_ids: int) -> None:
-        manifest, users = comparison.export.manifest, comparison.posture.users
-        newest = comparisons.comparable and not comparisons.compared.after(comparisons.place)
-        strengths = {_METRICS[strength]: number for strength, number in (users or {}).items()}
+    def _measure(self, export: TabulatedExport, posture: Posture) -> None:
+        protection = posture.protection
+        numbers = (
+            {_METRICS[strength]: number for strength, number in protection.users.items()}
+            | {"UsersProtected": protection.protected}
+            if protection
+            else {}
+        )
+        repeated = posture.changes.repeated_ids if posture.changes else export.repeated_ids
         measure_report(
-            manifest["reportName"],
-            {"RepeatedDeviceIds": repeated_ids, **(strengths if newest else {})},
-            correlation_id=manifest["correlationId"],
-            execution=comparison.export.keys.execution,
-            environment=manifest["environmentId"],
+            export.manifest["reportName"],
+            {"RepeatedDeviceIds": repeated, **numbers},
+            correlation_id=export.manifest["correlationId"],
+            execution=export.keys.execution,
+            environment=export.manifest["environmentId"],
         )
-        if comparison.posture.not_compared:
-            logger.info("Not compared.", reason=comparison.posture.not_compared)
-        if repeated_ids:
-            logger.warning("Device ids are repeated.", repeated_ids=repeated_ids)
-
-
-def _why_alone(columns: Collection[str], repeated_ids: int) -> str:
-    if _DEVICE_ID.lower() not in columns:
-        return "The report has no field deviceId, which tells devices apart."
-    if repeated_ids:
-        return f"{repeated_ids} records repeat a device id, so the id tells no device apart."
-    return ""
+        if posture.not_compared:
+            logger.info("Not compared.", reason=posture.not_compared)
 
 
 def _empty(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-
-
-def _verify(report: Path, sha256: str) -> None:
-    with report.open("rb") as stored:
-        if hashlib.file_digest(stored, "sha256").hexdigest() != sha256:
-            raise InvalidReport(
-                "The file was replaced after its manifest was written: export the report again."
-            )

@@ -1,237 +1,301 @@
-"""How one export differs from the one before it, device by device, as Parquet."""
+"""How one export differs from its predecessor, device by device and user by user, as Parquet.
+
+The two exports are joined once, by the ids alone and a hash of what is compared. What differs is
+little: only for that, the fields and the other devices of the same users are read.
+"""
 
 from collections.abc import Collection, Iterator, Mapping
-from datetime import date
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-from pingone_reports.model.field_names import KNOWN_FIELDS
+from pingone_reports.model.fields import FIELDS, Weight, spelled
+from pingone_reports.model.filters import fields_of_filter, hides_factors
 from pingone_reports.model.posture import (
+    MOST_DEVICES,
     MOST_EVENTS,
     MOST_OTHERS,
     Change,
     Changes,
-    Event,
+    ConcernedDevice,
     Kind,
+    SecurityEvent,
 )
+from pingone_reports.model.security_events import LOSSES, RULES, Event, fair
+from pingone_reports.model.strength import Strength
 from pingone_reports.tables.database import (
     Cell,
     Database,
-    columns_of,
     literals,
     quoted,
     within_limits,
     write,
 )
-from pingone_reports.tables.posture import strength_of_type, strongest
+from pingone_reports.tables.events import find_events
+from pingone_reports.tables.facts import rows_of
 
-_NEEDS = {
-    Event.NO_STRONG_FACTOR: {"userid", "devicetype"},
-    Event.MFA_DISABLED: {"userid", "mfaenabled"},
-    # That a user has left the report is known by its user id.
-    Event.FIDO2_REMOVED: {"userid", "devicetype"},
-    Event.SMS_ADDED: {"devicetype"},
-    Event.VOICE_ADDED: {"devicetype"},
-    Event.DEVICE_BLOCKED: {"deviceblocked"},
-    Event.DEVICE_LOCKED: {"devicelocked"},
-}
 _IN_WHOLE = (Kind.ADDED, Kind.REMOVED, Kind.CHANGED)
 _IN_FILTERED = (Kind.ENTERED, Kind.LEFT, Kind.CHANGED)
-_CAUSED_BY_A_FILTER = {
-    Event.NO_STRONG_FACTOR, Event.FIDO2_REMOVED, Event.SMS_ADDED, Event.VOICE_ADDED,
-}  # fmt: skip
-_BECAME_TRUE = "lower(new_value) = 'true' AND lower(old_value) <> 'true'"
-# A user who has left the report has lost no device that is worth an alarm.
-_OF_DEVICES = {
-    Event.FIDO2_REMOVED: (
-        "change = 'removed' AND upper(devicetype) = 'FIDO2' AND NOT user_left AND userid <> ''"
-    ),
-    Event.SMS_ADDED: "change = 'added' AND upper(devicetype) = 'SMS'",
-    Event.VOICE_ADDED: "change = 'added' AND upper(devicetype) = 'VOICE'",
-    Event.DEVICE_BLOCKED: f"field = 'deviceBlocked' AND {_BECAME_TRUE}",
-    Event.DEVICE_LOCKED: f"field = 'deviceLocked' AND {_BECAME_TRUE}",
-}
-# Each with the field that its row names, and the field's two values.
-_OF_USERS = {
-    Event.NO_STRONG_FACTOR: ("weakened", "strength", "old_strength", "new_strength"),
-    Event.MFA_DISABLED: ("mfa_disabled", "mfaEnabled", "'true'", "'false'"),
-}
-
-
-def not_asked(columns: Collection[str]) -> list[Event]:
-    """The events that a report with these columns, in lower case, cannot show."""
-    return [event for event, needs in _NEEDS.items() if not needs <= set(columns)]
-
-
-def changes_to_parquet(
-    database: Database,
-    newer: Path,
-    older: Path,
-    about: Mapping[str, Cell],
-    parquet: Path,
-    *,
-    filtered: bool,
-) -> Changes:
-    """Compare two exports' Parquet files of devices, and write what differs.
-
-    Devices are told apart by deviceId, so both files must have it, and once each. A device that is
-    in one file alone is one row; else each field that differs is. A field that one file lacks is no
-    change. What happened to a user is a row without device. `about` are further columns, the
-    previous export's id and time among them. The same files give the same file again.
-
-    In a `filtered` report a device enters and leaves: that is no event, because the filter may be
-    why.
-    """
-    with database.cursor() as own, within_limits():
-        has = {side: columns_of(own, path) for side, path in (("n", newer), ("o", older))}
-        common = has["n"].keys() & has["o"].keys()
-        unknown = not_asked(common)
-        hidden = [
-            event for event in Event
-            if filtered and event in _CAUSED_BY_A_FILTER and event not in unknown
-        ]  # fmt: skip
-        shown = [event for event in Event if event not in (*unknown, *hidden)]
-        for side, path in (("n", newer), ("o", older)):
-            own.execute(
-                f"CREATE TEMP VIEW {side} AS SELECT {_columns(has[side])} "  # noqa: S608
-                f"FROM read_parquet({quoted(str(path))})"
-            )
-        own.execute(_USERS if "userid" in common else _NO_USERS)
-        both = [name for name in KNOWN_FIELDS if name.lower() in common]
-        write(
-            own,
-            f"SELECT {', '.join(literals(about))}, "  # noqa: S608
-            "userid, username, deviceid, devicetype, "
-            f"{_KIND_IN_FILTERED if filtered else 'change'} AS change, "
-            f"field, old_value, new_value, event FROM ({_changes(both, shown)}) "
-            "ORDER BY deviceid NULLS LAST, userid, place, event",
-            parquet,
-        )
-        kinds, events, users_left = _numbers(own, parquet)
-        return Changes(
-            previous_export_id=str(about["previous_export_id"]),
-            previous_exported_at=str(about["previous_exported_at"]),
-            kinds={kind: kinds.get(kind, 0) for kind in (_IN_FILTERED if filtered else _IN_WHOLE)},
-            events={event: events.get(event, 0) for event in shown},
-            others=events.get(None, 0),
-            not_asked=unknown,
-            filtered=hidden,
-            users_left=users_left if "userid" in common else None,
-            rows=[
-                *_rows(own, parquet, "event IS NOT NULL", MOST_EVENTS),
-                *_rows(own, parquet, "event IS NULL", MOST_OTHERS),
-            ],
-        )
-
-
-# Only users to whom something happened. A user without userId is nobody.
-_USERS = f"""
-CREATE TEMP TABLE users AS
-SELECT *,
-    NOT in_newer AS user_left,
-    in_newer AND was_strong AND new_strength = 'weak' AS weakened,
-    in_newer AND mfa_was_on AND mfa_is_off AND NOT mfa_is_on AS mfa_disabled
-FROM (
-    SELECT userid,
-        max(CASE WHEN newer THEN username END) AS username,
-        bool_or(newer) AS in_newer,
-        bool_or(NOT newer) AS in_older,
-        bool_or(NOT newer AND strength IN ('phishing-resistant', 'strong')) AS was_strong,
-        {strongest("CASE WHEN NOT newer THEN strength END")} AS old_strength,
-        {strongest("CASE WHEN newer THEN strength END")} AS new_strength,
-        bool_or(NOT newer AND mfa = 'true') AS mfa_was_on,
-        bool_or(newer AND mfa = 'true') AS mfa_is_on,
-        bool_or(newer AND mfa = 'false') AS mfa_is_off
-    FROM (
-        SELECT true AS newer, userid, username, {strength_of_type()} AS strength,
-            coalesce(lower(mfaenabled), '') AS mfa FROM n
-        UNION ALL
-        SELECT false, userid, username, {strength_of_type()},
-            coalesce(lower(mfaenabled), '') FROM o)
-    WHERE userid <> '' GROUP BY userid)
-WHERE in_older AND (user_left OR weakened OR mfa_disabled)
-"""  # noqa: S608
-_NO_USERS = """
-CREATE TEMP TABLE users (userid VARCHAR, username VARCHAR, old_strength VARCHAR,
-    new_strength VARCHAR, user_left BOOLEAN, weakened BOOLEAN, mfa_disabled BOOLEAN)
-"""
 _KIND_IN_FILTERED = (
     "CASE change WHEN 'added' THEN 'entered' WHEN 'removed' THEN 'left' ELSE change END"
 )
 
 
-def _changes(both: list[str], shown: list[Event]) -> str:
-    differs = " OR ".join(f"n.{name.lower()} <> o.{name.lower()}" for name in both)
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One of two exports: its Parquet file of devices, and its times (UTC, ISO 8601)."""
+
+    rows: Path
+    at: str
+    data_not_before: str
+
+
+def not_asked(fields: Collection[str]) -> list[Event]:
+    """The events that a report with these fields, in lower case, cannot show."""
+    return [
+        event
+        for event, rule in RULES.items()
+        if not {need.lower() for need in rule.needs} <= set(fields)
+    ]
+
+
+def hidden_by(filter_: str) -> list[Event]:
+    """The events that a filter could cause or prevent."""
+    if not filter_:
+        return []
+    named = fields_of_filter(filter_)
+    return [
+        event
+        for event, rule in RULES.items()
+        if rule.of_presence or named & {spelled(need) for need in rule.needs}
+    ]
+
+
+def changes_to_parquet(
+    database: Database,
+    newer: Side,
+    older: Side,
+    about: Mapping[str, Cell],
+    parquet: Path,
+    *,
+    incomparable: Collection[str] = (),
+) -> Changes:
+    """Compare two exports, and write what differs.
+
+    Devices are told apart by deviceId, whatever its case, so both must have it. An id that one of
+    them repeats tells none apart, and is left out. A device that is in one export alone is one row;
+    else each field that differs is. A field that one of them lacks is no change, nor is one of
+    `incomparable`, in lower case. Each security event is a row without device. `about` are further
+    columns: among them the filter, and the previous export's id and time. The same files give the
+    same file again.
+    """
+    with database.cursor() as own, within_limits():
+        n = rows_of(own, newer.rows, "n", newer.at, incomparable)
+        o = rows_of(own, older.rows, "o", older.at, incomparable)
+        common = set(n.fields) & set(o.fields)
+        # What one of them lacks must not differ.
+        n = rows_of(own, newer.rows, "n", newer.at, {*n.fields} - common | {*incomparable})
+        o = rows_of(own, older.rows, "o", older.at, {*o.fields} - common | {*incomparable})
+        filter_ = str(about["filter"])
+        unknown = not_asked(common)
+        hidden = [event for event in hidden_by(filter_) if event not in unknown]
+        shown = [event for event in Event if event not in (*unknown, *hidden)]
+        repeated = _find_repeated(own)
+        _join(own, common)
+        _find_changes(own, common, filtered=bool(filter_))
+        knows_users = "userid" in common
+        find_events(
+            own,
+            shown,
+            knows_users=knows_users,
+            shows_strength="devicetype" in common and not hides_factors(filter_),
+            knows_phones="phone" in common,
+        )
+        write(
+            own,
+            f"SELECT {', '.join(literals(about))}, * FROM ("  # noqa: S608
+            f"SELECT userid, username, deviceid, devicetype, change, field, old_value, new_value, "
+            "NULL::VARCHAR AS event, NULL::VARCHAR AS code, NULL::VARCHAR AS severity, "
+            "NULL::VARCHAR AS reasons, NULL::VARCHAR AS devices, NULL::VARCHAR AS strength_before, "
+            "NULL::VARCHAR AS strength_after FROM changed_fields "
+            "UNION ALL "
+            f"SELECT userid, username, '', '', 'event', '', '', '', {_of_event('words')}, "
+            f"{_of_event('code')}, {_of_event('severity')}, "
+            f"array_to_string(list_transform(reasons, lambda each: {_words('each')}), ', '), "
+            "array_to_string(list_transform(devices, lambda each: concat_ws(' ', "
+            "nullif(each.type, ''), each.id, each.what)), '; '), strength_before, strength_after "
+            "FROM events) "
+            "ORDER BY deviceid, userid, field, event",
+            parquet,
+        )
+        changes = _changes(own, about, _Shown(shown, unknown, hidden), knows_users=knows_users)
+        return replace(
+            changes, previous_data_not_before=older.data_not_before, repeated_ids=repeated
+        )
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """The events that two exports can show, and those that they cannot, by the reason."""
+
+    events: list[Event]
+    not_asked: list[Event]
+    hidden: list[Event]
+
+
+def _find_repeated(database: Database) -> int:
+    """Let `repeated` hold the device ids that tell no device apart; returns their number."""
+    database.execute(
+        "CREATE TEMP TABLE repeated AS "
+        "SELECT d FROM n WHERE d <> '' GROUP BY d HAVING count(*) > 1 UNION "
+        "SELECT d FROM o WHERE d <> '' GROUP BY d HAVING count(*) > 1"
+    )
+    return _number(database, "SELECT count(*) FROM repeated")
+
+
+def _join(database: Database, common: Collection[str]) -> None:
+    """Let `touched` hold each device that is not the same in both exports, of one user at a time.
+
+    A device that moved is there twice: as one that left its old user, and one that came to its new.
+    """
+    compared = [name.lower() for name, weight in FIELDS.items() if weight is not Weight.USE]
+    known = ", ".join(name for name in compared if name in common) or "''"
+    side = (
+        "(SELECT u, d, device, class, flags, phone_key, hash({known}) AS fields FROM {view} "
+        "WHERE NOT device OR d NOT IN (FROM repeated))"
+    )
+    newer, older = (side.format(known=known, view=view) for view in ("n", "o"))
+    database.execute(
+        "CREATE TEMP TABLE touched AS "  # noqa: S608
+        "SELECT coalesce(n.u, o.u) AS u, coalesce(n.d, o.d) AS d, "
+        "n.u IS NOT NULL AS in_n, o.u IS NOT NULL AS in_o, "
+        "coalesce(n.device, o.device) AS device, "
+        "n.class AS n_class, o.class AS o_class, n.flags AS n_flags, o.flags AS o_flags, "
+        "n.phone_key AS n_phone, o.phone_key AS o_phone "
+        f"FROM {newer} n FULL JOIN {older} o ON n.d = o.d AND n.u = o.u "
+        "WHERE n.u IS NULL OR o.u IS NULL OR n.fields <> o.fields OR n.flags <> o.flags"
+    )
+
+
+def _find_changes(database: Database, common: Collection[str], *, filtered: bool) -> None:
+    """Let `changed_fields` hold each device that came or went, and each field that changed."""
+    names = [
+        name
+        for name, weight in FIELDS.items()
+        if name.lower() in common and weight is not Weight.USE and name != "deviceId"
+    ]
     values = ", ".join(
-        f"{{'place': {place}, 'field': {quoted(name)}, "
-        f"'old_value': o.{name.lower()}, 'new_value': n.{name.lower()}}}"
-        for place, name in enumerate(both)
+        f"{{'place': {place}, 'minor': {str(FIELDS[name] is Weight.MINOR).lower()}, "
+        f"'field': {quoted(name)}, 'old_value': o.{name.lower()}, 'new_value': n.{name.lower()}}}"
+        for place, name in enumerate(names)
     )
-    events = "".join(
-        f" WHEN {condition} THEN {quoted(event)}"
-        for event, condition in _OF_DEVICES.items()
-        if event in shown
+    nothing = "{'place': 0, 'minor': false, 'field': '', 'old_value': '', 'new_value': ''}"
+    columns = "u, d, userid, username, deviceid, devicetype" + "".join(
+        f", {name.lower()}"
+        for name in names
+        if name.lower() not in ("userid", "username", "devicetype")
     )
-    people = "".join(
-        f"""
-        UNION ALL
-        SELECT userid, username, NULL, NULL, 'changed', {quoted(field)}, {old}, {new},
-            {quoted(event)}, 0
-        FROM users WHERE {condition}"""  # noqa: S608
-        for event, (condition, field, old, new) in _OF_USERS.items()
-        if event in shown
+    side = (
+        f"(SELECT {columns} FROM {{view}} WHERE d <> '' "  # noqa: S608
+        "AND d IN (SELECT d FROM touched WHERE device))"
     )
-    return f"""
-        WITH compared AS (
-            SELECT coalesce(n.userid, o.userid) AS userid,
-                coalesce(n.username, o.username) AS username,
-                coalesce(n.deviceid, o.deviceid) AS deviceid,
-                coalesce(n.devicetype, o.devicetype) AS devicetype,
-                CASE WHEN o.deviceid IS NULL THEN 'added'
-                    WHEN n.deviceid IS NULL THEN 'removed' ELSE 'changed' END AS change,
-                [{values}] AS fields
-            FROM (FROM n WHERE deviceid <> '') n
-            FULL OUTER JOIN (FROM o WHERE deviceid <> '') o ON n.deviceid = o.deviceid
-            WHERE n.deviceid IS NULL OR o.deviceid IS NULL OR {differs}),
-        fields AS (
-            SELECT compared.* EXCLUDE (fields), coalesce(users.user_left, false) AS user_left,
-                unnest(fields, recursive := true)
-            FROM compared LEFT JOIN users ON users.userid = compared.userid)
-        SELECT userid, username, deviceid, devicetype, change, field, old_value, new_value,
-            CASE{events or " WHEN false THEN ''"} END AS event, place
-        FROM fields
-        WHERE CASE change WHEN 'changed' THEN old_value <> new_value ELSE place = 0 END{people}
-        """  # noqa: S608
+    newer, older = side.format(view="n"), side.format(view="o")
+    database.execute(
+        "CREATE TEMP TABLE changed_fields AS "  # noqa: S608
+        "SELECT * EXCLUDE (change, fields), "
+        f"{_KIND_IN_FILTERED if filtered else 'change'} AS change, "
+        "unnest(fields, recursive := true) FROM ("
+        "SELECT coalesce(n.userid, o.userid) AS userid, coalesce(n.username, o.username) AS "
+        "username, coalesce(n.deviceid, o.deviceid) AS deviceid, "
+        "coalesce(n.devicetype, o.devicetype) AS devicetype, coalesce(n.d, o.d) AS d, "
+        "CASE WHEN o.d IS NULL THEN 'added' WHEN n.d IS NULL THEN 'removed' ELSE 'changed' END "
+        "AS change, CASE WHEN o.d IS NULL OR n.d IS NULL THEN "
+        f"[{nothing}] ELSE list_filter([{values or nothing}], lambda f: "
+        "CASE f.field WHEN 'userId' THEN lower(f.old_value) <> lower(f.new_value) "
+        "ELSE f.old_value <> f.new_value END) END AS fields "
+        f"FROM {newer} n FULL JOIN {older} o ON n.d = o.d)"
+    )
 
 
-def _numbers(
-    database: Database, parquet: Path
-) -> tuple[dict[str, int], dict[str | None, int], int]:
-    """Devices of each kind, rows of each event and of none, and users who have left."""
-    file = f"read_parquet({quoted(str(parquet))})"
-    kinds = database.execute(
-        f"SELECT change, count(DISTINCT deviceid) FROM {file} GROUP BY change"  # noqa: S608
-    ).fetchall()
-    events = database.execute(
-        f"SELECT event, count(*) FROM {file} GROUP BY event"  # noqa: S608
-    ).fetchall()
-    left = database.execute("SELECT count(*) FROM users WHERE user_left").fetchone()
-    return dict(kinds), dict(events), int(cast("tuple[int]", left)[0])
+def _changes(
+    database: Database,
+    about: Mapping[str, Cell],
+    shown: _Shown,
+    *,
+    knows_users: bool,
+) -> Changes:
+    filtered = bool(about["filter"])
+    kinds = dict(
+        database.execute(
+            "SELECT change, count(DISTINCT d) FROM changed_fields WHERE NOT minor GROUP BY change"
+        ).fetchall()
+    )
+    minor = _number(
+        database,
+        "SELECT count(*) FROM (SELECT d FROM changed_fields GROUP BY d HAVING bool_and(minor))",
+    )
+    counted = dict(database.execute("SELECT code, count(*) FROM events GROUP BY code").fetchall())
+    losses = ", ".join(quoted(event.name) for event in LOSSES)
+    lost = _number(
+        database,
+        f"SELECT count(*) FROM events WHERE list_has_any(reasons, [{losses}])",  # noqa: S608
+    )
+    joined, left = cast(
+        "tuple[int, int]",
+        database.execute(
+            "SELECT count(*) FILTER (in_n AND NOT in_o), count(*) FILTER (in_o AND NOT in_n) "
+            "FROM people"
+        ).fetchone(),
+    )
+    return Changes(
+        previous_export_id=str(about["previous_export_id"]),
+        previous_exported_at=str(about["previous_exported_at"]),
+        kinds={kind: kinds.get(kind, 0) for kind in (_IN_FILTERED if filtered else _IN_WHOLE)},
+        events={event: counted.get(event.name, 0) for event in shown.events},
+        not_asked=shown.not_asked,
+        filtered=shown.hidden,
+        users_joined=joined if knows_users else None,
+        users_left=left if knows_users else None,
+        users_lost=lost,
+        minor=minor,
+        others=_number(database, "SELECT count(*) FROM changed_fields WHERE NOT minor"),
+        security=fair(_events(database), MOST_EVENTS),
+        rows=list(_rows(database)),
+    )
 
 
-def _rows(database: Database, parquet: Path, condition: str, most: int) -> Iterator[Change]:
-    """The first rows, the gravest events before others."""
+def _events(database: Database) -> Mapping[Event, list[SecurityEvent]]:
+    """The first events of each code: as many as a page could need of it."""
     found = database.execute(
-        f"""
-        SELECT coalesce(userid, ''), coalesce(username, ''), coalesce(deviceid, ''),
-            coalesce(devicetype, ''), change, field, coalesce(old_value, ''),
-            coalesce(new_value, ''), event
-        FROM read_parquet({quoted(str(parquet))}) WHERE {condition}
-        ORDER BY list_position({[str(event) for event in Event]}, event), deviceid, userid, field
-        LIMIT {most}
-        """  # noqa: S608
+        "SELECT code, reasons, userid, username, strength_before, strength_after, "  # noqa: S608
+        f"devices[:{MOST_DEVICES}] FROM events "
+        f"QUALIFY row_number() OVER (PARTITION BY code ORDER BY u, d) <= {MOST_EVENTS} "
+        "ORDER BY u, d"
+    ).fetchall()
+    events: dict[Event, list[SecurityEvent]] = {event: [] for event in Event}
+    for code, reasons, user, name, before, after, devices in found:
+        events[Event[code]].append(
+            SecurityEvent(
+                event=Event[code],
+                reasons=[Event[reason] for reason in reasons],
+                user_id=user or "",
+                username=name or "",
+                before=Strength(before) if before else None,
+                after=Strength(after) if after else None,
+                devices=[ConcernedDevice(**device) for device in devices],
+            )
+        )
+    return events
+
+
+def _rows(database: Database) -> Iterator[Change]:
+    """The first rows about devices that matter."""
+    found = database.execute(
+        "SELECT coalesce(userid, ''), coalesce(username, ''), deviceid, "  # noqa: S608
+        "coalesce(devicetype, ''), change, field, old_value, new_value FROM changed_fields "
+        f"WHERE NOT minor ORDER BY deviceid, place LIMIT {MOST_OTHERS}"
     )
-    for user, name, device, type_, kind, field, old, new, event in found.fetchall():
+    for user, name, device, type_, kind, field, old, new in found.fetchall():
         yield Change(
             user_id=user,
             username=name,
@@ -241,17 +305,27 @@ def _rows(database: Database, parquet: Path, condition: str, most: int) -> Itera
             field=field,
             old_value=old,
             new_value=new,
-            event=Event(event) if event else None,
         )
 
 
-def rows_with_date(database: Database, rows: Path, day: date, parquet: Path) -> None:
-    """Copy an export's Parquet file of devices, with its date as a further column."""
-    source = f"read_parquet({quoted(str(rows))})"
-    write(database, f"SELECT *, DATE '{day}' AS date FROM {source}", parquet)  # noqa: S608
+def _of_event(what: str) -> str:
+    """SQL: the words, the code or the severity of a row's code."""
+    values: Mapping[str, Any] = {
+        "words": {event.name: event.value for event in Event},
+        "code": {event.name: event.name for event in Event},
+        "severity": {event.name: str(rule.severity) for event, rule in RULES.items()},
+    }
+    return _lookup("code", values[what])
 
 
-def _columns(has: Mapping[str, str]) -> str:
-    return ", ".join(
-        f"{has.get(name.lower(), 'NULL::VARCHAR')} AS {name.lower()}" for name in KNOWN_FIELDS
-    )
+def _words(code: str) -> str:
+    return _lookup(code, {event.name: event.value for event in Event})
+
+
+def _lookup(key: str, values: Mapping[str, str]) -> str:
+    whens = " ".join(f"WHEN {quoted(name)} THEN {quoted(value)}" for name, value in values.items())
+    return f"CASE {key} {whens} END"
+
+
+def _number(database: Database, query: str) -> int:
+    return int(cast("tuple[int]", database.execute(query).fetchone())[0])

@@ -1,4 +1,6 @@
-"""The page about a fleet: which environments are weakest, and where what changed."""
+"""The page about a fleet: what failed, where what happened, and where protection is weakest."""
+
+from urllib.parse import quote
 
 from pingone_reports.model.fleet_posture import FleetPosture
 from pingone_reports.tables.page import template
@@ -9,6 +11,7 @@ def render_fleet(posture: FleetPosture) -> str:
     """The page, in text that UTF-8 can encode. It shows at most 500 rows."""
     return template("fleet.html").render(
         posture=posture,
-        users=None if posture.users is None else sum(posture.users.values()),
+        users=posture.users or {},
         bar=bar(posture.users or {}),
+        link=lambda page: quote(page, safe="/="),
     )

@@ -1,4 +1,4 @@
-"""The page about an export: how strong the users are, and what changed, as one HTML file.
+"""The page about an export: who needs a look and why, and how well the users are protected.
 
 It loads nothing and runs nothing, so it opens from a disk and by a link. The same posture gives the
 same bytes.
@@ -7,7 +7,6 @@ same bytes.
 import hashlib
 from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -15,89 +14,63 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from pingone_reports.model.posture import Change, Changes, Day, Event, Kind, Posture, Strength
-from pingone_reports.tables.strength_chart import DAYS, HEIGHT, bar, columns, utc
+from pingone_reports.model.posture import Day, Kind, Posture
+from pingone_reports.model.security_events import RULES, Event, Severity
+from pingone_reports.model.strength import DORMANT_DAYS, Strength
+from pingone_reports.tables.strength_chart import DAYS, HEIGHT, bar, columns, pillars, utc
 from pingone_reports.tables.visible_text import visible
 
 MOST_FACTORS = 50
 """Device types that are listed."""
 
-_SHORT = 20
-"""Rows of a list that is open from the start."""
+SHORT = 20
+"""Rows of a list that are shown from the start."""
 
 _MEANINGS = {
-    Strength.PHISHING_RESISTANT: "FIDO2",
-    Strength.STRONG: "TOTP, MOBILE, OATH or desktop",
+    Strength.PHISHING_RESISTANT: "FIDO2, a security key or a platform",
+    Strength.PHISHABLE: "a code, a push or a token",
     Strength.WEAK: "nothing better than SMS, voice, WhatsApp or e-mail",
     Strength.NONE: "no factor that can be used",
-    Strength.UNKNOWN: "a type that is not known, and may be the strongest",
-}
-_EVENTS = {
-    Event.NO_STRONG_FACTOR: "had a strong factor, and has none any more",
-    Event.MFA_DISABLED: "MFA of the user was switched off",
-    Event.FIDO2_REMOVED: "a phishing-resistant factor is gone",
-    Event.SMS_ADDED: "a weak factor: texts can be phished or diverted",
-    Event.VOICE_ADDED: "a weak factor: calls can be phished or diverted",
-    Event.DEVICE_BLOCKED: "cannot be used until it is unblocked",
-    Event.DEVICE_LOCKED: "cannot be used for some time",
+    Strength.MFA_OFF: "nobody asks for a second factor",
+    Strength.UNKNOWN: "something that nobody documents",
 }
 _KINDS = {
-    Kind.ADDED: "a device that is new",
-    Kind.REMOVED: "a device that is gone",
-    Kind.CHANGED: "a field of a device with another value",
-    Kind.ENTERED: "a device that matches the filter now: it is new, or has changed",
-    Kind.LEFT: "a device that does not match the filter any more: it is gone, or has changed",
+    Kind.ADDED: "new",
+    Kind.REMOVED: "gone",
+    Kind.CHANGED: "with another value in a field that matters",
+    Kind.ENTERED: "match the filter now: they are new, or have changed",
+    Kind.LEFT: "do not match the filter any more: they are gone, or have changed",
 }
-
-
-@dataclass(frozen=True)
-class _Group:
-    """The rows of one event, or of none: some are listed, `number` is how many there are."""
-
-    event: Event | None
-    number: int
-    rows: Sequence[Change]
-
-    @property
-    def missing(self) -> int:
-        return max(self.number - len(self.rows), 0)
 
 
 def render(posture: Posture) -> str:
     """The page, in text that UTF-8 can encode."""
-    now, changes = posture.users, posture.changes
+    protection, changes = posture.protection, posture.changes
+    users = protection.users if protection else {}
+    security = changes.security if changes else ()
     return template("page.html").render(
         posture=posture,
+        protection=protection,
         changes=changes,
-        users=None if now is None else sum(now.values()),
-        bar=bar(now or {}),
+        bar=bar(users),
         then=_earlier(posture),
-        chart=columns(posture.past) if posture.past else None,
-        factors=sorted(posture.factors or (), key=lambda f: (-f.users, -f.devices, f.device_type)),
-        events=sum(changes.events.values()) if changes else None,
-        untold=sum(event not in changes.events for event in Event) if changes else 0,
-        groups=list(_groups(changes)) if changes else [],
-        others=_others(changes) if changes else None,
+        chart=columns(posture.past) if any(day.users for day in posture.past) else None,
+        pillars=pillars(posture.past),
+        factors=sorted(
+            protection.factors if protection else (),
+            key=lambda f: (-f.users, -f.devices, f.device_type),
+        ),
+        grave=[each for each in security if each.severity != Severity.INFO],
+        info=[each for each in security if each.severity == Severity.INFO],
+        unseen=[event for event in Event if event not in changes.events] if changes else [],
         since=utc(posture.exported_at).date() - timedelta(days=1),
     )
 
 
 def _earlier(posture: Posture) -> Sequence[Day]:
-    """What the users' numbers are compared with: the export before, and the first of 30 days."""
-    before = posture.past[:-1] if posture.users is not None else ()
+    """What the users' numbers are compared with: the day before, and the first of 30 days."""
+    before = posture.past[:-1] if posture.protection else ()
     return [*before[-1:], *before[:1]][: len(before)]
-
-
-def _groups(changes: Changes) -> Sequence[_Group]:
-    return [
-        _Group(event, number, [row for row in changes.rows if row.event is event])
-        for event in Event
-        if (number := changes.events.get(event, 0))
-    ]
-
-
-def _others(changes: Changes) -> _Group:
-    return _Group(None, changes.others, [row for row in changes.rows if row.event is None])
 
 
 @cache
@@ -118,7 +91,6 @@ def template(name: str) -> Template:
         percent=_percent,
         signed=_signed,
         sentence=lambda text: text[:1].upper() + text[1:],
-        short=lambda rows: len(rows) <= _SHORT,
         sql=_sql,
         svg=lambda number: Markup(f"{number:.2f}".rstrip("0").rstrip(".")),  # noqa: S704
         age=_age,
@@ -126,9 +98,12 @@ def template(name: str) -> Template:
     environment.globals.update(
         Strength=Strength,
         Event=Event,
+        Severity=Severity,
+        rules=RULES,
         meanings=_MEANINGS,
-        event_meanings=_EVENTS,
         kind_meanings=_KINDS,
+        short=SHORT,
+        dormant_days=DORMANT_DAYS,
         most_factors=MOST_FACTORS,
         days=DAYS,
         height=HEIGHT,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from pingone_reports.errors import InvalidReport
-from pingone_reports.model.field_names import spelled, table_names
+from pingone_reports.model.fields import spelled, table_names
 from pingone_reports.tables.csv_rows import CsvShape, csv_shape, csv_to_rows
 from pingone_reports.tables.database import (
     Cell,
@@ -106,17 +106,15 @@ def row_to_parquet(database: Database, row: Mapping[str, Cell], parquet: Path) -
 
 
 def repeated_values(database: Database, parquet: Path, column: str) -> int:
-    """How many rows of a file repeat a value of this column that is not empty; 0 without it.
-
-    The column's name may be in upper or lower case.
-    """
+    """How many values of this column come more than once, whatever their case; 0 without it."""
     file = f"read_parquet({quoted(str(parquet))})"
-    if column.lower() not in columns_of(database, parquet):
+    names = {spelled(name): sql for name, sql in columns_of(database, parquet).items()}
+    if not (values := names.get(spelled(column))):
         return 0
-    values = name_of(column)
     with within_limits():
         database.execute(
-            f"SELECT count(*) - count(DISTINCT {values}) FROM {file} WHERE {values} <> ''"  # noqa: S608
+            f"SELECT count(*) FROM (SELECT lower({values}) AS value FROM {file} "  # noqa: S608
+            f"WHERE {values} <> '' GROUP BY value HAVING count(*) > 1)"
         )
     return int(cast("tuple[int]", database.fetchone())[0])
 

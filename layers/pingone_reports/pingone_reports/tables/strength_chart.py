@@ -1,10 +1,11 @@
-"""Charts of how strong users are, in numbers: the page draws them."""
+"""Charts of how strong users are and of what happened to them, in numbers: the page draws them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from pingone_reports.model.posture import Day, Strength
+from pingone_reports.model.posture import Day
+from pingone_reports.model.strength import Strength
 
 DAYS = 31
 """30 days before, and the export's own."""
@@ -20,6 +21,9 @@ _GAP = 0.4
 
 _THINNEST = 3 * _GAP
 """Percent of a part of a bar, so that one user of a million is seen."""
+
+_LOWEST = 2
+"""Percent of a pillar: a quiet day is another thing than one that was not compared."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +85,8 @@ def columns(past: Sequence[Day]) -> Columns:
 
     A day without an export has no column. The scale begins at 0.
     """
-    last = utc(past[-1].exported_at)
-    days = {(utc(day.exported_at).date() - last.date()).days + DAYS - 1: day for day in past}
-    shown = {place: day for place, day in sorted(days.items()) if 0 <= place < DAYS}
-    ticks = _ticks(max(sum(day.users.values()) for day in shown.values()))
+    shown = _placed(past)
+    ticks = _ticks(sum(day.users.values()) for day in shown.values())
     drawn = [
         Column(
             place,
@@ -93,8 +95,27 @@ def columns(past: Sequence[Day]) -> Columns:
         )
         for place, day in shown.items()
     ]
+    last = utc(past[-1].exported_at)
     dates = [last - timedelta(days=before) for before in (DAYS - 1, DAYS // 2, 0)]
     return Columns(ticks, dates, drawn, _labels(drawn[-1].segments))
+
+
+def pillars(past: Sequence[Day]) -> Sequence[tuple[int, Day, float]]:
+    """Place, day and height in percent for each day whose exports were compared; 0 is seen, too."""
+    events = {place: day.events for place, day in _placed(past).items() if day.events is not None}
+    most = max(events.values(), default=0) or 1
+    return [
+        (place, day, max(100 * events[place] / most, _LOWEST))
+        for place, day in _placed(past).items()
+        if place in events
+    ]
+
+
+def _placed(past: Sequence[Day]) -> Mapping[int, Day]:
+    """The days by their places, of which the last is the last day's."""
+    last = utc(past[-1].exported_at) if past else datetime.now(UTC)
+    days = {(utc(day.exported_at).date() - last.date()).days + DAYS - 1: day for day in past}
+    return {place: day for place, day in sorted(days.items()) if 0 <= place < DAYS}
 
 
 def _stacked(lengths: Mapping[Strength, float]) -> Sequence[Segment]:
@@ -105,9 +126,9 @@ def _stacked(lengths: Mapping[Strength, float]) -> Sequence[Segment]:
     return segments
 
 
-def _ticks(most: int) -> Sequence[int]:
+def _ticks(numbers: Iterable[int]) -> Sequence[int]:
     """Two to five steps of a round number, which end as little above the most as they can."""
-    most = max(most, 2)
+    most = max(*numbers, 2)
     steps = [step * 10**zeros for zeros in range(len(str(most))) for step in (1, 2, 5, 25)]
     _, _, step, number = min(
         (step * number, abs(number - 4), step, number)

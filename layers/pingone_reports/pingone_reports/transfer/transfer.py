@@ -11,7 +11,7 @@ import requests
 
 from pingone_reports.aws.bucket import Upload
 from pingone_reports.errors import DownloadInterrupted, InvalidReport
-from pingone_reports.model.field_names import has_known
+from pingone_reports.model.fields import has_known
 from pingone_reports.model.report_file import Compression, Format, ReportFile
 from pingone_reports.pingone.links import FreshLinks
 from pingone_reports.transfer.records import record_counter
@@ -20,7 +20,8 @@ from pingone_reports.zips.encrypted_zip import EncryptedZip, Piece
 from pingone_reports.zips.gzip_framing import compressed, gzipped
 
 if TYPE_CHECKING:
-    from pingone_reports.transfer.pseudonyms import Pseudonyms, TokenStream
+    from pingone_reports.transfer.pseudonyms import ExportPseudonyms
+    from pingone_reports.transfer.token_stream import TokenStream
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,7 @@ class Transfer:
     compression: Compression
     max_bytes: int
     seconds_left: Callable[[], float]
-    pseudonyms: "Pseudonyms | None" = None
+    pseudonyms: "ExportPseudonyms | None" = None
 
     def run(self, links: FreshLinks, uploads: Mapping[Format, Upload]) -> list[ReportFile]:
         """Download the report's files into their uploads, and verify them; commits none.
@@ -75,8 +76,6 @@ class Transfer:
             if link.format is Format.JSON or not records.columns or has_known(records.columns):
                 raise
             is_table = False
-        if tokens:
-            tokens.require_fields(records.records)
         return ReportFile(
             format=link.format,
             key=upload.key,

@@ -1,0 +1,91 @@
+"""The fields of a devices report that are known, and what their changes mean.
+
+PingOne publishes no list of them. These are seen in its documentation's examples, or second-hand.
+"""
+
+from collections.abc import Collection, Iterable
+from enum import Enum
+from itertools import chain, count
+
+
+class Weight(Enum):
+    """What a change of a field is worth."""
+
+    MATTERS = "matters"
+    MINOR = "minor"
+    """It only describes: a row of the table `changes`, and no news."""
+    USE = "use"
+    """It changes whenever a device is used, or follows from another field: no row."""
+
+
+FIELDS = {
+    "deviceId": Weight.MATTERS,
+    "userId": Weight.MATTERS,
+    "username": Weight.MATTERS,
+    "givenName": Weight.MINOR,
+    "familyName": Weight.MINOR,
+    "email": Weight.MATTERS,
+    "phone": Weight.MATTERS,
+    "mfaEnabled": Weight.MATTERS,
+    "bypassMFAEnabledUntil": Weight.MATTERS,
+    "userCreatedAt": Weight.MINOR,
+    "userUpdatedAt": Weight.USE,
+    "deviceType": Weight.MATTERS,
+    "deviceStatus": Weight.MATTERS,
+    "deviceNickname": Weight.MINOR,
+    "deviceOrder": Weight.USE,
+    "deviceName": Weight.MINOR,
+    "deviceCreatedAt": Weight.MINOR,
+    "deviceUpdatedAt": Weight.USE,
+    "lastDeviceTrxTime": Weight.USE,
+    "deviceBlocked": Weight.MATTERS,
+    "blockedAt": Weight.USE,
+    "deviceLocked": Weight.MATTERS,
+    "lockExpiration": Weight.USE,
+    "manufacturer": Weight.MINOR,
+    "modelName": Weight.MINOR,
+    "osType": Weight.MINOR,
+    "osVersion": Weight.MINOR,
+    "fidoBackupEligibility": Weight.MINOR,
+    "fidoBackupState": Weight.MINOR,
+    "fidoUserVerification": Weight.MINOR,
+}
+"""The fields that are compared, if both exports have them."""
+
+KNOWN = tuple(name.lower() for name in FIELDS)
+"""Their names in lower case, as Athena has them."""
+
+_SPELLED = {name.lower(): name for name in FIELDS}
+
+USER_FIELDS = frozenset(
+    ("userid", "username", "givenname", "familyname", "email", "usercreatedat", "userupdatedat")
+)
+"""Fields that choose users: a filter on these alone leaves each user all devices."""
+
+
+def spelled(name: str) -> str:
+    """The letters and digits of a name, in lower case; empty for text that is no UTF-8."""
+    return "" if "\0" in name else "".join(filter(str.isalnum, name)).casefold()
+
+
+def has_known(names: Iterable[str]) -> bool:
+    """Whether one of these is a known field, in any spelling."""
+    return any(spelled(name) in _SPELLED for name in names)
+
+
+def table_names(names: Collection[str], taken: Iterable[str]) -> list[str]:
+    """What a table calls these columns, each in another way than `taken`, in upper or lower case.
+
+    A known field has PingOne's spelling. A column without a name has its number.
+    """
+    given, used = ({name.lower() for name in those} for those in (names, taken))
+    chosen = []
+    for number, name in enumerate(names, 1):
+        wanted = _SPELLED.get(spelled(name), "")
+        # If two columns are spellings of a field, it is the one with PingOne's spelling.
+        if not wanted or (wanted.lower() in given and wanted.lower() != name.lower()):
+            wanted = name.strip(" ").replace("\0", "\ufffd") or f"column_{number}"
+        others = (f"{wanted}_{other}" for other in count(1))
+        chosen.append(next(own for own in chain([wanted], others) if own.lower() not in used))
+        used.add(chosen[-1].lower())
+    return chosen

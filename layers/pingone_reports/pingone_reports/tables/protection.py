@@ -1,0 +1,150 @@
+"""How well the users of an export are protected, from its Parquet file of devices."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+from pingone_reports.model.filters import hides_factors
+from pingone_reports.model.posture import HIDDEN, NOT_ASKED, Factor, Protection
+from pingone_reports.model.strength import DORMANT_DAYS, Strength
+from pingone_reports.tables.database import (
+    Cell,
+    Database,
+    literals,
+    quoted,
+    within_limits,
+    write,
+)
+from pingone_reports.tables.facts import (
+    BYPASS_UNKNOWN,
+    CLASSES,
+    LOCKED,
+    MFA_OFF,
+    MFA_ON,
+    Rows,
+    has,
+    rows_of,
+    strength_of_type,
+    strength_of_user,
+    usable,
+)
+
+_RESISTANT_TYPES = "class = 3 AND usable"
+
+
+def users_to_parquet(
+    database: Database, rows: Path, about: Mapping[str, Cell], parquet: Path, filter_: str = ""
+) -> Protection | None:
+    """Write a row for each user of an export: strength, usable factors and numbers of devices.
+
+    There is none if the export lacks userId. Without deviceType, the strength is "not asked"; if
+    the filter may hide factors, or users because of theirs, it says so. Then the answer is None.
+    `about` are further columns, `exported_at` among them.
+    """
+    at = str(about["exported_at"])
+    with database.cursor() as own, within_limits():
+        export = rows_of(own, rows, "r", at)
+        unknown = HIDDEN if hides_factors(filter_) else ""
+        if not {"userid", "devicetype"} <= set(export.fields):
+            unknown = NOT_ASKED
+        own.execute(
+            "CREATE TEMP TABLE per_user AS SELECT u, min(userid) AS userid, "  # noqa: S608
+            "max(username) AS username, max(mfaenabled) AS mfaenabled, bit_or(flags) AS flags, "
+            "count(*) FILTER (device) AS devices, count(*) FILTER (usable) AS usable, "
+            "bit_or(CASE WHEN usable THEN 1 << class ELSE 0 END) AS classes, "
+            "bit_or(CASE WHEN usable THEN type_bit ELSE 0 END) AS types "
+            f"FROM (SELECT *, device AND {usable('flags')} AS usable FROM r) "
+            "WHERE u <> '' GROUP BY u"
+        )
+        there = {each: f"(classes & {1 << bit}) <> 0" for each, bit in CLASSES.items()}
+        strength = quoted(unknown) if unknown else strength_of_user(there, "flags")
+        write(
+            own,
+            f"SELECT {', '.join(literals(about))}, userid, username, {strength} AS strength, "  # noqa: S608
+            f"{_names(export)} AS factors, devices, usable, mfaenabled FROM per_user",
+            parquet,
+        )
+        return None if unknown else _protection(own, export, parquet, at)
+
+
+def _names(export: Rows) -> str:
+    """SQL: the types of the bits, each once, in the order of the alphabet."""
+    names = "".join(
+        f", CASE WHEN (types & {1 << bit}) <> 0 THEN {quoted(name)} END"
+        for bit, name in enumerate(export.types)
+    )
+    return f"concat_ws(', '{names})" if names else "''"
+
+
+def _protection(database: Database, export: Rows, parquet: Path, at: str) -> Protection:
+    file = f"read_parquet({quoted(str(parquet))})"
+    counted = database.execute(
+        f"SELECT strength, count(*) FROM {file} GROUP BY strength"  # noqa: S608
+    ).fetchall()
+    on = f"NOT ({has('flags', MFA_OFF)} AND NOT {has('flags', MFA_ON)})"
+    [protected] = _row(
+        database,
+        "SELECT count(*) FROM per_user "  # noqa: S608
+        f"WHERE usable > 0 AND {on} AND NOT {has('flags', BYPASS_UNKNOWN)}",
+    )
+    oldest = (datetime.fromisoformat(at) - timedelta(days=DORMANT_DAYS)).isoformat()
+    numbers = {
+        "devices": "device",
+        "unusable": "device AND NOT usable",
+        "locked": f"usable AND {has('flags', LOCKED)}",
+        "device_bound": f"{_RESISTANT_TYPES} AND lower(fidobackupeligibility) = 'false'",
+        "synced": f"{_RESISTANT_TYPES} AND lower(fidobackupstate) = 'true'",
+        # One that was never used counts from its creation.
+        "dormant": "usable AND coalesce(try_cast(nullif(lastdevicetrxtime, '') AS TIMESTAMPTZ), "
+        "CASE WHEN lastdevicetrxtime = '' THEN try_cast(devicecreatedat AS TIMESTAMPTZ) END) "
+        f"< TIMESTAMPTZ {quoted(oldest)}",
+    }
+    needs = {
+        "locked": "devicelocked",
+        "device_bound": "fidobackupeligibility",
+        "synced": "fidobackupstate",
+        "dormant": "lastdevicetrxtime",
+    }
+    facts = f"(SELECT *, device AND {usable('flags')} AS usable FROM r)"  # noqa: S608
+    asked = [name for name in numbers if needs.get(name, "devicetype") in export.fields]
+    columns = ", ".join(f"count(*) FILTER ({numbers[name]})" for name in asked)
+    found = dict(zip(asked, _row(database, f"SELECT {columns} FROM {facts}"), strict=True))  # noqa: S608
+    of_types = _row(
+        database,
+        "SELECT count(*)"  # noqa: S608
+        + "".join(
+            f", count(*) FILTER ((types & {1 << bit}) <> 0)" for bit in range(len(export.types))
+        )
+        + " FROM per_user",
+    )[1:]
+    users = dict(zip(export.types, of_types, strict=True))
+    factors = database.execute(
+        "SELECT devicetype, count(*) FILTER (usable), count(*) FILTER (NOT usable) "  # noqa: S608
+        f"FROM {facts} WHERE device GROUP BY devicetype ORDER BY 2 DESC, devicetype"
+    ).fetchall()
+    strengths = dict(counted)
+    return Protection(
+        users={strength: int(strengths.get(strength, 0)) for strength in Strength},
+        protected=protected,
+        factors=[
+            Factor(
+                device_type=name,
+                strength=strength_of_type(name),
+                devices=devices,
+                users=users.get(name, devices),
+                unusable=unusable,
+            )
+            for name, devices, unusable in factors
+        ],
+        devices=found["devices"],
+        unusable=found["unusable"],
+        locked=found.get("locked"),
+        device_bound=found.get("device_bound"),
+        synced=found.get("synced"),
+        dormant=found.get("dormant"),
+    )
+
+
+def _row(database: Database, query: str) -> tuple[int, ...]:
+    return cast("tuple[Any, ...]", database.execute(query).fetchone())

@@ -1,0 +1,271 @@
+"""Whatever comes in whatever order, again or not at all: each night is told once, and rightly."""
+
+import itertools
+import json
+import random
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pingone_reports.model.posture import Day
+from pingone_reports.tables.comparison import unusual
+from tests.support.memory_bucket import MemoryBucket
+from tests.support.postures import changed
+from tests.support.tabulating import World, keys_of
+
+_HEADER = "userId,deviceId,deviceType\n"
+_NIGHTS = ["u,a,FIDO2\nu,b,SMS\n", "u,b,SMS\n", "u,b,SMS\nv,c,TOTP\n", "v,c,TOTP\n", "v,c,TOTP\n"]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def _published(world: World) -> list[str]:
+    return [
+        world.publish(f"e{number}", _HEADER + rows, f"{number:02}")
+        for number, rows in enumerate(_NIGHTS, 1)
+    ]
+
+
+def _told(world: World) -> dict[str, list[str]]:
+    """The codes that were told of each export."""
+    told: dict[str, list[str]] = {each["exportId"]: [] for each in world.bus.compared}
+    for event in world.bus.security:
+        told[event["exportId"]].append(event["code"])
+    return told
+
+
+def _tables(world: World) -> dict[str, bytes]:
+    """A page's trend has the days that were there when it was written."""
+    return {key: body for key, body in world.shown().items() if "/posture/" not in key}
+
+
+def test_every_order_of_tabulation_gives_the_same_tables_and_events(
+    world: World, tmp_path: Path
+) -> None:
+    keys = _published(world)
+    published = dict(world.bucket.objects)
+    for key in keys:
+        world.tabulate(key)
+    expected, ids = _tables(world), {event["id"] for event in world.bus.security}
+    assert _told(world) == {
+        "e1": [],
+        "e2": ["NO_BETTER_THAN_WEAK"],
+        "e3": [],
+        "e4": [],
+        "e5": [],
+    }
+    for order in random.Random(1).sample(list(itertools.permutations(keys)), 24):
+        other = World(tmp_path, MemoryBucket())
+        other.bucket.objects |= published
+        other.table.items = {k: v for k, v in world.table.items.items() if k.startswith("series#")}
+        for key in (*order, order[0]):
+            other.tabulate(key)
+        assert _tables(other) == expected
+        assert {event["id"] for event in other.bus.security} == ids
+
+
+def test_exports_that_are_tabulated_at_once_give_the_same_tables(
+    world: World, tmp_path: Path
+) -> None:
+    keys = _published(world)
+    published = dict(world.bucket.objects)
+    for key in keys:
+        world.tabulate(key)
+    for seed in range(6):
+        other = World(tmp_path, MemoryBucket())
+        other.bucket.objects |= published
+        other.table.items = {k: v for k, v in world.table.items.items() if k.startswith("series#")}
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(other.tabulate, random.Random(seed).sample([*keys, keys[2]], 6)))
+        assert _tables(other) == _tables(world)
+
+
+@pytest.mark.parametrize("dies_at", range(14))
+def test_what_dies_at_any_write_is_settled_by_its_next_try(world: World, dies_at: int) -> None:
+    """An older export that is slow, and a newer one that overtakes it."""
+    keys = _published(world)
+
+    class Killed(Exception):
+        pass
+
+    writes = itertools.count()
+    upload = world.bucket.upload_file
+
+    def killed(path: Path, key: str) -> None:
+        if next(writes) == dies_at:
+            raise Killed
+        upload(path, key)
+
+    world.bucket.upload_file = killed  # type: ignore[method-assign]
+    for key in (keys[3], keys[4], keys[3]):
+        try:
+            world.tabulate(key)
+        except Killed:
+            world.tabulate(key)
+    assert {row["export_id"] for row in world.newest("latest")} == {"e5"}
+    assert {row["export_id"] for row in world.newest("users")} == {"e5"}
+    assert {row["export_id"] for row in world.newest("newest_exports")} == {"e5"}
+
+
+def test_an_old_export_that_is_written_last_leaves_the_newest_tables_alone(world: World) -> None:
+    keys = _published(world)
+    for key in (keys[4], keys[0]):
+        world.tabulate(key)
+    for table in ("latest", "users", "newest_exports"):
+        assert {row["export_id"] for row in world.newest(table)} == {"e5"}
+
+
+def test_a_night_without_tables_is_compared_from_its_landed_file(world: World) -> None:
+    keys = _published(world)
+    world.tabulate(keys[1])
+    assert _told(world) == {"e2": ["NO_BETTER_THAN_WEAK"]}
+    assert keys_of(keys[0]).devices_table not in world.bucket.objects
+
+
+def test_a_predecessor_that_is_gone_is_said(world: World) -> None:
+    keys = _published(world)
+    del world.bucket.objects[keys[0]]
+    assert "gone from the bucket" in world.tabulate(keys[1])["notCompared"]
+
+
+def test_an_export_by_hand_with_fewer_fields_hides_nothing(world: World) -> None:
+    """Under its own name it has fewer columns, so the night before it is compared."""
+    world.night("n1", _HEADER + "u,a,FIDO2\nu,b,SMS\n", "01", fields=[])
+    world.night("by-hand", "userId,deviceId\nu,b\n", "02", fields=["userId", "deviceId"])
+    world.night("n2", _HEADER + "u,b,SMS\n", "03", fields=[])
+    told = _told(world)
+    assert (told["n2"], world.bus.compared[-1]["previousExportId"]) == (
+        ["NO_BETTER_THAN_WEAK"],
+        "n1",
+    )
+
+
+def test_a_custom_export_changes_nothing_that_the_standing_report_shows(world: World) -> None:
+    world.night("n1", _HEADER + "u,a,FIDO2\n", "01")
+    before, told = _tables(world), len(world.bus.events)
+    custom = {"reportName": "devices-custom", "standing": False}
+    world.night("by-hand", "userId,deviceId\nu,a\n", "02", **custom)
+    world.night("again", "userId,deviceId\nw,a\n", "03", **custom)
+    assert {row["report"] for row in world.newest("latest")} == {"devices"}
+    assert _tables(world).items() >= before.items()
+    assert (len(world.bus.events), world.bus.mails) == (told, [])
+
+
+def test_new_fields_blind_no_night(world: World) -> None:
+    world.night("n1", _HEADER + "u,a,FIDO2\nu,b,SMS\n", "01", fields=[])
+    world.night("n2", "userId,deviceId\nu,a\nu,b\n", "02", fields=["userId", "deviceId"])
+    world.night(
+        "n3", "userId,deviceId,deviceType,deviceBlocked\nu,b,SMS,true\n", "03", fields=["userId"]
+    )
+    assert _told(world)["n3"] == ["NO_BETTER_THAN_WEAK"]
+    [event] = world.bus.security
+    assert event["previousExportId"] == "n1"
+
+
+_TOKENS = {"fields": ["phone"], "keyId": "one"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (None, _TOKENS, []),
+        (_TOKENS, None, []),
+        (_TOKENS, {"fields": ["phone"], "keyId": "two"}, []),
+        (_TOKENS, _TOKENS, ["PHONE_CHANGED"]),
+    ],
+)
+def test_a_token_is_compared_with_a_token_of_its_key_alone(
+    world: World, before: Any, after: Any, told: list[str]
+) -> None:
+    header = "userId,deviceId,deviceType,phone,deviceBlocked\n"
+    world.night("n1", header + "u,a,SMS,one,false\nv,b,SMS,two,false\n", "01", pseudonymized=before)
+    world.night("n2", header + "u,a,SMS,oneB,false\nv,b,SMS,two,true\n", "02", pseudonymized=after)
+    assert _told(world)["n2"] == [*told, "NO_USABLE_FACTOR"][::-1]
+
+
+def test_ids_of_another_key_are_said_to_be_incomparable(world: World) -> None:
+    rows = _HEADER + "u,a,SMS\n"
+    world.night("n1", rows, "01", pseudonymized={"fields": ["deviceId"], "keyId": "one"})
+    answer = world.night("n2", rows, "02", pseudonymized={"fields": ["deviceId"], "keyId": "two"})
+    assert "not comparable" in answer["notCompared"]
+
+
+def test_an_older_file_of_the_cache_is_no_news(world: World) -> None:
+    first, second = _HEADER + "u,a,FIDO2\n", _HEADER + "u,b,SMS\n"
+    world.night("n1", first, "2026-03-01T01:00:00.000Z")
+    world.night("n2", second, "2026-03-01T02:00:00.000Z")
+    answer = world.night("cached", first, "2026-03-01T03:00:00.000Z")
+    assert "made before" in answer["notCompared"]
+    assert {row["export_id"] for row in world.newest("latest")} == {"n2"}
+    answer = world.night("n3", second, "2026-03-01T04:00:00.000Z")
+    assert (answer["result"], world.bus.compared[-1]["previousExportId"]) == ("unchanged", "n2")
+
+
+def test_what_is_as_it_was_a_day_ago_is_news(world: World) -> None:
+    first, second = _HEADER + "u,a,FIDO2\n", _HEADER + "u,a,FIDO2\nu,b,SMS\n"
+    for number, rows in enumerate((first, second, first), 1):
+        world.night(f"n{number}", rows, f"{number:02}")
+    assert _told(world)["n3"] == ["FACTOR_REMOVED"]
+
+
+def test_overlapping_exports_tell_one_thing_under_one_id(world: World) -> None:
+    world.night("n1", _HEADER + "u,a,FIDO2\nu,b,SMS\n", "2026-03-01T02:00:00.000Z")
+    # Both were published before either could see the other.
+    series = dict(world.table.items)
+    one = world.publish("n2", _HEADER + "u,b,SMS\n", "2026-03-02T02:00:00.000Z")
+    world.table.items = series
+    other = world.publish("n3", _HEADER + "u,b,SMS\n", "2026-03-02T02:00:05.000Z")
+    for key in (one, other):
+        world.tabulate(key)
+    first, second = world.bus.security
+    assert (first["id"], first["exportId"]) == (second["id"], "n2")
+
+
+def test_a_repeated_id_blinds_no_night(world: World) -> None:
+    world.night("n1", _HEADER + "u,a,FIDO2\nv,b,SMS\n", "01")
+    world.night("n2", _HEADER + "u,a,FIDO2\nu,A,FIDO2\nv,c,TOTP\n", "02")
+    assert _told(world)["n2"] == ["ALL_FACTORS_REPLACED"]
+    assert world.bus.compared[-1]["repeatedIds"] == 1
+
+
+def test_a_column_called_date_does_no_harm(world: World) -> None:
+    header = "userId,deviceId,deviceType,date,report\n"
+    for number, kind in (("01", "FIDO2"), ("02", "SMS")):
+        world.night(number, f"{header}u,a{kind},{kind},2026,x\n", number)
+    assert _told(world)["02"] == ["ALL_FACTORS_REPLACED"]
+
+
+def test_a_manifest_of_an_older_version_is_compared_with_what_came_before(world: World) -> None:
+    keys = _published(world)
+    manifest = json.loads(world.bucket.objects[keys[1]])
+    del manifest["previous"]
+    world.bucket.write_json(keys[1], manifest)
+    world.tabulate(keys[1])
+    assert _told(world) == {"e2": ["NO_BETTER_THAN_WEAK"]}
+
+
+@pytest.mark.parametrize(
+    ("lost", "left", "past", "says"),
+    [
+        (40, 0, [(0, 0), (10, 3)], "lost a factor"),
+        (0, 40, [(0, 0), (10, 3)], "left the report"),
+        (9, 9, [(0, 0)], ""),
+        (30, 9, [(10, 3)], ""),
+        (31, 9, [(10, 3)], "31 users lost a factor"),
+        (500, 500, [], ""),
+        (500, None, [(None, None)], ""),
+    ],
+)
+def test_far_more_than_on_any_day_before_is_unusual(
+    lost: int, left: int | None, past: list[tuple[int | None, int | None]], says: str
+) -> None:
+    changes = replace(changed(), users_lost=lost, users_left=left)
+    days = [Day(exported_at="", users={}, events=0, lost=a, left=b) for a, b in past]
+    found = unusual(changes, days)
+    assert says in found if says else not found
