@@ -680,10 +680,10 @@ FAULTS_IN_A_HURRY: dict[str, dict[str, Case]] = {
             "UpdateItem", Kill(after_work=True), "explorationId", retried=("Runtime.ExitError",)
         ),
         "StartReport times out": _aws(
-            "UpdateItem", Delay(26), "pace#", retried=("Sandbox.Timedout",)
+            "UpdateItem", Delay(19), "pace#", retried=("Sandbox.Timedout",)
         ),
         "CheckReport is killed": _at_check(Kill(), retried=("Runtime.ExitError",)),
-        "CheckReport times out": _at_check(Delay(26), retried=("Sandbox.Timedout",)),
+        "CheckReport times out": _at_check(Delay(19), retried=("Sandbox.Timedout",)),
     },
     "DynamoDB": {
         "the report cannot be noted once PingOne has it": _aws(

@@ -45,7 +45,7 @@ _AT_A_TIME = 8
 # Stacks on which one export runs at a time, mostly waiting.
 _ALONE = 2
 # Of Lambda, where the waits of the state machine are a tenth: these are not scaled.
-_SECONDS_IN_A_HURRY = 20
+_SECONDS_IN_A_HURRY = 15
 # No fault of it: a start that waits for the place of one that was cut off.
 _WAITING = {"StartInProgress"}
 

@@ -2,23 +2,21 @@
 
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 
 class MemoryBucket:
-    """The objects of a bucket; `pause` is called before each of its calls."""
+    """The objects of a bucket."""
 
     name = "reports"
 
-    def __init__(self, pause: Callable[[], None] = lambda: None) -> None:
+    def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
-        self._pause = pause
         self._lock = threading.Lock()
 
     def read_json(self, key: str) -> dict[str, Any] | None:
-        self._pause()
         with self._lock:
             return dict(json.loads(self.objects[key])) if key in self.objects else None
 
@@ -26,29 +24,24 @@ class MemoryBucket:
         self.write_text(key, json.dumps(document), "application/json")
 
     def write_text(self, key: str, text: str, _content_type: str) -> None:
-        self._pause()
         with self._lock:
             self.objects[key] = text.encode()
 
     def create_json(self, key: str, document: Mapping[str, Any]) -> dict[str, Any]:
-        self._pause()
         with self._lock:
             body = self.objects.setdefault(key, json.dumps(document).encode())
         return dict(json.loads(body))
 
     def keys(self, folder: str) -> list[str]:
-        self._pause()
         return [key for key in sorted(self.objects) if key.startswith(folder)]
 
     def download(self, key: str, path: Path) -> bool:
-        self._pause()
         if key not in self.objects:
             return False
         path.write_bytes(self.objects[key])
         return True
 
     def upload_file(self, path: Path, key: str) -> None:
-        self._pause()
         body = path.read_bytes()
         with self._lock:
             self.objects[key] = body

@@ -176,6 +176,17 @@ class TestTokens:
             with pytest.raises(CallPostponed):
                 pingone.create_exploration(replace(REQUEST, correlation_id=str(uuid4())))
 
+    def test_a_token_that_cannot_be_renewed_is_renewed_by_the_next_try(
+        self, pingone: PingOne, simulator: PingOneSimulator
+    ) -> None:
+        pingone.prepare()
+        simulator.revoke_tokens()
+        play(simulator, Fault("token", Answer(503), times=2))
+        for error in (PingOneUnavailable, PingOneUnavailable, CallPostponed):
+            with pytest.raises(error):
+                pingone.create_exploration(REQUEST)
+        assert pingone.create_exploration(REQUEST)
+
     def test_a_token_without_a_lifetime_is_good_for_the_call_that_it_was_prepared_for(
         self, pingone: PingOne, simulator: PingOneSimulator, clock: ManualClock
     ) -> None:

@@ -68,7 +68,7 @@ class PingOne:
         # The secrets of the last answer, so that no error shows them.
         self._given_out: list[str] = []
         self._hidden: list[str] = []
-        # For the next call; the call whose token was refused; the last report that was not found.
+        # For the next call; the call that got a new token; the last report that was not found.
         self._token, self._refused, self._missed = "", "", ""
 
     def prepare(self) -> None:
@@ -164,11 +164,11 @@ class PingOne:
             json=json,
             timeout=_TIMEOUT_SECONDS,
         )
-        call = f"{path} {correlation_id}"
-        self._refused = call if answer.status == 401 and call != self._refused else ""
-        if self._refused:
+        call, refused, self._refused = f"{path} {correlation_id}", self._refused, ""
+        if answer.status == 401 and call != refused:
             # Not in the same turn: PingOne may count what it refuses. Maybe not by this function.
             self._tokens.renew()
+            self._refused = call
             raise CallPostponed("PingOne answered 401: the call is made again with a new token.")
         if not 200 <= answer.status < 300:
             secrets = [*self._tokens.secrets, *self._given_out, *self._hidden]
