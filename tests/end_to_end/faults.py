@@ -639,7 +639,7 @@ FAULTS_OF_ALL: dict[str, dict[str, Case]] = {
             retried=("TableUnavailable",),
         ),
         "the previous export cannot be looked up, try after try": Case(
-            aws=(AwsFault("GetItem", _THROTTLED, 6, about="export#"),),
+            aws=(AwsFault("GetItem", _THROTTLED, 6, about="series#"),),
             retried=("TableUnavailable",),
         ),
         "what is discarded cannot be looked up, try after try": Case(
@@ -791,9 +791,6 @@ FAULTS_OF_TABLES: dict[str, dict[str, TableCase]] = {
         ),
         "TabulateReport is killed between rows and events": _table(
             "PutEvents", Kill(), "", changed=True, told=True
-        ),
-        "TabulateReport is killed between events and the mark that they were sent": _table(
-            "PutObject", Kill(), ",told/", changed=True, told=True
         ),
     },
 }

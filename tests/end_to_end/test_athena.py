@@ -226,15 +226,15 @@ def test_leavers_and_a_filter_raise_no_alarm(exporter: Exporter) -> None:
 
 def test_a_custom_export_changes_nothing_of_the_standing_report(exporter: Exporter) -> None:
     """All fields, then the documentation's sample request by hand, then all fields."""
-    _tabulated(exporter, Scenario(rows=100, day=4))
+    _tabulated(exporter, Scenario(rows=400, day=4))
     by_hand = _tabulated(
-        exporter, Scenario(rows=100, day=5), fields=["userId", "deviceId"], formats=["csv"]
+        exporter, Scenario(rows=400, day=5), fields=["userId", "deviceId"], formats=["csv"]
     )
     assert by_hand.manifest["reportName"] == "devices-custom"
     where = f"WHERE environment = '{exporter.environment_id}'"
     latest = run_query(exporter.stack, f"SELECT DISTINCT report FROM latest {where}")
     assert [row["report"] for row in latest] == ["devices"]
-    ended = _tabulated(exporter, Scenario(rows=100, day=5))
+    ended = _tabulated(exporter, Scenario(rows=400, day=5))
     told = exporter.told_of(ended, len(security_events_of_day(5)) + 1)
     security = [e["detail"] for e in told if e["detail-type"] != COMPARED]
     assert sorted((e["event"], e["userId"]) for e in security) == security_events_of_day(5)
@@ -272,10 +272,10 @@ def test_a_newest_export_without_rows_is_empty_in_latest(exporter: Exporter) -> 
 
 
 def test_only_exports_of_the_same_report_and_filter_are_compared(exporter: Exporter) -> None:
-    _tabulated(exporter, Scenario(rows=100, day=0))
+    _tabulated(exporter, Scenario(rows=400, day=0))
     sample = {"filter": '(mfaEnabled eq "true")', "reportName": "weekly"}
-    _tabulated(exporter, Scenario(rows=100, day=1), **sample)
-    _tabulated(exporter, Scenario(rows=100, day=1), reportName="weekly")
+    _tabulated(exporter, Scenario(rows=400, day=1), **sample)
+    _tabulated(exporter, Scenario(rows=400, day=1), reportName="weekly")
 
     where = f"WHERE environment = '{exporter.environment_id}'"
     assert run_query(exporter.stack, f"SELECT * FROM changes {where}") == []
@@ -283,9 +283,9 @@ def test_only_exports_of_the_same_report_and_filter_are_compared(exporter: Expor
 
 def test_an_export_without_device_ids_is_passed_over(exporter: Exporter) -> None:
     name = {"reportName": "mixed"}
-    _tabulated(exporter, Scenario(rows=100, day=0), **name)
-    _tabulated(exporter, Scenario(rows=100, day=0), fields=["userId", "phone"], **name)
-    _tabulated(exporter, Scenario(rows=100, day=1), **name)
+    _tabulated(exporter, Scenario(rows=400, day=0), **name)
+    _tabulated(exporter, Scenario(rows=400, day=0), fields=["userId", "phone"], **name)
+    _tabulated(exporter, Scenario(rows=400, day=1), **name)
 
     rows = run_query(
         exporter.stack,
@@ -297,9 +297,9 @@ def test_an_export_without_device_ids_is_passed_over(exporter: Exporter) -> None
 
 def test_other_fields_are_no_change_and_a_missing_one_is_null(exporter: Exporter) -> None:
     fields = ["deviceId", "userId", "deviceStatus", "somethingNew"]
-    _tabulated(exporter, Scenario(rows=100, day=0), reportName="mixed")
+    _tabulated(exporter, Scenario(rows=400, day=0), reportName="mixed")
     asks: dict[str, Any] = {"fields": fields, "formats": ["json"], "reportName": "mixed"}
-    _tabulated(exporter, Scenario(rows=100, day=0), **asks)
+    _tabulated(exporter, Scenario(rows=400, day=0), **asks)
 
     where = f"WHERE environment = '{exporter.environment_id}'"
     assert run_query(exporter.stack, f"SELECT * FROM changes {where}") == []

@@ -209,18 +209,26 @@ class Matrix:
             return name
         # In an environment of its own, of two exports at one time the later name is the later one.
         environment, before, name = str(uuid4()), f"a{uuid4().hex}", f"b{uuid4().hex}"
-        self._invoke(self._copy(source, before, b"", environment), before, TableCase())
+        older = self._copy(source, before, b"", environment)
+        self._invoke(older, before, TableCase())
         if case.expired:
-            for key in self.written(before, "devices"):
+            for key in [*self.written(before, "devices"), older]:
                 self.tabulated.cloud.client("s3").delete_object(
                     Bucket=self.tabulated.outputs["BucketName"], Key=key
                 )
         fewer = b"".join(body.splitlines(keepends=True)[:-1])
-        self._invoke(self._copy(source, name, fewer, environment, fewer=1), name, case)
+        newer = self._copy(source, name, fewer, environment, fewer=1, previous=older)
+        self._invoke(newer, name, case)
         return name
 
     def _copy(
-        self, source: str, name: str, body: bytes, environment: str = "", fewer: int = 0
+        self,
+        source: str,
+        name: str,
+        body: bytes,
+        environment: str = "",
+        fewer: int = 0,
+        previous: str | None = None,
     ) -> str:
         """Copy an export under another name, with another body; returns its manifest's key."""
         s3, bucket = self.tabulated.cloud.client("s3"), self.tabulated.outputs["BucketName"]
@@ -236,6 +244,8 @@ class Matrix:
         if fewer:
             file["sha256"] = hashlib.sha256(body).hexdigest()
             file["records"] -= fewer
+        if previous:
+            manifest["previous"] = {"manifestKey": previous, "reason": None}
         s3.put_object(Bucket=bucket, Key=file["key"], Body=body)
         s3.put_object(Bucket=bucket, Key=renamed(source), Body=json.dumps(manifest).encode())
         return renamed(source)
@@ -247,7 +257,9 @@ class Matrix:
             self.tabulated.cloud.client("lambda").invoke(
                 FunctionName=self._tabulate_report(),
                 InvocationType="Event",
-                Payload=json.dumps({"manifestKey": manifest_key, "correlationId": name}),
+                Payload=json.dumps(
+                    {"manifestKey": manifest_key, "correlationId": name, "tell": True}
+                ),
             )
 
         def ended() -> bool:
