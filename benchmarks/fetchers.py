@@ -32,7 +32,7 @@ from pingone_reports.transfer.pseudonyms import Pseudonyms
 from pingone_reports.transfer.records import record_counter
 
 Landed = list[dict[str, Any]]
-_ENVIRONMENT_ID = "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"
+ENVIRONMENT_ID = "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"
 _ENVIRONMENT = {
     "PINGONE_API_URL": "",
     "PINGONE_TOKEN_URL": "",
@@ -113,7 +113,7 @@ def fetch_ours(
     now = datetime.now(UTC)
     export = Export(
         request=ExportRequest(
-            environment_id=_ENVIRONMENT_ID,
+            environment_id=ENVIRONMENT_ID,
             report_name="devices",
             fields=(),
             filter="",

@@ -7,6 +7,7 @@ import io
 import json
 import statistics
 import tempfile
+import unicodedata
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -14,8 +15,8 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from benchmarks import KEY
-from benchmarks.fetchers import fetch_ours
-from benchmarks.measure import MB, TINY, Run, Runs, Task, measure, sized, with_spread
+from benchmarks.fetchers import ENVIRONMENT_ID, fetch_ours
+from benchmarks.measure import MB, Run, Runs, Task, measure, sized, with_spread
 from benchmarks.report import OTHERS, OURS, bars, figure, save, table
 from benchmarks.storage import storage
 from benchmarks.zips import FORMATS, make_zip, producers, write_report
@@ -29,8 +30,10 @@ _REPORTS = {
     "five": DEFAULT_FIELDS,
     "ten": (*DEFAULT_FIELDS, "email", "givenName", "familyName", "deviceType", "mfaEnabled"),
 }
-_CASES = [("five", ()), ("five", _TWO), ("ten", ()), ("ten", _TWO), ("ten", _FIVE)]
-_COMPRESSIONS = ("none",) if TINY else ("none", "gzip")
+_CASES = [("five", ()), ("five", _TWO), ("ten", ()), ("ten", _FIVE)]
+# Whatever is named, the user's id becomes a token too: it is not known to hold no person.
+_ALSO = ("userId",)
+_COMPRESSIONS = ("none", "gzip")
 _MOST = 3
 
 
@@ -85,9 +88,9 @@ def run(out: Path) -> str:
     return "\n".join(
         [
             "## Personal data as tokens\n",
-            f"The same fetch of AES-256 zips of {_ROWS:,} devices, with two and with five fields "
-            "as tokens: of a report of the documentation's five fields "
-            f"({sizes['five']:.0f} MB), and of one of ten ({sizes['ten']:.0f} MB). All of them in "
+            f"The same fetch of AES-256 zips of {_ROWS:,} devices, with two fields of the "
+            f"documentation's five as tokens ({sizes['five']:.0f} MB), and with five of ten "
+            f"({sizes['ten']:.0f} MB); the user's id becomes tokens too. All of them in "
             "the same rounds, and every landed file is what the standard library makes of the "
             "report. With `gzip`, a fetch without tokens passes the zip's data through; with "
             "tokens, it compresses.\n",
@@ -130,10 +133,11 @@ def _ratio(runs: Mapping[_Key, Runs], key: _Key) -> float:
 
 
 def _conclusion(runs: Mapping[_Key, Runs]) -> str:
-    ratio = _ratio(runs, _Key("five", _TWO, "none"))
+    plain, gzip = (_ratio(runs, _Key("five", _TWO, compression)) for compression in _COMPRESSIONS)
     return (
-        f"Two fields take {ratio:.2f} times the CPU of the same fetch without (wanted: at most "
-        f"{_MOST}, which is {'met' if ratio <= _MOST else 'not met'}).\n"
+        f"Two fields take {plain:.2f} times the CPU of the same fetch without, {gzip:.2f} times "
+        f"with gzip (wanted: at most {_MOST}, which is "
+        f"{'met' if max(plain, gzip) <= _MOST else 'not met'}).\n"
     )
 
 
@@ -145,27 +149,33 @@ def _hash(file: Path, fields: tuple[str, ...]) -> str:
     if file.suffix == ".csv":
         rows = csv.reader(io.StringIO(text, newline=""))
         header = next(rows)
-        named = [name in fields for name in header]
+        named = [name if name in (*fields, *_ALSO) else "" for name in header]
         lines = [
-            ",".join(_cell(value, of_name) for value, of_name in zip(row, named, strict=True))
+            ",".join(_cell(value, name) for value, name in zip(row, named, strict=True))
             for row in rows
         ]
         landed = "\r\n".join([",".join(header), *lines, ""])
         return sha256(landed.encode()).hexdigest()
     records = json.loads(text)
     for record in records:
-        for field in fields:
-            record[field] = _token(record[field])
+        for field in (*fields, *_ALSO):
+            record[field] = _token(record[field], field)
     landed = json.dumps(records, ensure_ascii=False, separators=(",", ":"))
     return sha256(landed.encode()).hexdigest()
 
 
-def _cell(value: str, named: bool) -> str:
+def _cell(value: str, name: str) -> str:
     quote = '"' if not value or set(value) & set('",\r\n') else ""  # as the report is written
-    text = _token(value) if named else value.replace('"', '""')
+    text = _token(value, name) if name else value.replace('"', '""')
     return f"{quote}{text}{quote}"
 
 
-def _token(value: str) -> str:
-    mac = hashlib.blake2b(value.encode(), key=KEY.encode(), digest_size=16)
+def _token(value: str, field: str) -> str:
+    spelled = unicodedata.normalize("NFC", value)
+    if field == "phone":
+        spelled = "".join(sign for sign in value if sign in "+0123456789")
+    elif field in ("username", "email"):
+        spelled = unicodedata.normalize("NFC", spelled.lower())
+    key = hashlib.blake2b(ENVIRONMENT_ID.encode(), key=KEY.encode(), person=b"environment").digest()
+    mac = hashlib.blake2b(spelled.encode(), key=key, digest_size=16)
     return base64.b32encode(mac.digest()).decode().rstrip("=").lower() if value else ""

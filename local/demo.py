@@ -83,7 +83,7 @@ def _two_days(stack: Stack, pingone: PingOneSimulator, total_bytes: int) -> int:
     show_rows(
         f"{len(security)} security events came with it; the first",
         [
-            {name: event["detail"][name] or "" for name in ("event", "userId", "deviceId")}
+            {name: event["detail"][name] or "" for name in ("event", "userId", "strengthAfter")}
             for event in security[:_SHOWN]
         ],
     )

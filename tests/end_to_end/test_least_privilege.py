@@ -50,6 +50,7 @@ _NOT_SHOWN = {
     "JoinVpc": "the local cloud has no VPC",
     "LeaveVpc": "the local cloud has no VPC",
     "WriteTraces": "nothing writes traces locally",
+    "KeepSummaries": "only the export of a fleet has one",
 }
 
 
@@ -467,8 +468,8 @@ _SHOWN_BY: dict[tuple[str, ...], _Shown] = {
     ("WriteTables", "s3:GetObject"): (_tell, "StorageDenied"),
     ("ReadFleets", "s3:GetObject"): (_show_fleet, "StorageDenied"),
     ("WriteFleetPages", "s3:PutObject"): (_show_fleet, "StorageDenied"),
-    ("OrderExports", "s3:GetObject"): (_tabulate, "StorageDenied"),
-    ("OrderExports", "s3:PutObject"): (_tabulate, "StorageDenied"),
+    ("OrderExports", "dynamodb:GetItem"): (_tabulate, "TableUnavailable"),
+    ("OrderExports", "dynamodb:UpdateItem"): (_tabulate, "TableUnavailable"),
     ("WritePages", "s3:PutObject"): (_tabulate, "StorageDenied"),
     ("TellChanges", "events:PutEvents"): (_tell, "AnnouncementFailed"),
     ("SendDigest", "sns:Publish"): (
