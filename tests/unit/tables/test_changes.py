@@ -233,6 +233,11 @@ _CASES: dict[str, tuple[list[Device], list[Device], _Told]] = {
         + [_device(f"j{number}", f"j{number}", "SMS") for number in range(600)],
         [("u", Event.NO_BETTER_THAN_WEAK)],
     ),
+    "a status that no record has": (
+        [_FIDO | {"deviceStatus": ""}, _SMS | {"deviceStatus": ""}],
+        [_SMS | {"deviceStatus": ""}],
+        [("u", Event.NO_BETTER_THAN_WEAK)],
+    ),
     "a leaver": ([_FIDO, _device("v", "x", "SMS")], [_device("v", "x", "SMS")], []),
     "a repeated id": (
         [_FIDO, _device("v", "x", "SMS")],
