@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, cast
@@ -11,13 +10,12 @@ import duckdb
 
 from local.paths import ROOT
 from pingone_reports.aws.series import Series, Trend
-from pingone_reports.errors import AnnouncementFailed
-from pingone_reports.model.announcements import COMPARED, SECURITY_EVENT_DETECTED
 from pingone_reports.model.keys import ExportKeys
 from pingone_reports.model.series import PublishedExport
 from pingone_reports.steps.tabulate import TabulateReport
 from pingone_reports.tables.announcements import Announcements
 from pingone_reports.transfer.records import record_counter
+from tests.support.announced import Bus
 from tests.support.memory_bucket import MemoryBucket
 from tests.support.memory_table import MemoryTable
 
@@ -28,35 +26,6 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"
 _MANIFEST: dict[str, Any] = json.loads((ROOT / "events" / "manifest.json").read_text())
-
-
-class Bus:
-    """A bus, or a topic, that keeps what it gets; `before` is called first."""
-
-    def __init__(self) -> None:
-        self.events: list[tuple[str, Mapping[str, Any]]] = []
-        self.mails: list[tuple[str, str]] = []
-        self.before: Any = lambda _detail_type: None
-        self.refuses_mails = False
-
-    def publish(
-        self, detail_type: str, details: Sequence[Mapping[str, Any]], *_resources: str
-    ) -> None:
-        self.before(detail_type)
-        self.events += [(detail_type, json.loads(json.dumps(detail))) for detail in details]
-
-    def send(self, subject: str, text: str) -> None:
-        if self.refuses_mails:
-            raise AnnouncementFailed
-        self.mails.append((subject, text))
-
-    @property
-    def compared(self) -> list[Mapping[str, Any]]:
-        return [detail for kind, detail in self.events if kind == COMPARED]
-
-    @property
-    def security(self) -> list[Mapping[str, Any]]:
-        return [detail for kind, detail in self.events if kind == SECURITY_EVENT_DETECTED]
 
 
 class World:

@@ -17,9 +17,9 @@ from pingone_reports.errors import InvalidReport, InvalidRequest, ReportTooLarge
 from pingone_reports.model.keys import ExportKeys
 from pingone_reports.steps.tabulate import TabulateReport
 from pingone_reports.tables.announcements import Announcements
+from tests.support.announced import Bus
 from tests.support.memory_bucket import MemoryBucket
 from tests.support.memory_table import MemoryTable
-from tests.support.tabulating import Bus
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ little: only for that, the fields and the other devices of the same users are re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from pingone_reports.model.fields import FIELDS, Weight, spelled
 from pingone_reports.model.filters import fields_of_filter, hides_factors
@@ -32,7 +32,7 @@ from pingone_reports.tables.database import (
     write,
 )
 from pingone_reports.tables.events import find_events
-from pingone_reports.tables.facts import rows_of
+from pingone_reports.tables.facts import fields_of, rows_of
 
 _IN_WHOLE = (Kind.ADDED, Kind.REMOVED, Kind.CHANGED)
 _IN_FILTERED = (Kind.ENTERED, Kind.LEFT, Kind.CHANGED)
@@ -90,12 +90,10 @@ def changes_to_parquet(
     same file again.
     """
     with database.cursor() as own, within_limits():
-        n = rows_of(own, newer.rows, "n", newer.at, incomparable)
-        o = rows_of(own, older.rows, "o", older.at, incomparable)
-        common = set(n.fields) & set(o.fields)
         # What one of them lacks must not differ.
-        n = rows_of(own, newer.rows, "n", newer.at, {*n.fields} - common | {*incomparable})
-        o = rows_of(own, older.rows, "o", older.at, {*o.fields} - common | {*incomparable})
+        common = (fields_of(own, newer.rows) & fields_of(own, older.rows)) - {*incomparable}
+        for side, view in ((newer, "n"), (older, "o")):
+            rows_of(own, side.rows, view, side.at, common)
         filter_ = str(about["filter"])
         unknown = not_asked(common)
         hidden = [event for event in hidden_by(filter_) if event not in unknown]
@@ -111,6 +109,8 @@ def changes_to_parquet(
             shows_strength="devicetype" in common and not hides_factors(filter_),
             knows_phones="phone" in common,
         )
+        words = {event: str(event) for event in Event}
+        severities = {event: str(rule.severity) for event, rule in RULES.items()}
         write(
             own,
             f"SELECT {', '.join(literals(about))}, * FROM ("  # noqa: S608
@@ -119,9 +119,9 @@ def changes_to_parquet(
             "NULL::VARCHAR AS reasons, NULL::VARCHAR AS devices, NULL::VARCHAR AS strength_before, "
             "NULL::VARCHAR AS strength_after FROM changed_fields "
             "UNION ALL "
-            f"SELECT userid, username, '', '', 'event', '', '', '', {_of_event('words')}, "
-            f"{_of_event('code')}, {_of_event('severity')}, "
-            f"array_to_string(list_transform(reasons, lambda each: {_words('each')}), ', '), "
+            f"SELECT userid, username, '', '', 'event', '', '', '', {_said('code', words)}, code, "
+            f"{_said('code', severities)}, "
+            f"array_to_string(list_transform(reasons, lambda each: {_said('each', words)}), ', '), "
             "array_to_string(list_transform(devices, lambda each: concat_ws(' ', "
             "nullif(each.type, ''), each.id, each.what)), '; '), strength_before, strength_after "
             "FROM events) "
@@ -308,23 +308,12 @@ def _rows(database: Database) -> Iterator[Change]:
         )
 
 
-def _of_event(what: str) -> str:
-    """SQL: the words, the code or the severity of a row's code."""
-    values: Mapping[str, Any] = {
-        "words": {event.name: event.value for event in Event},
-        "code": {event.name: event.name for event in Event},
-        "severity": {event.name: str(rule.severity) for event, rule in RULES.items()},
-    }
-    return _lookup("code", values[what])
-
-
-def _words(code: str) -> str:
-    return _lookup(code, {event.name: event.value for event in Event})
-
-
-def _lookup(key: str, values: Mapping[str, str]) -> str:
-    whens = " ".join(f"WHEN {quoted(name)} THEN {quoted(value)}" for name, value in values.items())
-    return f"CASE {key} {whens} END"
+def _said(code: str, values: Mapping[Event, str]) -> str:
+    """SQL: what is said of an event, by its code."""
+    whens = " ".join(
+        f"WHEN {quoted(event.name)} THEN {quoted(value)}" for event, value in values.items()
+    )
+    return f"CASE {code} {whens} END"
 
 
 def _number(database: Database, query: str) -> int:

@@ -28,15 +28,8 @@ _BYPASS = "bypassmfaenableduntil"
 
 @dataclass(frozen=True)
 class Rows:
-    """A view of an export's rows, and the fields it has, by their spelling in lower case.
+    """What a view of an export's rows shows: its fields in lower case, and types, by their bits."""
 
-    The view's columns are `u` and `d`, the ids of user and device whatever their case; `device`,
-    whether the row has a device; `class`, the strength of its type from 3 down to 1, or 0 for an
-    unknown type; `type_bit`, a bit for each of `types`; `flags`; `phone_key`, a number whatever its
-    punctuation; and each of the known fields, NULL if the export lacks it.
-    """
-
-    view: str
     fields: Collection[str]
     types: tuple[str, ...]
 
@@ -68,23 +61,34 @@ def strength_of_user(usable_of: Mapping[Strength, str], flags: str) -> str:
     return f"CASE {whens} ELSE {quoted(Strength.NONE)} END"
 
 
-def rows_of(
-    database: Database, parquet: Path, view: str, at: str, without: Collection[str] = ()
-) -> Rows:
-    """Make the view of a Parquet file of devices.
+def fields_of(database: Database, parquet: Path) -> frozenset[str]:
+    """The known fields of a Parquet file of devices, in lower case.
 
-    `at` is when it was exported (UTC, ISO 8601). The fields `without`, in lower case, count as
-    fields that the export lacks.
+    JSON leaves out what has no value: a status that nobody has was not told.
     """
     file = f"read_parquet({quoted(str(parquet))})"
     given = {spelled(name): column for name, column in columns_of(database, parquet).items()}
-    known = {name: given[name] for name in KNOWN if name in given and name not in without}
-    bypasses = {name: column for name, column in given.items() if "bypass" in name}
-    if "devicestatus" in known:
-        # JSON leaves out what has no value: a status that nobody has was not told.
-        told = f"SELECT 1 FROM {file} WHERE {known['devicestatus']} <> '' LIMIT 1"  # noqa: S608
+    fields = frozenset(KNOWN) & given.keys()
+    if "devicestatus" in fields:
+        told = f"SELECT 1 FROM {file} WHERE {given['devicestatus']} <> '' LIMIT 1"  # noqa: S608
         if not database.execute(told).fetchone():
-            del known["devicestatus"]
+            return fields - {"devicestatus"}
+    return fields
+
+
+def rows_of(database: Database, parquet: Path, view: str, at: str, fields: Collection[str]) -> Rows:
+    """Make the view of a Parquet file of devices.
+
+    `at` is when it was exported (UTC, ISO 8601). The columns of the view are `u` and `d`, the ids
+    of user and device whatever their case; `device`, whether the row has a device; `class`, the
+    number of its type in CLASSES; `type_bit`, a bit for each of the types; `flags`; `phone_key`, a
+    number whatever its punctuation; and each known field. Those that are not among `fields`, in
+    lower case, are NULL.
+    """
+    file = f"read_parquet({quoted(str(parquet))})"
+    given = {spelled(name): column for name, column in columns_of(database, parquet).items()}
+    known = {name: given[name] for name in KNOWN if name in fields}
+    bypasses = {name: column for name, column in given.items() if "bypass" in name}
     types: tuple[str, ...] = ()
     if "devicetype" in known:
         found = database.execute(
@@ -105,7 +109,7 @@ def rows_of(
         f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT "  # noqa: S608
         f"{', '.join(f'{sql} AS {name_of(name)}' for name, sql in columns.items())} FROM {file}"
     )
-    return Rows(view, known.keys(), types)
+    return Rows(fields, types)
 
 
 def same_type(one: str, other: str) -> str:

@@ -23,6 +23,7 @@ from pingone_reports.tables.facts import (
     MFA_OFF,
     MFA_ON,
     Rows,
+    fields_of,
     has,
     rows_of,
     strength_of_type,
@@ -44,7 +45,7 @@ def users_to_parquet(
     """
     at = str(about["exported_at"])
     with database.cursor() as own, within_limits():
-        export = rows_of(own, rows, "r", at)
+        export = rows_of(own, rows, "r", at, fields_of(own, rows))
         unknown = HIDDEN if hides_factors(filter_) else ""
         if not {"userid", "devicetype"} <= set(export.fields):
             unknown = NOT_ASKED
