@@ -24,7 +24,7 @@ from local.stack import ENVIRONMENT_ID, create_table, simulated_pingone
 from local.waiting import wait_until
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.aws.discarded import DiscardedExports
-from pingone_reports.aws.series import Series
+from pingone_reports.aws.series import Series, _key
 from pingone_reports.aws.table import Table
 from pingone_reports.errors import CorruptZip, DownloadInterrupted, ExportError, QualityGateFailed
 from pingone_reports.model.exploration import Status
@@ -315,8 +315,12 @@ class _Overlap:
         """Begin anew with the same tries."""
         for key in self.left():
             self.cloud.client("s3").delete_object(Bucket="reports", Key=key)
-        discarded = {"id": {"S": f"discarded#{self.tries[0].execution.arn}"}}
-        self.cloud.client("dynamodb").delete_item(TableName="coordination", Key=discarded)
+        request = self.tries[0].request
+        series = _key("series", request.report_name, request.environment_id)
+        for item in (f"discarded#{self.tries[0].execution.arn}", series):
+            self.cloud.client("dynamodb").delete_item(
+                TableName="coordination", Key={"id": {"S": item}}
+            )
         self.results.clear()
 
     def left(self, prefix: str = "") -> dict[str, bytes]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pingone_reports.aws.table import EXPIRY, ConditionFailed, Table
+from pingone_reports.aws.table import EXPIRY, ConditionFailed, Table, Value
 from pingone_reports.errors import TableUnavailable
 from pingone_reports.model.posture import Day
 from pingone_reports.model.series import PublishedExport, hash_of, with_export
@@ -24,18 +24,21 @@ class Series:
 
     def __init__(self, table: Table) -> None:
         self._table = table
+        # What was read and not yet written: whoever adds an export has just looked for its
+        # predecessor, and the condition of the write finds out if somebody else came between.
+        self._read: dict[str, str | None] = {}
 
     def exports(self, report: str, environment: str) -> list[PublishedExport]:
         """The last exports, the oldest first."""
-        item = self._table.get(_key("series", report, environment))
-        return _parse(str(item["exportList"])) if item else []
+        key = _key("series", report, environment)
+        text = self._read[key] = self._text(key)
+        return _parse(text) if text else []
 
     def add(self, export: PublishedExport) -> list[PublishedExport]:
         """Keep a published export; returns the series. The same one again is no change."""
         key = _key("series", export.keys.report, export.keys.environment)
-        item = self._table.get(key)
+        before = self._read.pop(key) if key in self._read else self._text(key)
         for _ in range(_MOST_TRIES):
-            before = str(item["exportList"]) if item else None
             series = with_export(_parse(before) if before else [], export)
             text = _text(series)
             if text == before:
@@ -43,10 +46,13 @@ class Series:
             try:
                 _write(self._table, key, "exportList", text, before)
             except ConditionFailed as failed:
-                item = failed.item
+                before = _attribute(failed.item, "exportList")
             else:
                 return series
         raise TableUnavailable("Other exports of the report are published all the time.")
+
+    def _text(self, key: str) -> str | None:
+        return _attribute(self._table.get(key), "exportList")
 
 
 class Trend:
@@ -62,9 +68,8 @@ class Trend:
         """
         key = _key("trend", export.keys.report, export.keys.environment, export.filter)
         name, export_id = f"{day.exported_at[:10]}", export.keys.execution
-        item = self._table.get(key)
+        before = _attribute(self._table.get(key), "dayList")
         for _ in range(_MOST_TRIES):
-            before = str(item["dayList"]) if item else None
             days: dict[str, Any] = json.loads(before) if before else {}
             of_day = days.setdefault(name, {"exportedAt": "", "users": {}, "exports": {}})
             if of_day["exportedAt"] <= day.exported_at:
@@ -76,10 +81,14 @@ class Trend:
                 if text != before:
                     _write(self._table, key, "dayList", text, before)
             except ConditionFailed as failed:
-                item = failed.item
+                before = _attribute(failed.item, "dayList")
             else:
                 return [_day(each) for at, each in days.items() if at <= name]
         raise TableUnavailable("Other exports of the report are tabulated all the time.")
+
+
+def _attribute(item: Mapping[str, Value] | None, name: str) -> str | None:
+    return str(item[name]) if item and name in item else None
 
 
 def _write(table: Table, key: str, name: str, text: str, before: str | None) -> None:
