@@ -94,7 +94,7 @@ unit: $(DEV_ENVIRONMENT) $(LIBRARY) ## Tests of logic
 	$(DEV)/pytest -n auto tests/unit
 
 integration: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud .venv/node browser ## Tests of modules against the real services
-	$(DEV)/pytest -n 4 --dist loadgroup tests/integration
+	$(DEV)/pytest -n 4 --dist loadscope tests/integration
 
 # The oldest environment's packages come before the same of the development's. They warn of themselves.
 oldest: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud .venv/oldest ## Bucket and table, with the oldest botocore that will do
