@@ -42,7 +42,7 @@ def test_the_demo_shows_what_changed_and_leaves_nothing_running() -> None:
         "devices.csv",
         "userId",
         "PingOne Report Export Completed",
-        "PingOne Report Changes Detected",
+        "PingOne Report Compared",
         "no strong factor left",
         "Who has MFA",
         "posture.html",

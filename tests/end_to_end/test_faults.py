@@ -602,8 +602,6 @@ def test_what_came_of_each_fault(whole: Matrix, capsys: pytest.CaptureFixture[st
 def test_the_documentation_says_what_came_of_each_fault(whole: Matrix) -> None:
     """`make faults` writes it."""
     assert (ROOT / "docs" / "faults.md").read_text() == _document(whole.rows)
-    number = len(_CASES) + len(_TABLE_CASES) + len(_FLEET_CASES)
-    assert f"for {number} faults" in (ROOT / "README.md").read_text()
 
 
 def creates(pingone: PingOneSimulator, environment_id: str) -> int:
