@@ -43,7 +43,7 @@ def test_the_demo_shows_what_changed_and_leaves_nothing_running() -> None:
         "userId",
         "PingOne Report Export Completed",
         "PingOne Report Compared",
-        "no strong factor left",
+        "no better than weak any more",
         "Who has MFA",
         "posture.html",
     ):
