@@ -252,10 +252,8 @@ def test_latest_is_the_newest_export_alone(exporter: Exporter) -> None:
     )
 
     names = {name.lower(): name for name in ALL_FIELDS}
-    # The emulator gives columns the names that they have in Parquet.
     found = {
-        str(row["deviceId"]): {name: row[name] for name in row if name.lower() in names}
-        for row in rows
+        str(row["deviceid"]): {name: row[column] for column, name in names.items()} for row in rows
     }
     assert found == _devices(newest)
     assert {row["exported_at"] for row in rows} == {newest.manifest["createdAt"]}
