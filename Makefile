@@ -116,8 +116,8 @@ ROUNDS ?= 5
 benchmark: .venv/benchmark .venv/cloud .venv/runtime build ## Measure on this machine what an export costs
 	@ROUNDS=$(ROUNDS) .venv/benchmark/bin/python -m benchmarks $(CHAPTERS)
 
-queries: .venv/dev .venv/runtime .venv/cloud build ## Run the saved queries over a simulated week, into docs
-	@.venv/dev/bin/python -m local.queries
+queries: $(DEV_ENVIRONMENT) ## Write the saved queries of the template into docs
+	@$(DEV)/python -m local.queries
 
 picture: $(DEV_ENVIRONMENT) browser ## Draw the page about an export, with simulated numbers, into docs
 	@$(DEV)/python -m local.picture

@@ -46,7 +46,7 @@ def exporter(athena_stack: Stack, pingone: PingOneSimulator) -> Exporter:
 @pytest.fixture(scope="module")
 def tickets(athena_stack: Stack) -> Stack:
     """The stack, where the documentation's rule is the only subscriber."""
-    page = (ROOT / "docs" / "use.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
     [pattern] = re.findall(r"put-rule .*? --event-pattern '(.*?)'", page, re.DOTALL)
     # Not a function: the local cloud loses what one prints if it is busy for 50 ms.
     bus = athena_stack.outputs["EventBusName"]

@@ -80,7 +80,7 @@ class _Files(MemoryBucket):
         self.download(key, path)
         with duckdb.connect() as database:
             described = database.execute(f"DESCRIBE FROM '{path}'").fetchall()
-        return {name.lower(): _TYPES[type_] for name, type_, *_ in described}
+        return {name: _TYPES[type_] for name, type_, *_ in described}
 
 
 def _glue_columns(table: str) -> dict[str, str]:
