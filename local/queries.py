@@ -28,7 +28,8 @@ def _lines() -> Iterator[str]:
     for name, query in queries.items():
         yield f"| [{name}](#{name.lower().replace(' ', '-')}) | {query['Description']} |"
     for name, query in queries.items():
-        yield f"\n### {name}\n\n{query['Description']}\n\n```sql\n{query['QueryString'].strip()}\n```"
+        yield f"\n### {name}\n\n{query['Description']}\n"
+        yield f"```sql\n{query['QueryString'].strip()}\n```"
     yield ""
 
 
