@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -28,6 +28,9 @@ from pingone_reports.model.announcements import COMPARED
 from pingone_reports.model.fields import FIELDS, Weight
 from tests.end_to_end.conftest import Ended, Exporter
 from tests.support.documents import faults
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _PAGE = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
 _ROWS = 2000
@@ -175,6 +178,8 @@ def test_what_changed_is_told_to_a_rule_and_by_mail_and_shown_on_a_page(
         ended = _tabulated(exporter, Scenario(rows=_ROWS, day=day))
 
     told = exporter.told_of(ended, len(security_events_of_day(5)) + 1)
+    for event in (ended.event, *told):
+        assert faults("envelope", event) == []
     for event in told:
         name = event["detail-type"].split(" ", 2)[2].lower().replace(" ", "-")
         assert faults(name, event["detail"]) == []
@@ -447,12 +452,13 @@ def test_the_documentations_reader_asks_and_reads_and_may_do_no_more(
         for item in exporter.stack.objects("pingone/posture/")
         if ended.description["name"] in item["Key"]
     ]
-    for refused in (
+    refused: list[Callable[[], object]] = [
         lambda: s3.get_object(Bucket=bucket, Key=page),
         lambda: s3.list_objects_v2(Bucket=bucket, Prefix="pingone/posture/"),
         lambda: s3.put_object(Bucket=bucket, Key=listed[0]["Key"], Body=b""),
         lambda: s3.delete_object(Bucket=bucket, Key=listed[0]["Key"]),
         lambda: athena.start_query_execution(QueryString="SELECT 1", WorkGroup="primary"),
-    ):
+    ]
+    for call in refused:
         with pytest.raises(ClientError, match="AccessDenied"):
-            refused()
+            call()

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def shown(language: str, word: str) -> str:
     return str(block)
 
 
-def run(script: str, folder: Path) -> object:
+def run(script: str, folder: Path) -> Any:
     """What a script prints as JSON, in the environment of a reader."""
     done = subprocess.run(
         [program_of(*_PYTHON), "-W", "error", "-c", script],
@@ -68,7 +69,7 @@ happened = duckdb.sql({query!r}).fetchall()
 risks = duckdb.sql("SELECT date::VARCHAR, report, userid, risk FROM devices ORDER BY ALL")
 print(json.dumps([[list(map(str, row))[1:4] for row in happened], risks.fetchall()]))
 """
-    happened, risks = run(script, copied)  # type: ignore[misc]
+    happened, risks = run(script, copied)
     assert happened == [["critical", "all factors replaced", "u1"]]
     assert risks == [
         ["2026-03-01", "devices", "u1", None],
@@ -85,7 +86,7 @@ shapes = {{name: len(table(name)) for name in names}}
 risks = table("devices").dropna(subset="risk")["risk"].tolist()
 print(json.dumps([shapes, risks, weak["userid"].tolist()]))
 """
-    shapes, risks, weak = run(script, copied)  # type: ignore[misc]
+    shapes, risks, weak = run(script, copied)
     assert shapes == {
         **{"latest": 2, "users": 2, "devices": 3, "changes": 3, "exports": 3, "newest_exports": 2}
     }

@@ -117,7 +117,7 @@ def _closed(part: Any, *, is_extended: bool = False) -> Any:
     """A schema that allows no fields but its own and those of what it extends."""
     if not isinstance(part, dict):
         return part
-    closed = {}
+    closed: dict[str, Any] = {}
     for name, value in part.items():
         match name:
             case "properties":
