@@ -93,7 +93,7 @@ audit: .venv/scan ## Look up the locked dependencies' known vulnerabilities, on 
 unit: $(DEV_ENVIRONMENT) $(LIBRARY) ## Tests of logic
 	$(DEV)/pytest -n auto tests/unit
 
-integration: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud .venv/node browser ## Tests of modules against the real services
+integration: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud .venv/node .venv/readers browser ## Tests of modules against the real services
 	$(DEV)/pytest -n 4 --dist loadscope tests/integration
 
 # The oldest environment's packages come before the same of the development's. They warn of themselves.
@@ -116,8 +116,8 @@ ROUNDS ?= 5
 benchmark: .venv/benchmark .venv/cloud .venv/runtime build ## Measure on this machine what an export costs
 	@ROUNDS=$(ROUNDS) .venv/benchmark/bin/python -m benchmarks $(CHAPTERS)
 
-queries: .venv/dev .venv/runtime .venv/cloud build ## Run the saved queries over a simulated week, into docs
-	@.venv/dev/bin/python -m local.queries
+queries: $(DEV_ENVIRONMENT) ## Write the saved queries of the template into docs
+	@$(DEV)/python -m local.queries
 
 picture: $(DEV_ENVIRONMENT) browser ## Draw the page about an export, with simulated numbers, into docs
 	@$(DEV)/python -m local.picture
@@ -138,6 +138,7 @@ lock: $(UV) ## Lock the newest versions of all dependencies, with hashes
 	$(call compile,cloud,3.13,local/requirements/cloud.txt)
 	$(call compile,sam,3.13,local/requirements/sam.txt)
 	$(call compile,node,3.13,local/requirements/node.txt)
+	$(call compile,readers,3.13,local/requirements/readers.txt,-c local/requirements/dev.txt)
 	$(call compile,benchmark,3.13,local/requirements/benchmark.txt,-c local/requirements/dev.txt)
 	$(call compile,scan,3.13,local/requirements/scan.txt)
 	$(call compile,hooks,3.13,local/requirements/hooks.txt)
