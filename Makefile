@@ -18,8 +18,6 @@ DEV := $(DEV_ENVIRONMENT)/bin
 SCAN := .venv/scan/bin
 LOCKS := $(wildcard layers/*/*.txt local/requirements/*.txt)
 BUILD := .aws-sam/build/template.yaml
-# Layers hold native code: the local ones are built for this machine.
-ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 APPLICATION := template.yaml $(shell find functions layers statemachine -type f ! -name '*.pyc')
 # The layer's library in C, for this machine, and where its compiler is kept.
 SUFFIX := $(if $(filter Darwin,$(shell uname -s)),dylib,so)
@@ -137,6 +135,7 @@ lock: $(UV) ## Lock the newest versions of all dependencies, with hashes
 	$(call compile,oldest,3.13,local/requirements/oldest.txt)
 	$(call compile,cloud,3.13,local/requirements/cloud.txt)
 	$(call compile,sam,3.13,local/requirements/sam.txt)
+	$(call compile,package,3.13,local/requirements/package.txt)
 	$(call compile,node,3.13,local/requirements/node.txt)
 	$(call compile,benchmark,3.13,local/requirements/benchmark.txt,-c local/requirements/dev.txt)
 	$(call compile,scan,3.13,local/requirements/scan.txt)
@@ -172,7 +171,7 @@ $(LIBRARY): $(wildcard layers/pingone_reports/native/*.c) | .venv/runtime
 $(BUILD): $(APPLICATION) | $(LIBRARY) .venv/sam .venv/runtime
 	@mkdir -p .local
 	@echo "Building the application with \`sam build\`"
-	@$(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE) > .local/build.log 2>&1 \
+	@$(SAM) build > .local/build.log 2>&1 \
 		|| { cat .local/build.log; exit 1; }
 	@touch $@
 

@@ -200,7 +200,7 @@ def deployed(
     Without a `client_secret`, the stack has a key. The functions call AWS at `endpoint_url`, or at
     the cloud's own endpoint if that is empty.
     """
-    credentials = {"Authentication": "key", "ClientId": client_id}
+    credentials = {"ClientId": client_id}
     if client_secret:
         # The template could create the secret. But the emulator's Ref returns a secret's name, and
         # the roles need the ARN, which CloudFormation returns.
