@@ -31,7 +31,7 @@ NO_SECRETS := ^(canary.*|local|none|word|correct-horse|pezeekamil|qwertzuiop|acc
 	|https://auth\.pingone\.eu/.*|arn:[^:]*:secretsmanager:.*|report=devices/.*)$$
 
 .PHONY: help demo export fleet jwks load test check lint secrets scan template hooks audit unit integration oldest end-to-end faults \
-	benchmark queries picture browser build format lock clean
+	benchmark queries picture browser build package format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -100,7 +100,7 @@ oldest: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud .venv/oldest ## Bucket and tab
 		$(DEV)/pytest -W "ignore:datetime.datetime.utcnow:DeprecationWarning" \
 		tests/integration/test_bucket.py tests/integration/test_table.py
 
-end-to-end: $(DEV_ENVIRONMENT) .venv/benchmark .venv/runtime .venv/cloud build ## Tests of the deployed template on the local cloud
+end-to-end: $(DEV_ENVIRONMENT) .venv/benchmark .venv/runtime .venv/cloud .venv/package build ## Tests of the deployed template on the local cloud
 	$(DEV)/pytest -n 4 --dist loadfile --no-loadscope-reorder tests/end_to_end
 
 faults: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Let everything go wrong, and write into docs what came of it
@@ -125,6 +125,9 @@ browser: ## Install Chromium and its driver, if they are not there
 
 build: $(BUILD) ## Build the application for this machine
 
+package: .venv/package build ## Package the application into dist/: one zip, which the AWS CLI deploys
+	@.venv/package/bin/python -m local.package
+
 format: $(DEV_ENVIRONMENT) ## Format the code and mend what lint can
 	$(DEV)/ruff format .
 	$(DEV)/ruff check --fix .
@@ -146,7 +149,7 @@ lock: $(UV) ## Lock the newest versions of all dependencies, with hashes
 	$(call compile,tables,3.13,layers/tables/requirements.txt,-c local/requirements/dev.txt)
 
 clean: ## Remove everything that was made here
-	rm -rf .venv .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .aws-sam .local dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # Hashes, but no index: whoever installs has their own.
 compile = $(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-annotate \
