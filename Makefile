@@ -66,7 +66,7 @@ lint: $(DEV_ENVIRONMENT) ## Lint, format, types and the project's own files
 
 template: $(DEV_ENVIRONMENT) .venv/sam .venv/node ## Template and state machine
 	$(SAM) validate --lint
-	$(DEV)/cfn-lint kms-key.yaml
+	$(DEV)/cfn-lint kms-key.yaml deployer.yaml
 	$(DEV)/pytest -n auto tests/template
 
 scan: .venv/scan ## Look for insecure templates

@@ -48,7 +48,17 @@ def package(build: Path = SAM_BUILD, folder: Path = DIST) -> Path:
         release = folder / f"{release_name()}.zip"
         write_zip(content, release, ZIP_STORED, below=release_name())
     _write_sums(folder, [release.name, SBOM])
+    (folder / "notes.md").write_text(notes())
     return release
+
+
+def notes() -> str:
+    """What the changelog says of the version."""
+    _, *sections = re.split(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+    by_heading = dict(zip(sections[::2], sections[1::2], strict=True))
+    version = release_name().rpartition("-")[2]
+    (text,) = (text for heading, text in by_heading.items() if heading.startswith(f"{version} - "))
+    return text.strip() + "\n"
 
 
 def unpack(release: Path, folder: Path) -> Path:
@@ -60,7 +70,9 @@ def unpack(release: Path, folder: Path) -> Path:
         with ZipFile(inner) as archive:
             archive.extractall(inner.with_suffix(""))
     template = build / "template.yaml"
-    template.write_text(re.sub(r"(Uri: \w+)\.zip$", r"\1", template.read_text(), flags=re.MULTILINE))
+    template.write_text(
+        re.sub(r"(Uri: \w+)\.zip$", r"\1", template.read_text(), flags=re.MULTILINE)
+    )
     return build
 
 

@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -194,6 +194,7 @@ def deployed(
     parameters: Mapping[str, str],
     name: str = "reports",
     endpoint_url: str = "",
+    by: Callable[[LocalCloud, dict[str, str], str, str], dict[str, str]] = deploy,
 ) -> Stack:
     """Deploy the application with these credentials and template parameters.
 
@@ -210,7 +211,7 @@ def deployed(
         )
         credentials = {"SecretArn": secret["ARN"]}
     architecture = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
-    outputs = deploy(
+    outputs = by(
         cloud,
         {
             "Architecture": architecture,

@@ -1,7 +1,6 @@
 """The commands of the README, as a newcomer runs them."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +8,10 @@ from uuid import uuid4
 
 import pytest
 
-from local.cloud import REGION, LocalCloud
-from local.paths import ROOT, WORK, program_of
+from local.cloud import LocalCloud
+from local.paths import ROOT
 from local.pingone_simulator import PingOneSimulator
-from local.stack import ENVIRONMENT_ID, simulator_parameters
+from local.stack import ENVIRONMENT_ID
 from local.waiting import wait_until
 
 _CREDENTIALS = ("PINGONE_ENVIRONMENT_ID", "PINGONE_CLIENT_ID", "PINGONE_CLIENT_SECRET")

@@ -73,7 +73,9 @@ class TestParameters:
     def test_on_and_off_have_one_spelling(self) -> None:
         pairs = [p["AllowedValues"] for p in PARAMETERS.values() if "AllowedValues" in p]
         switches = [
-            pair for pair in pairs if {"enabled", "true", "on", "Active", "yes"} & set(map(str, pair))
+            pair
+            for pair in pairs
+            if {"enabled", "true", "on", "Active", "yes"} & set(map(str, pair))
         ]
         assert switches
         assert all(pair == ["enabled", "disabled"] for pair in switches)
