@@ -1,8 +1,8 @@
 """A release: one zip with the built application, which the AWS CLI alone deploys.
 
-It has the template, and beside it what the template names: each function and each layer as the zip that
-Lambda gets, and the state machines' definitions. The same commit gives the same bytes in any folder and
-on any day, with the same Python: its compiler writes the bytecode, and its zlib compresses.
+It has the template, and beside it what the template names: each function and each layer as the zip
+that Lambda gets, and the state machines' definitions. The same commit gives the same bytes in any
+folder and on any day, with the same Python: it writes the bytecode, and its zlib compresses.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ def package(build: Path = SAM_BUILD, folder: Path = DIST) -> Path:
         content = Path(temporary)
         _lay_out(build, content)
         _list_packages(build, content / SBOM)
-        _write_sums(content)
+        _write_sums(content, [path.name for path in content.iterdir()])
         shutil.copy(content / SBOM, folder)
         release = folder / f"{release_name()}.zip"
         write_zip(content, release, ZIP_STORED, below=release_name())
@@ -61,30 +61,14 @@ def notes() -> str:
     return text.strip() + "\n"
 
 
-def unpack(release: Path, folder: Path) -> Path:
-    """Unpack a release, and the zips in it, as `sam build` leaves a build; returns its folder."""
-    with ZipFile(release) as archive:
-        archive.extractall(folder)
-    build = folder / release_name()
-    for inner in build.glob("*.zip"):
-        with ZipFile(inner) as archive:
-            archive.extractall(inner.with_suffix(""))
-    template = build / "template.yaml"
-    template.write_text(
-        re.sub(r"(Uri: \w+)\.zip$", r"\1", template.read_text(), flags=re.MULTILINE)
-    )
-    return build
-
-
 def write_zip(source: Path, target: Path, compression: int, below: str = "") -> None:
     """Zip a folder's files: the same files are the same zip, whenever and wherever they lie."""
-    with ZipFile(target, "w", compression) as archive:
+    with ZipFile(target, "w") as archive:
         for path in _files(source):
             info = ZipInfo((Path(below) / path.relative_to(source)).as_posix(), _TIME)
-            info.compress_type, info.external_attr, info.create_system = compression, _RIGHTS, 3
-            info.file_size = path.stat().st_size
-            with path.open("rb") as file, archive.open(info, "w") as entry:
-                shutil.copyfileobj(file, entry, 1 << 20)
+            info.external_attr, info.create_system = _RIGHTS, 3
+            # Level 4 takes half of the time of the usual one, for 3% more.
+            archive.writestr(info, path.read_bytes(), compression, compresslevel=4)
 
 
 def _lay_out(build: Path, content: Path) -> None:
@@ -116,9 +100,9 @@ def _list_packages(build: Path, path: Path) -> None:
         )
 
 
-def _write_sums(folder: Path, names: Iterable[str] = ()) -> None:
+def _write_sums(folder: Path, names: Iterable[str]) -> None:
     """As `sha256sum --check` and `shasum -a 256 --check` read them."""
-    lines = (f"{_sum(folder / name)}  {name}\n" for name in sorted(names or os.listdir(folder)))
+    lines = (f"{_sum(folder / name)}  {name}\n" for name in sorted(names))
     (folder / SUMS).write_text("".join(lines))
 
 

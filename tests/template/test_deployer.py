@@ -1,4 +1,4 @@
-"""The role of deployer.yaml may do what a deployment takes, to what is the stack's, and little else."""
+"""The role of deployer.yaml may do what a deployment takes, to what is the stack's."""
 
 import json
 from fnmatch import fnmatchcase
@@ -32,8 +32,8 @@ NOT_HAD = {
     "AWS::Lambda::Alias": "codedeploy:*",
     "AWS::Lambda::Function": "elasticfilesystem:* s3files:*",
     "AWS::Logs::LogGroup": "firehose:* s3:*",
-    "AWS::S3::Bucket": "s3tables:* s3:*Metadata* s3:PutAccelerate* s3:PutAnalytics* s3:PutIntelligent* "
-    "s3:PutInventory* s3:PutMetrics* s3:PutReplication* s3:PutObject* s3:Delete*",
+    "AWS::S3::Bucket": "s3tables:* s3:*Metadata* s3:PutAccelerate* s3:PutAnalytics* "
+    "s3:PutIntelligent* s3:PutInventory* s3:PutMetrics* s3:PutReplic* s3:PutObject* s3:Delete*",
     "AWS::SecretsManager::Secret": "secretsmanager:GetSecretValue secretsmanager:*Replicat*",
     "AWS::SNS::Subscription": "iam:*",
     "AWS::SNS::Topic": "iam:*",
@@ -111,7 +111,8 @@ def test_with_a_boundary_it_makes_no_role_without_that() -> None:
 
 def test_only_the_workflow_of_one_repository_and_environment_takes_it() -> None:
     (trust,) = role().resources["Deployer"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    issuer = "token.actions.githubusercontent.com"
     assert trust["Condition"]["StringEquals"] == {
-        "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
-        "token.actions.githubusercontent.com:sub": "repo:example/deployments:environment:production",
+        f"{issuer}:aud": "sts.amazonaws.com",
+        f"{issuer}:sub": "repo:example/deployments:environment:production",
     }

@@ -71,14 +71,11 @@ class TestParameters:
         assert sum(sizes.values()) <= 35
 
     def test_on_and_off_have_one_spelling(self) -> None:
-        pairs = [p["AllowedValues"] for p in PARAMETERS.values() if "AllowedValues" in p]
-        switches = [
-            pair
-            for pair in pairs
-            if {"enabled", "true", "on", "Active", "yes"} & set(map(str, pair))
-        ]
+        words = {"enabled", "disabled", "true", "false", "on", "off", "Active", "yes", "no"}
+        choices = [p["AllowedValues"] for p in PARAMETERS.values() if "AllowedValues" in p]
+        switches = [choice for choice in choices if words & set(map(str, choice))]
         assert switches
-        assert all(pair == ["enabled", "disabled"] for pair in switches)
+        assert all(choice == ["enabled", "disabled"] for choice in switches)
 
     def test_every_label_is_of_a_parameter(self) -> None:
         assert set(INTERFACE["ParameterLabels"]) <= set(PARAMETERS)
