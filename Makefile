@@ -26,7 +26,7 @@ export TOOLS := $(CURDIR)/.venv/tools
 
 # What looks like a secret and is none: hashes, intrinsic functions, the documentation's sample links,
 # and (whole values) what tests and the local cloud take for passwords.
-NO_SECRET_LINES := "(contentS|s)ha256":|!(Ref|If|Not|And|Equals)\b|GetSecretValue|ATotallyFakeAWS
+NO_SECRET_LINES := "(contentS|s)ha256":|!(Ref|If|Not|And|Equals)\b|GetSecretValue|- secretsmanager:\w+$$|:secret:\w+-\*$$|ATotallyFakeAWS
 NO_SECRETS := ^(canary.*|local|none|word|correct-horse|pezeekamil|qwertzuiop|access_token|Bearer|TokenUrl|its client secret$\
 	|https://auth\.pingone\.eu/.*|arn:[^:]*:secretsmanager:.*|report=devices/.*)$$
 
