@@ -34,6 +34,7 @@ from local.stack import (
     simulated_pingone,
     simulator_parameters,
 )
+from local.waiting import wait_until
 from pingone_reports.model.announcements import COMPARED, SECURITY_EVENT_DETECTED
 
 _DAYS = (4, 5)
@@ -41,6 +42,8 @@ _SCENARIO = Scenario(rows=200_000, day=_DAYS[0])
 _FIELDS = (*DEFAULT_FIELDS, "mfaEnabled", "deviceType", "deviceBlocked", "deviceLocked")
 _QUESTION = "Who has MFA"
 _SHOWN = 8
+
+_COMPLETED = "PingOne Report Export Completed"
 
 Event = dict[str, Any]
 
@@ -63,7 +66,8 @@ def main() -> int:
 
 
 def _two_days(stack: Stack, pingone: PingOneSimulator, total_bytes: int) -> int:
-    first = _export(stack, "yesterday", total_bytes)
+    events: list[Event] = []
+    first = _export(stack, "yesterday", total_bytes, events)
     if not first:
         return 1
     manifest = json.loads(stack.read(first["detail"]["manifestKey"]))
@@ -74,11 +78,14 @@ def _two_days(stack: Stack, pingone: PingOneSimulator, total_bytes: int) -> int:
     show_json("The event, as a subscriber received it", first)
 
     pingone.set_scenario(ENVIRONMENT_ID, replace(_SCENARIO, day=_DAYS[1]))
-    second = _export(stack, "today", total_bytes)
+    second = _export(stack, "today", total_bytes, events)
     if not second:
         return 1
     with step("Waiting for what changed since yesterday"):
-        told, security = _told(stack)
+        arn = second["detail"]["executionArn"]
+        told = _received(stack, events, COMPARED, arn)
+        # They come before it.
+        security = _about(arn, SECURITY_EVENT_DETECTED, events)
     show_json("What changed, as a subscriber received it", told)
     show_rows(
         f"{len(security)} security events came with it; the first",
@@ -107,31 +114,34 @@ def _two_days(stack: Stack, pingone: PingOneSimulator, total_bytes: int) -> int:
     return 0 if all(right.values()) else 1
 
 
-def _export(stack: Stack, day: str, total_bytes: int) -> Event | None:
+def _export(stack: Stack, day: str, total_bytes: int, events: list[Event]) -> Event | None:
     """Export and watch; returns the event of an export that completed."""
     request = {"correlationId": day}
     console.print(f"\n[bold]start-execution[/] {json.dumps(request)}")
     ended = follow(stack, stack.start_export(request), total_bytes)
-    events = stack.receive_events(wait_seconds=10)
-    if ended["status"] != "SUCCEEDED" or not events:
+    if ended["status"] != "SUCCEEDED":
         show_error(ended)
         return None
     stack.wait_for_tables(ended["executionArn"])
-    return events[0]
+    return _received(stack, events, _COMPLETED, ended["executionArn"])
 
 
-def _told(stack: Stack) -> tuple[Event, list[Event]]:
-    """The event about all changes, and the security events, which come before it."""
-    security: list[Event] = []
-    while True:
-        for event in stack.receive_events(wait_seconds=20) or [{}]:
-            match event.get("detail-type"):
-                case None:
-                    raise TimeoutError("Nobody told what changed.")
-                case detail_type if detail_type == SECURITY_EVENT_DETECTED:
-                    security.append(event)
-                case detail_type if detail_type == COMPARED:
-                    return event, security
+def _received(stack: Stack, events: list[Event], detail_type: str, execution_arn: str) -> Event:
+    """The event about an export; `events` are those that came, of any."""
+
+    def look() -> Event | None:
+        events.extend(stack.receive_events(wait_seconds=1))
+        return next(iter(_about(execution_arn, detail_type, events)), None)
+
+    return wait_until(look, f"{detail_type!r} was received")
+
+
+def _about(execution_arn: str, detail_type: str, events: list[Event]) -> list[Event]:
+    return [
+        event
+        for event in events
+        if event["detail-type"] == detail_type and event["detail"]["executionArn"] == execution_arn
+    ]
 
 
 def _whole(stack: Stack, event: Event) -> bool:

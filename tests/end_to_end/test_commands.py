@@ -41,8 +41,8 @@ def test_the_demo_shows_what_changed_and_leaves_nothing_running() -> None:
         "devices.csv",
         "userId",
         "PingOne Report Export Completed",
-        "PingOne Report Changes Detected",
-        "no strong factor left",
+        "PingOne Report Compared",
+        "no better than weak any more",
         "Who has MFA",
         "posture.html",
     ):
