@@ -40,6 +40,32 @@ NOT_HAD = {
 }
 
 
+# A name that CloudFormation makes, or the template gives, for each kind of resource with a name.
+# Source: the services' lists of resource types, and CloudFormation's documents of each `Ref`.
+NAMES = {
+    "athena:UpdateWorkGroup": "athena:HERE:workgroup/my-reports-reports",
+    "cloudwatch:PutMetricAlarm": "cloudwatch:HERE:alarm:my-reports-FailedExport-A1",
+    "cloudwatch:PutDashboard": "cloudwatch::123456789012:dashboard/my-reports-eu-central-1",
+    "dynamodb:UpdateTable": "dynamodb:HERE:table/my-reports-CoordinationTable-A1",
+    "events:PutPermission": "events:HERE:event-bus/my-reports-reports",
+    "events:PutTargets": "events:HERE:rule/my-reports-reports/my-reports-Rule-A1",
+    "glue:UpdateTable": "glue:HERE:table/my_reports/exports",
+    "iam:CreateRole": "iam::123456789012:role/my-reports-StartReportRole-A1",
+    "lambda:PublishVersion": "lambda:HERE:function:my-reports-StartReport-A1",
+    "lambda:UpdateAlias": "lambda:HERE:function:my-reports-StartReport-A1:current",
+    "lambda:PublishLayerVersion": "lambda:HERE:layer:TablesLayer",
+    "lambda:DeleteLayerVersion": "lambda:HERE:layer:TablesLayer:3",
+    "logs:PutRetentionPolicy": "logs:HERE:log-group:my-reports-StartReportLogs-A1:*",
+    "logs:DeleteLogGroup": "logs:HERE:log-group:/aws/vendedlogs/states/my-reports-export-report:*",
+    "s3:PutBucketPolicy": "s3:::my-reports-reportsbucket-a1",
+    "scheduler:UpdateSchedule": "scheduler:HERE:schedule/default/my-reports-X-A1",
+    "secretsmanager:UpdateSecret": "secretsmanager:HERE:secret:WorkerAppSecret-A1-B2",
+    "sns:Unsubscribe": "sns:HERE:my-reports-AlarmTopic-A1:6b0e71bd",
+    "sqs:SetQueueAttributes": "sqs:HERE:my-reports-UndeliveredRequests-A1",
+    "states:UpdateStateMachine": "states:HERE:stateMachine:my-reports-export-report",
+}
+
+
 @cache
 def role(boundary: str = "") -> Rendered:
     template = read_template(ROOT / "deployer.yaml")
@@ -75,6 +101,22 @@ def test_it_may_do_what_cloudformation_does_to_each_kind_of_resource(kind: str) 
         if not any(fnmatchcase(action, pattern) for pattern in NOT_HAD.get(kind, "").split())
     }
     assert {action for action in needed if not may(action)} == set()
+
+
+@pytest.mark.parametrize("action", NAMES)
+def test_it_may_do_so_to_what_is_the_stacks_and_to_no_other_stacks(action: str) -> None:
+    def allowed(resource: str) -> bool:
+        return any(
+            fnmatchcase(action, pattern) and fnmatchcase(resource, each)
+            for statement in statements()
+            for pattern in as_list(statement["Action"])
+            for each in as_list(statement["Resource"])
+        )
+
+    own = f"arn:aws:{NAMES[action]}".replace("HERE", "eu-central-1:123456789012")
+    other = own.replace("my-reports", "payroll").replace("my_reports", "payroll")
+    assert allowed(own)
+    assert other == own or not allowed(other)
 
 
 def test_it_is_named_for_one_stack() -> None:
