@@ -145,8 +145,8 @@ lock: $(UV) ## Lock the newest versions of all dependencies, with hashes
 	$(call compile,hooks,3.13,local/requirements/hooks.txt)
 	$(call compile,layer,3.13,layers/pingone_reports/requirements.txt,-c local/requirements/dev.txt)
 	$(call compile,compiler,3.13,layers/pingone_reports/requirements-compiler.txt)
-	$(call compile,unzip,3.13,layers/unzip/requirements.txt,-c local/requirements/dev.txt)
-	$(call compile,tables,3.13,layers/tables/requirements.txt,-c local/requirements/dev.txt)
+	$(call compile,unzip,3.13,layers/native/unzip.txt,-c local/requirements/dev.txt)
+	$(call compile,tables,3.13,layers/native/tables.txt,-c local/requirements/dev.txt)
 
 clean: ## Remove everything that was made here
 	rm -rf .venv .aws-sam .local dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
