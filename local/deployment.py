@@ -55,7 +55,7 @@ def deploy(
         "deploy",
         *(
             "--template-file",
-            _localized(
+            localized(
                 build,
                 WORK / f"{cloud.log.stem}-{stack}-{build.name}",
                 cloud.wait_scale,
@@ -82,7 +82,7 @@ def deploy(
     return {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
 
 
-def _localized(build: Path, copy: Path, wait_scale: float, endpoint_url: str) -> Path:
+def localized(build: Path, copy: Path, wait_scale: float, endpoint_url: str) -> Path:
     """A copy of the built template whose functions run under this machine's Python."""
     shutil.rmtree(copy, ignore_errors=True)
     copy.mkdir(parents=True)

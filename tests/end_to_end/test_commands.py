@@ -1,7 +1,6 @@
 """The commands of the README, as a newcomer runs them."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +8,10 @@ from uuid import uuid4
 
 import pytest
 
-from local.cloud import REGION, LocalCloud
-from local.paths import ROOT, WORK, program_of
+from local.cloud import LocalCloud
+from local.paths import ROOT
 from local.pingone_simulator import PingOneSimulator
-from local.stack import ENVIRONMENT_ID, simulator_parameters
+from local.stack import ENVIRONMENT_ID
 from local.waiting import wait_until
 
 _CREDENTIALS = ("PINGONE_ENVIRONMENT_ID", "PINGONE_CLIENT_ID", "PINGONE_CLIENT_SECRET")
@@ -78,7 +77,6 @@ def test_export_brings_the_report_into_out(
         PINGONE_API_URL=pingone.api_url,
         PINGONE_TOKEN_URL=pingone.token_url(ENVIRONMENT_ID),
         PINGONE_LINK_HOSTS=pingone.link_host,
-        PINGONE_REPORT_NAME="exported",
         OUT=str(tmp_path),
         # The simulator's links lead to the tests' own cloud.
         REQUESTS_CA_BUNDLE=str(cloud.ca_bundle),
@@ -86,31 +84,8 @@ def test_export_brings_the_report_into_out(
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert {path.name for path in tmp_path.rglob("*.*") if path.is_file()} == {
-        "exported.csv",
-        "exported.json",
+        "devices.csv",
+        "devices.json",
         "manifest.json",
     }
     assert pingone.client_secret not in done.stdout + done.stderr
-
-
-@pytest.mark.usefixtures("stack")
-def test_a_stack_is_deployed_again_by_two_words(
-    cloud: LocalCloud, pingone: PingOneSimulator, tmp_path: Path
-) -> None:
-    built = tmp_path / "built"
-    shutil.copytree(WORK / f"{cloud.log.stem}-reports-build", built)
-    shutil.copy(ROOT / "samconfig.toml", built)
-    parameters = simulator_parameters(pingone) | {"Analytics": "disabled"}
-    given = [f'{name}="{value}"' for name, value in parameters.items()]
-
-    def deploy(*words: str | Path) -> None:
-        subprocess.run(
-            [program_of("sam", "sam"), "deploy", *words],
-            cwd=built,
-            env=cloud.environment | {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.2"},
-            check=True,
-        )
-
-    # What --guided saves, given at once.
-    deploy("--save-params", "--region", REGION, "--parameter-overrides", *given)
-    deploy()

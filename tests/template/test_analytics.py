@@ -122,7 +122,9 @@ def test_the_documentation_shows_the_queries_that_are_saved() -> None:
 def test_a_query_is_stopped_before_it_costs_much() -> None:
     settings = RESOURCES["ReportsWorkGroup"]["Properties"]["WorkGroupConfiguration"]
     assert settings["EnforceWorkGroupConfiguration"] is True
-    assert settings["BytesScannedCutoffPerQuery"] == {"Fn::Sub": "${QueryLimitMegabytes}000000"}
+    assert (
+        settings["BytesScannedCutoffPerQuery"] == 10_000_000_000
+    )  # of which a terabyte is 5 dollars
 
 
 WITH_PARTS = ("ExportsDashboard", "ReportsBusPolicy", "ExportFleet", "ExportFleetRole", "Settings")

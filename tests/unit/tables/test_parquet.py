@@ -2,13 +2,9 @@
 
 import csv
 import gzip
-import importlib.util
 import io
 import json
-import os
 import random
-import subprocess
-import sys
 import tracemalloc
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -656,32 +652,3 @@ class TestRepeatedValues:
         folder = tmp_path / 'it\'s "here" * ?'
         folder.mkdir()
         assert self.count(folder, "deviceId\na\na\n") == 1
-
-
-_IMPORT = """
-from pingone_reports.errors import InvalidConfiguration
-try:
-    import pingone_reports.tables.parquet
-except InvalidConfiguration as error:
-    print(error)
-"""
-
-
-@pytest.mark.parametrize("rename", [True, False], ids=["as its wheel has it", "in the same name"])
-def test_a_duckdb_for_another_processor_is_named_as_the_cause(tmp_path: Path, rename: bool) -> None:
-    spec = importlib.util.find_spec("_duckdb")
-    assert spec is not None
-    assert spec.origin is not None
-    name = "_duckdb.cpython-313-other-linux-gnu.so" if rename else Path(spec.origin).name
-    (tmp_path / name).write_bytes(b"no library of this processor")
-    # The layer alone: what is installed would be found behind it.
-    hidden = "import sys; sys.modules['_duckdb'] = None\n" if rename else ""
-    done = subprocess.run(
-        [sys.executable, "-c", hidden + _IMPORT],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
-    )
-    assert done.returncode == 0, done.stderr
-    assert "no DuckDB for this function's processor" in done.stdout
-    assert "the same Architecture" in done.stdout
