@@ -54,8 +54,6 @@ if TYPE_CHECKING:
 # The fetch stops this early, to abort its uploads and report an error. This is longer than the 20
 # seconds after which a stalled download is noticed.
 _SECONDS_TO_GIVE_UP = 30
-# Longer than the tries of a start, and than PingOne keeps a report.
-_SECONDS_OF_A_START = 3600
 # botocore's own are a minute each, which is most of a function's time.
 _TIMEOUTS = BotoConfig(connect_timeout=5, read_timeout=20)
 
@@ -78,7 +76,7 @@ def start_report(context: Any) -> "StartReport":
         pingone=_pingone(config.pingone),
         turns=turns(config.table, config.pingone.calls_per_minute),
         keys=IdempotencyKeys(table, _client("stepfunctions")),
-        starts=Starts(table, _SECONDS_OF_A_START).within(context),
+        starts=Starts(table, lambda: context.get_remaining_time_in_millis()),
         durations=Durations(table),
         pseudonymizes=config.pseudonymizes,
     )
