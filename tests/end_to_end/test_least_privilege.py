@@ -243,7 +243,7 @@ def _tell(bench: Bench, _role: str) -> str:
     answer: dict[str, Any] = {}
     for rows in (20, 30):
         published = exporter.run(Scenario(rows=rows), formats=["csv"]).event["detail"]
-        call = {"manifestKey": published["manifestKey"], "tell": True}
+        call = {"manifestKey": published["manifestKey"], "notify": True}
         answer = _invoked(bench, "TabulateReport", call)
     return str(answer.get("errorType", ""))
 

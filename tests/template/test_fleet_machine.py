@@ -366,7 +366,7 @@ class TestPage:
             assert asked["Payload"] == {
                 "manifestKey": SUMMARY["fleet"]["manifestKey"],
                 "correlationId": SUMMARY["fleet"]["correlationId"],
-                "tell": True,
+                "notify": True,
             }
 
     def test_a_fleet_of_which_too_many_failed_has_its_page_and_stays_red(

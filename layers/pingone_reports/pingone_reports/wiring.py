@@ -150,7 +150,7 @@ def tabulate_report() -> "TabulateReport":
     from pingone_reports.aws.event_bus import EventBus
     from pingone_reports.aws.series import Series, Trend
     from pingone_reports.steps.tabulate import TabulateReport
-    from pingone_reports.tables.announcements import Announcements
+    from pingone_reports.tables.notifier import Notifier
 
     config = TabulateConfig.from_environment()
     table = _table(config.table)
@@ -158,7 +158,7 @@ def tabulate_report() -> "TabulateReport":
         bucket=_bucket(config.bucket),
         series=Series(table),
         trend=Trend(table),
-        announcements=Announcements(
+        notifier=Notifier(
             bus=EventBus(_client("events"), config.event_bus),
             digest=_digest(config.digest_topic),
         ),

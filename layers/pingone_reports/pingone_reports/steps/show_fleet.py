@@ -27,7 +27,7 @@ class ShowFleet:
     bucket: Bucket
     digest: Topic | None
 
-    def run(self, manifest_key: str, tell: bool) -> dict[str, Any]:
+    def run(self, manifest_key: str, notify: bool) -> dict[str, Any]:
         """Write the fleet's page, and then send its mail, if whoever asks wants that.
 
         If exports are not in the tables yet, the answer is how many: the state machine waits and
@@ -44,7 +44,7 @@ class ShowFleet:
         if missing and datetime.now(UTC) < until:
             return {"status": "WAITING", "missing": missing}
         self.bucket.write_text(keys.page, render_fleet(posture), "text/html; charset=utf-8")
-        if self.digest and tell:
+        if self.digest and notify:
             self.digest.send(*fleet_mail(posture, self.bucket.name, keys.page))
         if missing:
             logger.warning("Exports of the fleet are not in the tables.", exports=missing)
