@@ -10,8 +10,8 @@ from pingone_reports.model.environment import Environment
 from pingone_reports.model.fleet import entry_of
 from pingone_reports.model.fleet_posture import FleetPosture
 from pingone_reports.model.keys import ExportKeys, FleetKeys
-from pingone_reports.model.manifest import utc
 from pingone_reports.model.security_events import Event
+from pingone_reports.model.times import utc
 
 FLEET = "pingone/fleet/date=2026-03-01/nightly/fleet.json"
 KEYS = cast("FleetKeys", FleetKeys.parse(FLEET))

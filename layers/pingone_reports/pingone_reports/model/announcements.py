@@ -22,6 +22,7 @@ from pingone_reports.model.posture import (
 from pingone_reports.model.security_events import Event, fair
 from pingone_reports.model.series import FIRST, OLDER_DATA
 from pingone_reports.model.strength import Strength
+from pingone_reports.model.text import printable
 
 COMPARED = "PingOne Report Compared"
 SECURITY_EVENT_DETECTED = "PingOne Device Security Event Detected"
@@ -112,7 +113,7 @@ def mail(posture: Posture, export: AnnouncedExport) -> tuple[str, str] | None:
 def subject(name: str, gist: str) -> str:
     """As SNS takes it: one short line of ASCII, where other characters of a name become `?`."""
     line = f"PingOne {name[:_LONGEST_NAME]}: {gist}".encode("ascii", "replace").decode()
-    return " ".join("".join(c if c.isprintable() else " " for c in line).split())[:_LONGEST_SUBJECT]
+    return printable(line)[:_LONGEST_SUBJECT]
 
 
 def console_link(bucket: str, key: str, execution_arn: str) -> str:

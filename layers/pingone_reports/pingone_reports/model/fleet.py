@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from pingone_reports.errors import NoEnvironments, TooManyExportsFailed
-from pingone_reports.model.environment import Environment, one_line
+from pingone_reports.model.environment import Environment
 from pingone_reports.model.export import Execution
 from pingone_reports.model.fleet_request import TOLERATED, FleetRequest
-from pingone_reports.model.manifest import utc
 from pingone_reports.model.request import UUID
+from pingone_reports.model.text import one_line
+from pingone_reports.model.times import utc
 
 COMPLETED, FAILED = "COMPLETED", "FAILED"
 # Errors of exports that could say none themselves.

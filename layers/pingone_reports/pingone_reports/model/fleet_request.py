@@ -14,6 +14,7 @@ from pingone_reports.model.request import (
     names,
     rule,
 )
+from pingone_reports.model.text import CONTROLS, SURROGATES
 
 # What an export's request may hold and a fleet hands on. What a fleet leaves out comes from the
 # stack's parameters, as for any export.
@@ -31,7 +32,7 @@ _STAND_INS: Mapping[str, Any] = {
 }
 _MOST_NAMED = 1000
 _NAMES = names(
-    r"[^\x00-\x1f\x7f\ud800-\udfff]{1,256}",
+    f"[^{CONTROLS}{SURROGATES}]{{1,256}}",
     _MOST_NAMED,
     f"a list of at most {_MOST_NAMED} different ids or names of environments",
 )

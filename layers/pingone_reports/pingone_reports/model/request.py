@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from pingone_reports.errors import InvalidRequest
 from pingone_reports.model.report_file import Format
+from pingone_reports.model.text import CONTROLS, HIDDEN, LATER_CONTROLS, SURROGATES
 
 # The characters of a correlation id, as in the brackets of a regular expression.
 CORRELATION_ID_CHARACTERS = "A-Za-z0-9._:/+=@-"
@@ -19,9 +20,9 @@ CORRELATION_ID_CHARACTERS = "A-Za-z0-9._:/+=@-"
 # The name of a PingOne field.
 FIELD = r"[A-Za-z][A-Za-z0-9_.]{0,63}"
 # One line in which nothing is hidden or reordered, because people read it as it is.
-_NAME = r"[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]{1,256}"
+_NAME = f"[^{CONTROLS}{LATER_CONTROLS}{HIDDEN}{SURROGATES}]{{1,256}}"
 # What the name of an execution may hold, at least.
-_EXECUTION = r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,80}"
+_EXECUTION = f"[^{CONTROLS}{LATER_CONTROLS}{SURROGATES}]{{1,80}}"
 UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 # Python's `fromisoformat` accepts more than this.
 _TIME = (
@@ -212,8 +213,7 @@ class ExportRequest(Request):
     )
     filter: str = field(
         metadata=text(
-            # A lone surrogate cannot be encoded, so it cannot be sent.
-            r"[^\x00-\x1f\x7f\ud800-\udfff]{0,2000}",
+            f"[^{CONTROLS}{SURROGATES}]{{0,2000}}",
             "a PingOne filter of at most 2000 characters, such as "
             "'(mfaEnabled eq \"true\")'; '' asks for none",
         )

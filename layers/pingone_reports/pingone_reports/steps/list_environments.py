@@ -12,15 +12,12 @@ from pingone_reports.model.filters import is_without_values, without_values
 from pingone_reports.model.fleet import COMPLETED, FleetExports, Listing
 from pingone_reports.model.fleet_request import FleetRequest, of_exports
 from pingone_reports.model.keys import FleetKeys
+from pingone_reports.model.status import Status
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.environments import all_environments
 
 if TYPE_CHECKING:
     from pingone_reports.aws.idempotency import IdempotencyKeys
-
-LISTED = "LISTED"
-# Another execution holds the request's idempotency key.
-DUPLICATE = "DUPLICATE"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +45,7 @@ class ListEnvironments:
             # No export's request can ask for this key, because of its hash sign.
             holder = self.keys.holder(f"fleet#{key}", execution.arn)
             if holder != execution.arn:
-                return self._answer(DUPLICATE, duplicate_of=holder)
+                return self._answer(Status.DUPLICATE, duplicate_of=holder)
         keys = FleetKeys.of(execution, self.key_prefix)
         listing = self.bucket.read_json(keys.listing)
         if not listing:
@@ -64,7 +61,7 @@ class ListEnvironments:
             **of_exports(listing["request"]),
             **request.export,
         }
-        return self._answer(LISTED, items_key=keys.items, request=of_each)
+        return self._answer(Status.LISTED, items_key=keys.items, request=of_each)
 
     def _listing(self, request: FleetRequest) -> Listing:
         if request.environment_ids:
@@ -102,14 +99,14 @@ class ListEnvironments:
 
     def _answer(
         self,
-        status: str,
+        status: Status,
         *,
         items_key: str | None = None,
         request: dict[str, Any] | None = None,
         duplicate_of: str | None = None,
     ) -> dict[str, Any]:
         return {
-            "status": status,
+            "status": str(status),
             "itemsKey": items_key,
             "request": request,
             "maxConcurrency": self.max_concurrency,
