@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
+from pingone_reports.aws.fleet_entries import entry_of
 from pingone_reports.model.environment import Environment
-from pingone_reports.model.fleet import entry_of
 from pingone_reports.model.fleet_posture import FleetPosture
 from pingone_reports.model.keys import ExportKeys, FleetKeys
 from pingone_reports.model.security_events import Event

@@ -12,9 +12,10 @@ import pytest
 
 from local.paths import ENVIRONMENTS, program_of
 from pingone_reports import errors
+from pingone_reports.aws.fleet_entries import entry_of
 from pingone_reports.aws.fleets import FleetResults
 from pingone_reports.model.environment import Environment
-from pingone_reports.model.fleet import FleetExports, entry_of
+from pingone_reports.model.fleet import FleetExports
 from tests.support.documents import faults, sample
 from tests.support.jsonata import Failure, Jsonata, Walk, expressions
 from tests.support.template import PARAMETERS

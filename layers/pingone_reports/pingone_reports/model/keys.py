@@ -106,7 +106,7 @@ class ExportKeys:
 
     @property
     def page(self) -> str:
-        """The page about the export, outside of the tables that Athena reads."""
+        """The page about the export, outside of the tables that queries read."""
         return f"{self.prefix}posture/{self._below.removesuffix('/')}.html"
 
     @property
@@ -121,7 +121,7 @@ class ExportKeys:
 
     def _in_table(self, table: str) -> str:
         """The export's file in a table that has a partition for each day."""
-        # Athena ignores files whose names begin with these. No execution's name has a comma, so
+        # A query ignores files whose names begin with these. No execution's name has a comma, so
         # the new name is unique.
         hidden = self.execution.startswith(("_", "."))
         name = f"name,{self.execution}" if hidden else self.execution

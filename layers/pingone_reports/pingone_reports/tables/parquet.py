@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import cast
 
 from pingone_reports.errors import InvalidReport
-from pingone_reports.model.fields import spelled, table_names
+from pingone_reports.model.fields import spelled
+from pingone_reports.tables.column_names import table_names
 from pingone_reports.tables.csv_rows import CsvShape, csv_shape, csv_to_rows
 from pingone_reports.tables.database import (
     Cell,
