@@ -252,7 +252,6 @@ class ListConfig:
     table: str
     bucket: str
     key_prefix: str
-    max_concurrency: int
     pseudonymizes: bool
 
     @classmethod
@@ -264,7 +263,6 @@ class ListConfig:
             table=read.text("TABLE"),
             bucket=read.text("BUCKET"),
             key_prefix=read.key_prefix(),
-            max_concurrency=read.number("MAX_CONCURRENCY"),
             pseudonymizes=read.flag("PSEUDONYMIZES"),
         )
 

@@ -186,7 +186,6 @@ def list_environments(context: Any) -> "ListEnvironments":
         keys=IdempotencyKeys(_table(config.table), _client("stepfunctions")),
         bucket=_bucket(config.bucket),
         key_prefix=config.key_prefix,
-        max_concurrency=config.max_concurrency,
         pseudonymizes=config.pseudonymizes,
         seconds_left=lambda: (
             float(context.get_remaining_time_in_millis()) / 1000 - _SECONDS_TO_GIVE_UP

@@ -28,7 +28,6 @@ class ListEnvironments:
     keys: "IdempotencyKeys"
     bucket: Bucket
     key_prefix: str
-    max_concurrency: int
     pseudonymizes: bool
     seconds_left: Callable[[], float]
     sleep: Callable[[float], None]
@@ -45,7 +44,7 @@ class ListEnvironments:
             # No export's request can ask for this key, because of its hash sign.
             holder = self.keys.holder(f"fleet#{key}", execution.arn)
             if holder != execution.arn:
-                return self._answer(Status.DUPLICATE, duplicate_of=holder)
+                return _answer(Status.DUPLICATE, duplicate_of=holder)
         keys = FleetKeys.of(execution, self.key_prefix)
         listing = self.bucket.read_json(keys.listing)
         if not listing:
@@ -61,7 +60,7 @@ class ListEnvironments:
             **of_exports(listing["request"]),
             **request.export,
         }
-        return self._answer(Status.LISTED, items_key=keys.items, request=of_each)
+        return _answer(Status.LISTED, items_key=keys.items, request=of_each)
 
     def _listing(self, request: FleetRequest) -> Listing:
         if request.environment_ids:
@@ -97,18 +96,17 @@ class ListEnvironments:
             environments=tuple(failed),
         )
 
-    def _answer(
-        self,
-        status: Status,
-        *,
-        items_key: str | None = None,
-        request: dict[str, Any] | None = None,
-        duplicate_of: str | None = None,
-    ) -> dict[str, Any]:
-        return {
-            "status": str(status),
-            "itemsKey": items_key,
-            "request": request,
-            "maxConcurrency": self.max_concurrency,
-            "duplicateOf": duplicate_of,
-        }
+
+def _answer(
+    status: Status,
+    *,
+    items_key: str | None = None,
+    request: dict[str, Any] | None = None,
+    duplicate_of: str | None = None,
+) -> dict[str, Any]:
+    return {
+        "status": str(status),
+        "itemsKey": items_key,
+        "request": request,
+        "duplicateOf": duplicate_of,
+    }
