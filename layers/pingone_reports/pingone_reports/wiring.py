@@ -5,7 +5,7 @@ Modules that only one function needs are imported in its builder: the others sta
 
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
@@ -104,10 +104,7 @@ def fetch_report(context: Any) -> "FetchReport":
     from pingone_reports.steps.fetch import FetchReport
     from pingone_reports.transfer.transfer import Transfer
 
-    def seconds_left() -> float:
-        return float(context.get_remaining_time_in_millis()) / 1000 - _SECONDS_TO_GIVE_UP
-
-    config = _fetch_config()
+    config, seconds_left = _fetch_config(), partial(_seconds_left, context)
     table = _table(config.table)
     return FetchReport(
         pingone=_pingone(config.pingone),
@@ -187,9 +184,7 @@ def list_environments(context: Any) -> "ListEnvironments":
         bucket=_bucket(config.bucket),
         key_prefix=config.key_prefix,
         pseudonymizes=config.pseudonymizes,
-        seconds_left=lambda: (
-            float(context.get_remaining_time_in_millis()) / 1000 - _SECONDS_TO_GIVE_UP
-        ),
+        seconds_left=partial(_seconds_left, context),
         sleep=time.sleep,
     )
 
@@ -219,6 +214,10 @@ def summarize_fleet() -> "SummarizeFleet":
 def turns(table: str, calls_per_minute: int) -> Turns:
     """The turns at PingOne."""
     return Turns(TurnCalendar(_table(table)), calls_per_minute)
+
+
+def _seconds_left(context: Any) -> float:
+    return float(context.get_remaining_time_in_millis()) / 1000 - _SECONDS_TO_GIVE_UP
 
 
 @cache

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, date
-from typing import Self
+from typing import Any, Self
 
 from pingone_reports.model.export import Execution, Export
 
@@ -45,19 +45,8 @@ class ExportKeys:
     @classmethod
     def parse(cls, manifest_key: str) -> Self | None:
         """The keys of the export that has this manifest; None if this is not a manifest's key."""
-        if not (found := _MANIFEST_KEY.fullmatch(manifest_key)):
-            return None
-        try:
-            day = date.fromisoformat(found["date"])
-        except ValueError:
-            return None
-        return cls(
-            prefix=found["prefix"],
-            report=found["report"],
-            environment=found["environment"],
-            date=day,
-            execution=found["execution"],
-        )
+        parts = _parts(_MANIFEST_KEY, manifest_key)
+        return cls(**parts) if parts else None
 
     @property
     def folder(self) -> str:
@@ -159,13 +148,8 @@ class FleetKeys:
     @classmethod
     def parse(cls, manifest_key: str) -> Self | None:
         """The keys of the fleet that has this manifest; None if this is not a manifest's key."""
-        if not (found := _FLEET_KEY.fullmatch(manifest_key)):
-            return None
-        try:
-            day = date.fromisoformat(found["date"])
-        except ValueError:
-            return None
-        return cls(prefix=found["prefix"], date=day, execution=found["execution"])
+        parts = _parts(_FLEET_KEY, manifest_key)
+        return cls(**parts) if parts else None
 
     @classmethod
     def below(cls, manifest_key: str, key_prefix: str) -> Self | None:
@@ -197,3 +181,11 @@ class FleetKeys:
     def page(self) -> str:
         """The page about the fleet."""
         return f"{self.prefix}posture/fleet/date={self.date}/{self.execution}.html"
+
+
+def _parts(pattern: re.Pattern[str], manifest_key: str) -> dict[str, Any] | None:
+    try:
+        found = pattern.fullmatch(manifest_key)
+        return found and {**found.groupdict(), "date": date.fromisoformat(found["date"])}
+    except ValueError:
+        return None
