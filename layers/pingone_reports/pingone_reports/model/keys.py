@@ -99,14 +99,10 @@ class ExportKeys:
         return f"{self.prefix}posture/{self._below.removesuffix('/')}.html"
 
     @property
-    def series_folder(self) -> str:
-        """Where the numbers of fleets' exports are, of this report and environment; ends in `/`."""
-        return f"{self.prefix}series/report={self.report}/environment={self.environment}/"
-
-    @property
     def summary(self) -> str:
         """The numbers of an export of a fleet, for the page of that fleet."""
-        return f"{self.series_folder}summary/{self.execution}"
+        folder = f"{self.prefix}series/report={self.report}/environment={self.environment}"
+        return f"{folder}/summary/{self.execution}"
 
     def _in_table(self, table: str) -> str:
         """The export's file in a table that has a partition for each day."""

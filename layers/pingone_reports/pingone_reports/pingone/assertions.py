@@ -1,23 +1,19 @@
 """Client assertions: what proves a worker application that has a key in place of a secret.
 
 PingOne calls this PRIVATE_KEY_JWT. Source: "Create a private key JWT",
-developer.pingidentity.com; RFC 7523.
+developer.pingidentity.com; RFC 7523, and RFC 7515 for its form.
 """
 
 import json
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from typing import Any
 from uuid import uuid4
-
-from jwt import PyJWS
-from jwt.algorithms import Algorithm
 
 from pingone_reports.aws.signing_key import SigningKey
 from pingone_reports.pingone.credentials import ClientAuthentication
 
 _TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-_ALGORITHM = "RS256"
 # Long enough for one request. PingOne refuses more than an hour.
 _LIFETIME_SECONDS = 60
 
@@ -36,8 +32,6 @@ class ClientAssertions:
         self._token_url = token_url
         self._key = key
         self._now = now
-        self._jws = PyJWS(algorithms=[])
-        self._jws.register_algorithm(_ALGORITHM, _SignedElsewhere())
 
     def authentication(self) -> ClientAuthentication:
         """A new assertion, which lives one minute. Raises what the key raises."""
@@ -48,12 +42,9 @@ class ClientAssertions:
             "exp": int(self._now()) + _LIFETIME_SECONDS,
             "jti": str(uuid4()),
         }
-        assertion = self._jws.encode(
-            json.dumps(claims, separators=(",", ":")).encode(),
-            self._key,  # type: ignore[arg-type]
-            _ALGORITHM,
-            headers={"kid": self._key.id},
-        )
+        header = {"alg": "RS256", "typ": "JWT", "kid": self._key.id}
+        signed = ".".join(_base64(json.dumps(part).encode()) for part in (header, claims))
+        assertion = f"{signed}.{_base64(self._key.sign(signed.encode()))}"
         return ClientAuthentication(
             advice="Check that ClientId is an enabled worker application of this environment, that "
             f"its JWKS holds the public key {self._key.id}, and that the token URL is right.",
@@ -63,22 +54,5 @@ class ClientAssertions:
         )
 
 
-class _SignedElsewhere(Algorithm):
-    """RS256, but for the signature itself: PyJWT would need the private key for that."""
-
-    def prepare_key(self, key: SigningKey) -> SigningKey:
-        return key
-
-    def sign(self, msg: bytes, key: SigningKey) -> bytes:
-        return key.sign(msg)
-
-    def verify(self, msg: bytes, key: Any, sig: bytes) -> bool:
-        raise NotImplementedError
-
-    @staticmethod
-    def to_jwk(key_obj: Any, as_dict: bool = False) -> Any:
-        raise NotImplementedError
-
-    @staticmethod
-    def from_jwk(jwk: Any) -> Any:
-        raise NotImplementedError
+def _base64(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
