@@ -19,6 +19,8 @@ from pingone_reports.pingone.environments import all_environments
 if TYPE_CHECKING:
     from pingone_reports.aws.idempotency import IdempotencyKeys
 
+_NOTHING: dict[str, Any] = dict.fromkeys(("itemsKey", "request", "duplicateOf"))
+
 
 @dataclass(frozen=True, kw_only=True)
 class ListEnvironments:
@@ -44,7 +46,7 @@ class ListEnvironments:
             # No export's request can ask for this key, because of its hash sign.
             holder = self.keys.holder(f"fleet#{key}", execution.arn)
             if holder != execution.arn:
-                return _answer(Status.DUPLICATE, duplicate_of=holder)
+                return _NOTHING | {"status": str(Status.DUPLICATE), "duplicateOf": holder}
         keys = FleetKeys.of(execution, self.key_prefix)
         listing = self.bucket.read_json(keys.listing)
         if not listing:
@@ -60,7 +62,11 @@ class ListEnvironments:
             **of_exports(listing["request"]),
             **request.export,
         }
-        return _answer(Status.LISTED, items_key=keys.items, request=of_each)
+        return _NOTHING | {
+            "status": str(Status.LISTED),
+            "itemsKey": keys.items,
+            "request": of_each,
+        }
 
     def _listing(self, request: FleetRequest) -> Listing:
         if request.environment_ids:
@@ -91,22 +97,4 @@ class ListEnvironments:
             raise InvalidRequest(
                 "Of the filter of this fleet only a hash was kept: give it again, in 'filter'."
             )
-        return Listing(
-            request=request,
-            environments=tuple(failed),
-        )
-
-
-def _answer(
-    status: Status,
-    *,
-    items_key: str | None = None,
-    request: dict[str, Any] | None = None,
-    duplicate_of: str | None = None,
-) -> dict[str, Any]:
-    return {
-        "status": str(status),
-        "itemsKey": items_key,
-        "request": request,
-        "duplicateOf": duplicate_of,
-    }
+        return Listing(request=request, environments=tuple(failed))
