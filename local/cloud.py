@@ -167,7 +167,7 @@ class LocalCloud:
         def answers() -> bool:
             try:
                 urllib.request.urlopen(  # noqa: S310 -- our own https URL
-                    f"{self.endpoint_url}/_ministack/health", timeout=60, context=context
+                    f"{self.endpoint_url}/_ministack/health", timeout=5, context=context
                 ).close()
             except OSError:
                 if self._process is None or self._process.poll() is not None:

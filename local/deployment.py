@@ -83,9 +83,11 @@ def _parameter_file(parameters: dict[str, str], template: Path) -> Path:
     sam strips quotes around a value, and backslashes before spaces and quotes. On a command line it
     would also cut a value at some of them.
     """
-    file = template.with_name("parameters.json")
-    quoted = {name: re.sub(r"([ \"'])", r"\\\1", value) for name, value in parameters.items()}
-    file.write_text(json.dumps({name: f'"{value}"' for name, value in quoted.items()}))
+    file = template.with_name("parameters.yaml")  # of which JSON is a part
+    quoted = {
+        name: '"' + re.sub(r"([ \"'])", r"\\\1", value) + '"' for name, value in parameters.items()
+    }
+    file.write_text(json.dumps(quoted, ensure_ascii=False), encoding="utf-8")
     return file
 
 
