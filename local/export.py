@@ -104,9 +104,8 @@ def _export(cloud: LocalCloud, tenant: Tenant, folder: Path) -> int:
         with step("Writing the tables and the page, and comparing with the export before"):
             told = _told(stack)
     files = keep(stack, tenant.out, kept)
-    for file in files:
-        size = f"{file.stat().st_size:,} bytes"
-        console.print(f"[green]✓[/] {file}", f"[dim]{size}[/]", soft_wrap=True)
+    for file in sorted(file for file in files if file.suffix in (".csv", ".json")):
+        console.print(Text(f"{file.stat().st_size:>13,} bytes  {file}"), soft_wrap=True)
     if ended["status"] != "SUCCEEDED":
         return _failed(tenant, folder, ended)
     manifest = json.loads(next(f for f in files if f.name == "manifest.json").read_text())
@@ -118,6 +117,8 @@ def _export(cloud: LocalCloud, tenant: Tenant, folder: Path) -> int:
     for line in _changes(told):
         console.print(Text(line))
     if told:
+        tables = sorted({file.parent for file in files if file.suffix == ".parquet"})
+        console.print(Text(f"Tables as Parquet: {os.path.commonpath(tables)}"), soft_wrap=True)
         show_page("The page of the morning", tenant.out / told["pageKey"])
     records = max(int(file["records"]) for file in manifest["files"])
     ended_as = "completed" if told else "completed, without tables"
@@ -146,12 +147,12 @@ def _changes(told: Mapping[str, Any] | None) -> Iterator[str]:
         yield f"The report has landed, but could not be tabulated: see {WORK / 'export.log'}."
     elif told["result"] == "changed":
         yield f"Since the export of {told['previousExportedAt']}:"
-        for code, number in told["securityEvents"].items():
-            if number:
-                yield f"  {Event[code]}: {number}"
-        yield "  devices: " + (
-            ", ".join(f"{n:,} {kind}" for kind, n in told["devices"].items() if n) or "none"
-        )
+        seen = {Event[code]: number for code, number in told["securityEvents"].items()}
+        numbers = {event: n for event, n in seen.items() if isinstance(n, int) and n}
+        yield from (f"  {event}: {number:,}" for event, number in numbers.items())
+        for why in sorted({each for each in seen.values() if isinstance(each, str)}):
+            yield f"  {why}: {', '.join(event for event in seen if seen[event] == why)}"
+        yield f"  devices: {', '.join(f'{n:,} {kind}' for kind, n in told['devices'].items() if n)}"
     elif told["result"] == "unchanged":
         yield f"Nothing has changed since the export of {told['previousExportedAt']}."
         yield "PingOne keeps a file for two hours, and gives it to whoever asks the same again."

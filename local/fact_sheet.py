@@ -202,9 +202,9 @@ def summary(facts: Facts) -> Iterator[str]:
     for kind, link in facts["links"].items():
         yield f"Link to the {kind}: {link['host']}, with {', '.join(link['parameters'])}"
     for kind, zipped in facts["zips"].items():
-        cipher = {None: "ZipCrypto" if zipped["encrypted"] else "no encryption"}.get(
-            zipped["aesStrength"], f"AES {zipped['aesStrength']}, AE-{zipped['aesVersion']}"
-        )
+        cipher = "ZipCrypto" if zipped["encrypted"] else "no encryption"
+        if zipped["aesStrength"]:
+            cipher = f"AES-{64 + 64 * zipped['aesStrength']}, AE-{zipped['aesVersion']}"
         yield (
             f"Zip of the {kind}: method {zipped['method']}, {cipher}, flags {zipped['flags']}, "
             f"{zipped['zippedBytes']:,} of {zipped['bytes']:,} bytes"

@@ -87,7 +87,7 @@ def _facts_of(body: Mapping[str, Any], headers: Mapping[str, str]) -> Note:
     for name in ("status", "code", "error"):
         if isinstance(body.get(name), str):
             facts["reportStatus" if name == "status" else "code"] = _word(body[name])
-    if isinstance(body.get("details"), list):
+    if isinstance(body.get("details"), list) and body["details"]:
         facts["details"] = [_detail(each) for each in body["details"] if isinstance(each, dict)]
     if isinstance(body.get("fields"), list):
         names = [each.get("name") for each in body["fields"] if isinstance(each, dict)]
