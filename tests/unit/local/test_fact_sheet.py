@@ -96,7 +96,9 @@ def _facts(folder: Path, records: int | None = None) -> dict[str, Any]:
         Scenario(encryption="aes128", ae_version=1, data_descriptor=True, csv_line_end="\n"),
         Scenario(encryption="zipcrypto", zip64=True, json_shape="object"),
         Scenario(encryption=None, compression="stored", json_shape="lines"),
-        Scenario(exploration_seconds=900, generation_seconds=7, fields=("userId", "somethingNew")),
+        Scenario(
+            exploration_seconds=900.0, generation_seconds=7.0, fields=("userId", "somethingNew")
+        ),
     ],
 )
 def test_a_fact_sheet_becomes_the_scenario_that_it_is_of(

@@ -130,8 +130,8 @@ def test_the_beginning_of_a_table_is_enough(tmp_path: Path) -> None:
         ('{"userId": "u"}\n{"userId": null}\n', "lines", []),
         ('{"count": 2, "entries": [{"userId": "u"}, {"userId": null}]}', "object", ["entries"]),
         (
-            '{"_links": {}, "tags": [1, [2]], "_embedded": {"x": "[{", "devices":\n[{"userId": "u"}, '
-            '{"userId": null}, {"userI',
+            '{"_links": {}, "tags": [1, [2]], "_embedded": {"x": "[{", '
+            '"devices":\n[{"userId": "u"}, {"userId": null}, {"userI',
             "object",
             ["_embedded", "devices"],
         ),
