@@ -80,15 +80,18 @@ def deploy(
 def _parameter_file(parameters: dict[str, str], template: Path) -> Path:
     """A file beside the template, from which sam takes each value as it is.
 
-    sam strips quotes around a value, and backslashes before spaces and quotes. On a command line it
-    would also cut a value at some of them.
+    On a command line, sam would cut a value at some of its quotes and backslashes.
     """
-    file = template.with_name("parameters.yaml")  # of which JSON is a part
-    quoted = {
-        name: '"' + re.sub(r"([ \"'])", r"\\\1", value) + '"' for name, value in parameters.items()
-    }
+    file = template.with_name("parameters.yaml")  # JSON is YAML, too
+    # sam unquotes what is in a file, and then what it has of all files.
+    quoted = {name: _quoted(_quoted(value)) for name, value in parameters.items()}
     file.write_text(json.dumps(quoted, ensure_ascii=False), encoding="utf-8")
     return file
+
+
+def _quoted(value: str) -> str:
+    escaped = re.sub(r"([ \"'])", r"\\\1", value)
+    return f'"{escaped}"'
 
 
 def _localized(build: Path, copy: Path, wait_scale: float, endpoint_url: str) -> Path:
