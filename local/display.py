@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -36,6 +37,7 @@ _SILENCE_SECONDS = 10
 @contextmanager
 def step(what: str) -> Iterator[None]:
     """Say what is being done, again every ten seconds, and then how long it took."""
+    what = escape(what)
     started, done = time.monotonic(), threading.Event()
 
     def remind() -> None:

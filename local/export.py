@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -62,7 +62,9 @@ def main() -> int:
         except ExportError as error:
             ended = {"error": type(error).__name__, "cause": str(error), "status": "FAILED"}
             return _failed(tenant, folder, ended)
-        with LocalCloud(log_name="export") as cloud:
+        with ExitStack() as running:
+            with step("A local cloud, with IAM enforced"):
+                cloud = running.enter_context(LocalCloud(log_name="export"))
             return _export(cloud, tenant, folder)
 
 
@@ -95,7 +97,7 @@ def _meet(tenant: Tenant) -> None:
 
 def _export(cloud: LocalCloud, tenant: Tenant, folder: Path) -> int:
     parameters = {"ReportFields": "", "Analytics": "enabled", **tenant.parameters}
-    with step("Deploying template.yaml with `sam deploy` to a local cloud"):
+    with step("Deploying template.yaml with `sam deploy`"):
         stack = deployed(cloud, tenant.client_id, tenant.client_secret, parameters)
         kept = bring_back(stack, tenant.out)
     ended = follow(stack, stack.start_export({}))
@@ -103,7 +105,8 @@ def _export(cloud: LocalCloud, tenant: Tenant, folder: Path) -> int:
     if ended["status"] == "SUCCEEDED":
         with step("Writing the tables and the page, and comparing with the export before"):
             told = _told(stack)
-    files = keep(stack, tenant.out, kept)
+    with step(f"Copying what landed into {tenant.out}"):
+        files = keep(stack, tenant.out, kept)
     for file in sorted(file for file in files if file.suffix in (".csv", ".json")):
         console.print(Text(f"{file.stat().st_size:>13,} bytes  {file}"), soft_wrap=True)
     if ended["status"] != "SUCCEEDED":

@@ -86,12 +86,15 @@ def read_tenant(environment: Mapping[str, str] = os.environ, env: Path = ROOT / 
     missing = [name for name in REQUIRED if name not in given]
     if missing and not sys.stdin.isatty():
         raise Missing(*missing)
-    for name in missing:
-        # A secret in a command's line would land in the shell's history, or on the screen.
-        ask = getpass if name.endswith("SECRET") else input
-        given[name] = ask(f"{name} ({REQUIRED[name]}): ").strip()
-    if missing and _ROLE not in given:
-        given[_ROLE] = input("The role that it has in PingOne, for the fact sheet: ").strip()
+    try:
+        for name in missing:
+            # In a command's line, a secret would land in the shell's history.
+            ask = getpass if name.endswith("SECRET") else input
+            given[name] = ask(f"{name} ({REQUIRED[name]}): ").strip()
+        if missing and _ROLE not in given:
+            given[_ROLE] = input("The role that it has in PingOne, for the fact sheet: ").strip()
+    except EOFError:
+        raise Missing(*missing) from None
     _check_text(given)
     _check(given)
     return Tenant(
