@@ -18,8 +18,6 @@ DEV := $(DEV_ENVIRONMENT)/bin
 SCAN := .venv/scan/bin
 LOCKS := $(wildcard layers/*/*.txt local/requirements/*.txt)
 BUILD := .aws-sam/build/template.yaml
-# Layers hold native code: the local ones are built for this machine.
-ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 APPLICATION := template.yaml $(shell find functions layers statemachine -type f ! -name '*.pyc')
 # The layer's library in C, for this machine, and where its compiler is kept.
 SUFFIX := $(if $(filter Darwin,$(shell uname -s)),dylib,so)
@@ -28,12 +26,12 @@ export TOOLS := $(CURDIR)/.venv/tools
 
 # What looks like a secret and is none: hashes, intrinsic functions, the documentation's sample links,
 # and (whole values) what tests and the local cloud take for passwords.
-NO_SECRET_LINES := "(contentS|s)ha256":|!(Ref|If|Not|And|Equals)\b|GetSecretValue|ATotallyFakeAWS
+NO_SECRET_LINES := "(contentS|s)ha256":|!(Ref|If|Not|And|Equals)\b|GetSecretValue|- secretsmanager:\w+$$|:secret:\w+-\*$$|ATotallyFakeAWS
 NO_SECRETS := ^(canary.*|local|none|word|correct-horse|pezeekamil|qwertzuiop|access_token|Bearer|TokenUrl|its client secret$\
 	|https://auth\.pingone\.eu/.*|arn:[^:]*:secretsmanager:.*|report=devices/.*)$$
 
 .PHONY: help demo export fleet jwks load test check lint secrets scan template hooks audit unit integration oldest end-to-end faults \
-	benchmark queries picture browser build format lock clean
+	benchmark queries picture browser build package format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,7 +72,7 @@ lint: $(DEV_ENVIRONMENT) ## Lint, format, types and the project's own files
 
 template: $(DEV_ENVIRONMENT) .venv/sam .venv/node ## Template and state machine
 	$(SAM) validate --lint
-	$(DEV)/cfn-lint kms-key.yaml
+	$(DEV)/cfn-lint kms-key.yaml deployer.yaml
 	$(DEV)/pytest -n auto tests/template
 
 scan: .venv/scan ## Look for insecure templates
@@ -99,7 +97,7 @@ audit: .venv/scan ## Look up the locked dependencies' known vulnerabilities, on 
 unit: $(DEV_ENVIRONMENT) $(LIBRARY) ## Tests of logic
 	$(DEV)/pytest -n auto tests/unit
 
-integration: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud .venv/node browser ## Tests of modules against the real services
+integration: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud .venv/node .venv/readers browser ## Tests of modules against the real services
 	$(DEV)/pytest -n 4 --dist loadscope tests/integration
 
 # The oldest environment's packages come before the same of the development's. They warn of themselves.
@@ -108,7 +106,7 @@ oldest: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud .venv/oldest ## Bucket and tab
 		$(DEV)/pytest -W "ignore:datetime.datetime.utcnow:DeprecationWarning" \
 		tests/integration/test_bucket.py tests/integration/test_table.py
 
-end-to-end: $(DEV_ENVIRONMENT) .venv/benchmark .venv/runtime .venv/cloud build ## Tests of the deployed template on the local cloud
+end-to-end: $(DEV_ENVIRONMENT) .venv/benchmark .venv/runtime .venv/cloud .venv/package build ## Tests of the deployed template on the local cloud
 	$(DEV)/pytest -n 4 --dist loadfile --no-loadscope-reorder tests/end_to_end
 
 faults: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Let everything go wrong, and write into docs what came of it
@@ -122,8 +120,8 @@ ROUNDS ?= 5
 benchmark: .venv/benchmark .venv/cloud .venv/runtime build ## Measure on this machine what an export costs
 	@ROUNDS=$(ROUNDS) .venv/benchmark/bin/python -m benchmarks $(CHAPTERS)
 
-queries: .venv/dev .venv/runtime .venv/cloud build ## Run the saved queries over a simulated week, into docs
-	@.venv/dev/bin/python -m local.queries
+queries: $(DEV_ENVIRONMENT) ## Write the saved queries of the template into docs
+	@$(DEV)/python -m local.queries
 
 picture: $(DEV_ENVIRONMENT) browser ## Draw the page about an export, with simulated numbers, into docs
 	@$(DEV)/python -m local.picture
@@ -132,6 +130,9 @@ browser: ## Install Chromium and its driver, if they are not there
 	@command -v chromium > /dev/null && command -v chromedriver > /dev/null || { $(INSTALL_BROWSER); }
 
 build: $(BUILD) ## Build the application for this machine
+
+package: .venv/package build ## Package the application into dist/: one zip, which the AWS CLI deploys
+	@.venv/package/bin/python -m local.package
 
 format: $(DEV_ENVIRONMENT) ## Format the code and mend what lint can
 	$(DEV)/ruff format .
@@ -143,17 +144,19 @@ lock: $(UV) ## Lock the newest versions of all dependencies, with hashes
 	$(call compile,oldest,3.13,local/requirements/oldest.txt)
 	$(call compile,cloud,3.13,local/requirements/cloud.txt)
 	$(call compile,sam,3.13,local/requirements/sam.txt)
+	$(call compile,package,3.13,local/requirements/package.txt)
 	$(call compile,node,3.13,local/requirements/node.txt)
+	$(call compile,readers,3.13,local/requirements/readers.txt,-c local/requirements/dev.txt)
 	$(call compile,benchmark,3.13,local/requirements/benchmark.txt,-c local/requirements/dev.txt)
 	$(call compile,scan,3.13,local/requirements/scan.txt)
 	$(call compile,hooks,3.13,local/requirements/hooks.txt)
 	$(call compile,layer,3.13,layers/pingone_reports/requirements.txt,-c local/requirements/dev.txt)
 	$(call compile,compiler,3.13,layers/pingone_reports/requirements-compiler.txt)
-	$(call compile,unzip,3.13,layers/unzip/requirements.txt,-c local/requirements/dev.txt)
-	$(call compile,tables,3.13,layers/tables/requirements.txt,-c local/requirements/dev.txt)
+	$(call compile,unzip,3.13,layers/native/unzip.txt,-c local/requirements/dev.txt)
+	$(call compile,tables,3.13,layers/native/tables.txt,-c local/requirements/dev.txt)
 
 clean: ## Remove everything that was made here
-	rm -rf .venv .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .aws-sam .local dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # Hashes, but no index: whoever installs has their own.
 compile = $(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-annotate \
@@ -178,7 +181,7 @@ $(LIBRARY): $(wildcard layers/pingone_reports/native/*.c) | .venv/runtime
 $(BUILD): $(APPLICATION) | $(LIBRARY) .venv/sam .venv/runtime
 	@mkdir -p .local
 	@echo "Building the application with \`sam build\`"
-	@$(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE) > .local/build.log 2>&1 \
+	@$(SAM) build > .local/build.log 2>&1 \
 		|| { cat .local/build.log; exit 1; }
 	@touch $@
 

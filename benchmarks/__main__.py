@@ -24,6 +24,7 @@ _CHAPTERS = (
     "lambda_memory",
     "cold_start",
     "polling",
+    "tabulating",
     "questions",
 )
 _RESULTS = Path(__file__).parent / "results"
@@ -36,6 +37,9 @@ _LIBRARIES = (
     "boto3",
     "awslambdaric",
     "aws-lambda-powertools",
+    "duckdb",
+    "polars",
+    "pandas",
 )
 _PROGRAMS = {
     "7-Zip": (["7zz"], r"7-Zip .*?(\d+\.\d+)"),

@@ -136,6 +136,7 @@ def make(devices: int) -> Path:
     )
     sample = json.loads((ROOT / "events" / "manifest.json").read_text())
     environment = sample["environmentId"]
+    previous = None
     for number, day in enumerate(_last_days(_DAYS_MADE)):
         at = f"{day}T02:00:00.000Z"
         folder = f"report=devices/environment={environment}/date={day}/e{day}"
@@ -144,14 +145,21 @@ def make(devices: int) -> Path:
         file = {
             "format": "csv",
             "key": key,
-            "sha256": sha256(text.encode()).hexdigest(),
+            "sha256": (digest := sha256(text.encode()).hexdigest()),
+            "contentSha256": digest,
             "records": sum(1 for _ in csv.reader(io.StringIO(text, newline=""))) - 1,
         }
-        manifest = sample | {"createdAt": at, "requestedAt": at, "files": [file]}
+        manifest = sample | {
+            "createdAt": at,
+            "requestedAt": at,
+            "previous": {"manifestKey": previous, "reason": None if previous else "first"},
+            "files": [file],
+        }
         bucket.write_text(key, text, "text/csv")
         bucket.write_json(f"{folder}/manifest.json", manifest)
         with redirect_stdout(io.StringIO()):  # its metrics
-            step.run(f"{folder}/manifest.json", tell=False)
+            previous = f"{folder}/manifest.json"
+            step.run(previous, tell=False)
     return root / "tables"
 
 

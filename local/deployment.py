@@ -51,7 +51,7 @@ def deploy(
     s3 = cloud.client("s3")
     with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
         s3.create_bucket(Bucket=f"{stack}-artifacts")
-    template = _localized(
+    template = localized(
         build, WORK / f"{cloud.log.stem}-{stack}-{build.name}", cloud.wait_scale, endpoint_url
     )
     command: list[str | Path] = [
@@ -94,7 +94,7 @@ def _quoted(value: str) -> str:
     return f'"{escaped}"'
 
 
-def _localized(build: Path, copy: Path, wait_scale: float, endpoint_url: str) -> Path:
+def localized(build: Path, copy: Path, wait_scale: float, endpoint_url: str) -> Path:
     """A copy of the built template whose functions run under this machine's Python."""
     shutil.rmtree(copy, ignore_errors=True)
     copy.mkdir(parents=True)

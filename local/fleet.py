@@ -32,7 +32,7 @@ _TIME_SCALE = 0.2
 _CONCURRENCY = 8
 _ENVIRONMENTS = 40
 _SMALL = Scenario(rows=200)
-_REQUEST = {"correlationId": "fleet-demo", "formats": ["csv"]}
+_REQUEST = {"correlationId": "fleet-demo", "formats": ["csv"], "toleratedFailurePercent": 5}
 _HOSTILE = (
     "<script>alert('1')</script>; DROP TABLE devices --\u202e ${jndi:ldap://x} {% $eval('1') %}"
 )
@@ -59,8 +59,7 @@ def main() -> int:
                 cloud,
                 pingone.client_id,
                 pingone.client_secret,
-                simulator_parameters(pingone)
-                | {"ToleratedFailurePercent": "5", "MaxConcurrency": str(_CONCURRENCY)},
+                simulator_parameters(pingone) | {"MaxConcurrency": str(_CONCURRENCY)},
             )
         names = _organisation(pingone)
         console.print(f"[green]✓[/] An organisation of {len(names)} environments")

@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -194,13 +194,14 @@ def deployed(
     parameters: Mapping[str, str],
     name: str = "reports",
     endpoint_url: str = "",
+    by: Callable[[LocalCloud, dict[str, str], str, str], dict[str, str]] = deploy,
 ) -> Stack:
     """Deploy the application with these credentials and template parameters.
 
     Without a `client_secret`, the stack has a key. The functions call AWS at `endpoint_url`, or at
     the cloud's own endpoint if that is empty.
     """
-    credentials = {"Authentication": "key", "ClientId": client_id}
+    credentials = {"ClientId": client_id}
     if client_secret:
         # The template could create the secret. But the emulator's Ref returns a secret's name, and
         # the roles need the ARN, which CloudFormation returns.
@@ -210,7 +211,7 @@ def deployed(
         )
         credentials = {"SecretArn": secret["ARN"]}
     architecture = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
-    outputs = deploy(
+    outputs = by(
         cloud,
         {
             "Architecture": architecture,

@@ -28,7 +28,6 @@ _PARAMETERS = {
     "PINGONE_API_URL": "ApiUrl",
     "PINGONE_TOKEN_URL": "TokenUrl",
     "PINGONE_LINK_HOSTS": "LinkHosts",
-    "PINGONE_REPORT_NAME": "ReportName",
     "PINGONE_REPORT_FIELDS": "ReportFields",
     "PINGONE_REPORT_FILTER": "ReportFilter",
     "PINGONE_REPORT_FORMATS": "ReportFormats",

@@ -125,8 +125,8 @@ def rows_of_day(day: int) -> dict[int, Fields | None]:
             values = device[day >= change.day]
             if values is not None:
                 user = {"userId": change.user, "username": f"{change.user}@example.com"}
-                # A large report repeats the numbers of others: these have their own.
-                phone = {"phone": f"+1.5551{change.row + number:06}"}
+                # Of nobody else: numbers that meet by chance would be an event of their own.
+                phone = {"phone": f"+44.7700900{change.row + number:03}"}
                 values = _GOOD | phone | values | user
             rows[change.row + number] = values
     return rows

@@ -766,7 +766,9 @@ FAULTS_OF_TABLES: dict[str, dict[str, TableCase]] = {
         "the page cannot be written": _table(
             "PutObject", _DENIED, "posture/", None, changed=True, **_DENIED_STORAGE
         ),
-        "the rows of the export before it have expired": TableCase(changed=True, expired=True),
+        "the rows of the export before it have expired": TableCase(
+            changed=True, expired=True, told=True
+        ),
         "it is tabulated twice at once": TableCase(changed=True, twice=True, told=True),
         "PutEvents is denied": _table(
             "PutEvents",

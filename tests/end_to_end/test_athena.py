@@ -4,15 +4,20 @@ import csv
 import io
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from uuid import uuid4
 
+import boto3
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from local.athena import run_query, saved_queries
-from local.cloud import LocalCloud
+from local.cloud import REGION, LocalCloud
 from local.paths import ROOT
 from local.pingone_simulator import Answer, Fault, PingOneSimulator, Scenario
 from local.pingone_simulator.days import changes, security_events_of_day
@@ -24,6 +29,10 @@ from pingone_reports.model.fields import FIELDS, Weight
 from tests.end_to_end.conftest import Ended, Exporter
 from tests.support.documents import faults
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PAGE = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
 _ROWS = 2000
 _VALUES = ("old_value", "new_value")
 
@@ -46,8 +55,7 @@ def exporter(athena_stack: Stack, pingone: PingOneSimulator) -> Exporter:
 @pytest.fixture(scope="module")
 def tickets(athena_stack: Stack) -> Stack:
     """The stack, where the documentation's rule is the only subscriber."""
-    page = (ROOT / "docs" / "use.md").read_text(encoding="utf-8")
-    [pattern] = re.findall(r"put-rule .*? --event-pattern '(.*?)'", page, re.DOTALL)
+    [pattern] = re.findall(r"put-rule .*? --event-pattern '(.*?)'", _PAGE, re.DOTALL)
     # Not a function: the local cloud loses what one prints if it is busy for 50 ms.
     bus = athena_stack.outputs["EventBusName"]
     queue = subscribe(athena_stack.cloud, bus, "open-ticket", pattern)
@@ -102,6 +110,33 @@ def _devices(ended: Ended) -> dict[str, dict[str, str]]:
     return {row["deviceId"]: row for row in rows}
 
 
+@pytest.fixture(scope="module")
+def reader(athena_stack: Stack) -> dict[str, str]:
+    """The credentials of a user with the documentation's rights of a reader."""
+    [policy] = re.findall(r"```json\n(\{\n  \"Version\".*?)```", _PAGE, re.DOTALL)
+    for name, value in {**athena_stack.outputs, "KeyPrefix": "pingone"}.items():
+        policy = policy.replace(f"<{name}>", value)
+    iam = athena_stack.cloud.client("iam")
+    iam.create_user(UserName="reader")
+    iam.put_user_policy(UserName="reader", PolicyName="read", PolicyDocument=policy)
+    key = iam.create_access_key(UserName="reader")["AccessKey"]
+    return {
+        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+    }
+
+
+def _client_of(reader: dict[str, str], cloud: LocalCloud, service: str) -> Any:
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=cloud.endpoint_url,
+        region_name=REGION,
+        verify=str(cloud.ca_bundle),
+        config=Config(s3={"addressing_style": "path"}),
+        **{name.lower(): value for name, value in reader.items()},
+    )
+
+
 def test_two_days_differ_in_exactly_what_happened(exporter: Exporter) -> None:
     before, after = (
         _devices(_tabulated(exporter, Scenario(rows=_ROWS, day=day))) for day in (4, 5)
@@ -143,6 +178,8 @@ def test_what_changed_is_told_to_a_rule_and_by_mail_and_shown_on_a_page(
         ended = _tabulated(exporter, Scenario(rows=_ROWS, day=day))
 
     told = exporter.told_of(ended, len(security_events_of_day(5)) + 1)
+    for event in (ended.event, *told):
+        assert faults("envelope", event) == []
     for event in told:
         name = event["detail-type"].split(" ", 2)[2].lower().replace(" ", "-")
         assert faults(name, event["detail"]) == []
@@ -252,10 +289,8 @@ def test_latest_is_the_newest_export_alone(exporter: Exporter) -> None:
     )
 
     names = {name.lower(): name for name in ALL_FIELDS}
-    # The emulator gives columns the names that they have in Parquet.
     found = {
-        str(row["deviceId"]): {name: row[name] for name in row if name.lower() in names}
-        for row in rows
+        str(row["deviceid"]): {name: row[column] for column, name in names.items()} for row in rows
     }
     assert found == _devices(newest)
     assert {row["exported_at"] for row in rows} == {newest.manifest["createdAt"]}
@@ -370,3 +405,60 @@ def test_an_export_of_an_environment_that_nobody_named_is_there(exporter: Export
         f"SELECT * FROM latest WHERE environment = '{exporter.environment_id}'",
     )
     assert {row["report"] for row in rows} == {"adhoc"}
+
+
+def test_the_documentations_function_gets_from_the_event_to_the_rows(
+    exporter: Exporter, reader: dict[str, str]
+) -> None:
+    ended = exporter.run(Scenario(rows=_ROWS, day=5))
+    [function] = re.findall(r"```python\n(import csv.*?)```", _PAGE, re.DOTALL)
+    called = "import json, sys\nprint(json.dumps(handler(json.load(sys.stdin), None)))"
+
+    answer = subprocess.run(
+        [sys.executable, "-c", f"{function}\n{called}"],
+        env=exporter.stack.cloud.environment | reader,
+        input=json.dumps(ended.event),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    blocked = [id_ for id_, row in _devices(ended).items() if row["deviceBlocked"] == "true"]
+    assert blocked
+    assert json.loads(answer.stdout) == {
+        "export": ended.description["executionArn"],
+        "blocked": blocked,
+    }
+
+
+def test_the_documentations_reader_asks_and_reads_and_may_do_no_more(
+    exporter: Exporter, reader: dict[str, str]
+) -> None:
+    ended = _tabulated(exporter, Scenario(rows=10))
+    cloud, bucket = exporter.stack.cloud, exporter.stack.outputs["BucketName"]
+    athena, s3 = (_client_of(reader, cloud, service) for service in ("athena", "s3"))
+    # The local cloud does not know the workgroup of a query, so its answer is not read here.
+    assert athena.start_query_execution(
+        QueryString="SELECT report FROM users LIMIT 1",
+        QueryExecutionContext={"Database": exporter.stack.outputs["DatabaseName"]},
+        WorkGroup=exporter.stack.outputs["WorkGroupName"],
+    )["QueryExecutionId"]
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix="pingone/tables/users/")["Contents"]
+    for key in (listed[0]["Key"], ended.event["detail"]["manifestKey"]):
+        assert s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    [page] = [
+        item["Key"]
+        for item in exporter.stack.objects("pingone/posture/")
+        if ended.description["name"] in item["Key"]
+    ]
+    refused: list[Callable[[], object]] = [
+        lambda: s3.get_object(Bucket=bucket, Key=page),
+        lambda: s3.list_objects_v2(Bucket=bucket, Prefix="pingone/posture/"),
+        lambda: s3.put_object(Bucket=bucket, Key=listed[0]["Key"], Body=b""),
+        lambda: s3.delete_object(Bucket=bucket, Key=listed[0]["Key"]),
+        lambda: athena.start_query_execution(QueryString="SELECT 1", WorkGroup="primary"),
+    ]
+    for call in refused:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            call()

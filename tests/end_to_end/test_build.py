@@ -1,4 +1,4 @@
-"""The built layers that say they fit both of Lambda's processors do, and are compiled."""
+"""The built layers fit both of Lambda's processors, and are compiled."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from local.paths import ROOT, SAM_BUILD, python_of
 from local.sample_posture import sample_posture
 from pingone_reports.tables.page import render
 
-LAYERS = ("PingOneReportsLayer", "UnzipLayer")
+LAYERS = ("PingOneReportsLayer", "UnzipLayer", "TablesLayer")
 # Of ELF's header: what machine a library is for.
 MACHINES = {0x3E: "x86_64", 0xB7: "aarch64"}
 # What Python, and pycryptodome's own loader, look for on a processor; ours is native-<processor>.
@@ -36,7 +36,10 @@ def test_each_library_is_loaded_on_its_own_processor_alone(layer: str) -> None:
 @pytest.mark.parametrize("machine", MACHINES.values())
 def test_what_an_export_needs_is_there_for_each_processor(layer: str, machine: str) -> None:
     names = {SUFFIX.sub("", path.name) for path, of in libraries(layer).items() if of == machine}
-    needed = {"UnzipLayer": {"igzip_lib", "isal_zlib", "_raw_aes", "_raw_ctr", "_strxor"}}
+    needed = {
+        "UnzipLayer": {"igzip_lib", "isal_zlib", "_raw_aes", "_raw_ctr", "_strxor"},
+        "TablesLayer": {"_duckdb", "_speedups"},
+    }
     assert names >= needed.get(layer, {""})
 
 
@@ -45,7 +48,21 @@ def test_no_cold_start_compiles_a_module(layer: str) -> None:
     modules = list((SAM_BUILD / layer).rglob("*.py"))
     assert modules
     for module in modules:
-        assert (module.parent / "__pycache__" / f"{module.stem}.cpython-313.pyc").exists(), module
+        compiled = module.parent / "__pycache__" / f"{module.stem}.cpython-313.pyc"
+        name = Path("/opt/python") / module.relative_to(SAM_BUILD / layer / "python")
+        assert str(name).encode() in compiled.read_bytes(), module
+
+
+def test_a_layer_names_no_folder_of_the_machine_that_built_it() -> None:
+    for layer in LAYERS:
+        for path in (SAM_BUILD / layer).rglob("*"):
+            assert path.is_dir() or str(ROOT).encode() not in path.read_bytes(), path
+
+
+def test_all_layers_fit_into_a_function() -> None:
+    """Lambda's quota: 250 MB unzipped."""
+    files = (path for layer in LAYERS for path in (SAM_BUILD / layer).rglob("*") if path.is_file())
+    assert sum(path.stat().st_size for path in files) < 240_000_000
 
 
 @pytest.mark.parametrize("layer", LAYERS)

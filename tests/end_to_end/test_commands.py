@@ -5,7 +5,6 @@ import json
 import math
 import os
 import re
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,11 +13,11 @@ from uuid import uuid4
 
 import pytest
 
-from local.cloud import REGION, LocalCloud
+from local.cloud import LocalCloud
 from local.fact_sheet import scenario_of
-from local.paths import ROOT, WORK, program_of
+from local.paths import ROOT, WORK
 from local.pingone_simulator import PingOneSimulator, Scenario
-from local.stack import ENVIRONMENT_ID, simulator_parameters
+from local.stack import ENVIRONMENT_ID
 from local.waiting import wait_until
 
 _DEMO = WORK / "demo"
@@ -199,26 +198,3 @@ def test_what_cannot_work_is_told_in_seconds(
     assert done.returncode in (1, 2)
     assert told in " ".join(done.stdout.split())
     assert "Traceback" not in done.stdout + done.stderr
-
-
-@pytest.mark.usefixtures("stack")
-def test_a_stack_is_deployed_again_by_two_words(
-    cloud: LocalCloud, pingone: PingOneSimulator, tmp_path: Path
-) -> None:
-    built = tmp_path / "built"
-    shutil.copytree(WORK / f"{cloud.log.stem}-reports-build", built)
-    shutil.copy(ROOT / "samconfig.toml", built)
-    parameters = simulator_parameters(pingone) | {"Analytics": "disabled"}
-    given = [f'{name}="{value}"' for name, value in parameters.items()]
-
-    def deploy(*words: str | Path) -> None:
-        subprocess.run(
-            [program_of("sam", "sam"), "deploy", *words],
-            cwd=built,
-            env=cloud.environment | {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.2"},
-            check=True,
-        )
-
-    # What --guided saves, given at once.
-    deploy("--save-params", "--region", REGION, "--parameter-overrides", *given)
-    deploy()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -173,12 +174,21 @@ class Matrix:
 
     def hurry(self) -> None:
         """Give the third stack's functions little time."""
-        functions = self.hurried.cloud.client("lambda")
+        functions, states = (
+            self.hurried.cloud.client(name) for name in ("lambda", "stepfunctions")
+        )
+        machine = self.hurried.outputs["StateMachineArn"]
+        definition = states.describe_state_machine(stateMachineArn=machine)["definition"]
         for function in functions.list_functions()["Functions"]:
-            if function["FunctionName"].startswith(("hurried-StartReport", "hurried-CheckReport")):
+            name = function["FunctionName"]
+            if name.startswith(("hurried-StartReport", "hurried-CheckReport")):
                 functions.update_function_configuration(
-                    FunctionName=function["FunctionName"], Timeout=_SECONDS_IN_A_HURRY
+                    FunctionName=name, Timeout=_SECONDS_IN_A_HURRY
                 )
+                # The state machine calls a published version, which has the former time.
+                version = functions.publish_version(FunctionName=name)["Version"]
+                definition = re.sub(rf"{name}:\d+", f"{name}:{version}", definition)
+        states.update_state_machine(stateMachineArn=machine, definition=definition)
 
     def publish(self) -> str:
         """An export that nobody tabulates yet; returns the key of its manifest."""
@@ -592,8 +602,6 @@ def test_what_came_of_each_fault(whole: Matrix, capsys: pytest.CaptureFixture[st
 def test_the_documentation_says_what_came_of_each_fault(whole: Matrix) -> None:
     """`make faults` writes it."""
     assert (ROOT / "docs" / "faults.md").read_text() == _document(whole.rows)
-    number = len(_CASES) + len(_TABLE_CASES) + len(_FLEET_CASES)
-    assert f"for {number} faults" in (ROOT / "README.md").read_text()
 
 
 def creates(pingone: PingOneSimulator, environment_id: str) -> int:

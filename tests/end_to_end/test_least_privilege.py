@@ -49,7 +49,6 @@ _NOT_SHOWN = {
     "EncryptLogs": "the local Step Functions does not log",
     "JoinVpc": "the local cloud has no VPC",
     "LeaveVpc": "the local cloud has no VPC",
-    "WriteTraces": "nothing writes traces locally",
     "KeepSummaries": "only the export of a fleet has one",
 }
 

@@ -57,6 +57,8 @@ def _assert_kept_back(ended: Ended, *reasons: str) -> None:
     assert ended.event["detail-type"] == "PingOne Report Export Failed"
     assert ended.event["detail"]["error"] == "QualityGateFailed"
     assert ended.event["detail"]["message"] == ended.message
+    assert faults("export-failed", ended.event["detail"]) == []
+    assert ended.event["detail"]["environmentId"] == ended.environment_id
     name = ended.description["name"]
     keys = [item["Key"] for item in ended.stack.objects() if name in item["Key"]]
     folder = f"pingone/quarantine/report=devices/environment={ended.environment_id}/date="

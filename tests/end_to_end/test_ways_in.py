@@ -16,7 +16,7 @@ from local.waiting import wait_until
 from tests.end_to_end.conftest import Exporter
 from tests.support.documents import faults
 
-PAGE = ROOT / "docs" / "use.md"
+PAGE = ROOT / "docs" / "ask.md"
 
 
 def test_start_execution_exports_what_the_input_asks_for(
@@ -82,7 +82,7 @@ def test_an_event_that_is_delivered_twice_exports_once(exporter: Exporter, stack
 def test_a_rule_of_ones_own_starts_an_export_with_the_time_of_its_event(
     stack: Stack, tmp_path: Path
 ) -> None:
-    """The example of one in docs/use.md."""
+    """The example of one in docs/ask.md."""
     [example] = re.findall(r"```yaml\n(UsersImported:.*?)```", PAGE.read_text(), re.DOTALL)
     (tmp_path / "rule.yaml").write_text(example)
     rule = read_template(tmp_path / "rule.yaml")["UsersImported"]["Properties"]

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from local.memory_calendar import MemoryCalendar
@@ -79,7 +79,6 @@ class World:
         by: Execution | None = None,
         since: datetime | None = None,
         turn: dict[str, int] | None = None,
-        polling_limit: int = 1800,
     ) -> dict[str, Any]:
         """Start a report for an execution that stands in line since then, or since now."""
         step = StartReport(
@@ -88,7 +87,6 @@ class World:
             keys=cast("IdempotencyKeys", self.keys),
             starts=cast("Starts", self.starts),
             durations=cast("Durations", self.durations),
-            polling_limit=timedelta(seconds=polling_limit),
             pseudonymizes=self.pseudonymizes,
         )
         queued = {"since": (since or datetime.now(UTC)).isoformat(), "turn": turn}

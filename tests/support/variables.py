@@ -23,10 +23,7 @@ VARIABLES: dict[str, dict[str, str]] = {
         **_PINGONE,
         **_TABLE,
         "PINGONE_ENVIRONMENT_ID": "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
-        "POLLING_LIMIT_SECONDS": "1800",
         "PSEUDONYMIZES": "false",
-        "QUALITY_GATE": "enabled",
-        "REPORT_NAME": "devices",
         "REPORT_FIELDS": "userId,username",
         "REPORT_FILTER": '(mfaEnabled eq "true")',
         "REPORT_FORMATS": "csv,json",
@@ -50,7 +47,6 @@ VARIABLES: dict[str, dict[str, str]] = {
         **_BUCKET,
         "EVENT_BUS": "reports-bus",
         "DIGEST_TOPIC": "",
-        "MAX_SECURITY_EVENTS": "500",
     },
     "show_fleet": {**_BUCKET, "DIGEST_TOPIC": ""},
     "list_environments": {
@@ -61,11 +57,6 @@ VARIABLES: dict[str, dict[str, str]] = {
         "MAX_CONCURRENCY": "200",
         "PSEUDONYMIZES": "false",
     },
-    "summarize_fleet": {
-        **_TABLE,
-        **_BUCKET,
-        **_KEY_PREFIX,
-        "TOLERATED_FAILURE_PERCENT": "5",
-    },
+    "summarize_fleet": {**_TABLE, **_BUCKET, **_KEY_PREFIX},
 }
 """By the name of the function's folder."""

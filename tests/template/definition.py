@@ -37,6 +37,7 @@ def definition(
     } | {
         "ExportReportArn": f"{place}:states:eu-central-1:123456789012:stateMachine:reports",
         "ExecutionsArn": f"{place}:states:eu-central-1:123456789012:execution:reports",
+        "EnvironmentId": "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
         "EventBusName": "reports-reports",
         "StackName": "reports",
         "Partition": partition,

@@ -38,7 +38,6 @@ OTHERS = {
     "EnvironmentId": "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
     "ClientId": "6ba7b811-9dad-11d1-80b4-00c04fd430c8",
     "LinkHosts": "files.example.com",
-    "ReportName": "users",
     "ReportFields": "userId,deviceId",
     "ReportFilter": '(mfaEnabled eq "true")',
     "ScheduleTimeZone": "Europe/Berlin",
@@ -46,8 +45,7 @@ OTHERS = {
 }
 # What a parameter means something beside.
 AROUND = {
-    "ClientId": switched(("Authentication",), PLACE),
-    "SigningKeyArn": switched(("Authentication",), PLACE),
+    "SigningKeyArn": switched(("ClientId",), PLACE),
     "VpcSecurityGroupIds": switched(("VpcSubnetIds",), PLACE),
     "DigestEmail": {"Analytics": "enabled"},
 }
@@ -151,7 +149,7 @@ def allowed(stack: Rendered, role: str) -> set[tuple[str, str]]:
 
 # What may go with a value because nothing that runs later needs it, and why.
 MAY_GO = {
-    "Authentication": "secretsmanager:GetSecretValue kms:Sign",  # operate.md: "Update the stack"
+    "ClientId": "secretsmanager:GetSecretValue kms:Sign",  # operate.md: "Update the stack"
     "SecretArn": "secretsmanager:GetSecretValue",  # so does this
     "SigningKeyArn": "kms:Sign",  # and this
     "BucketName": "s3:*",  # and this, and what is in another bucket is no history
@@ -162,7 +160,6 @@ MAY_GO = {
     "ec2:AssignPrivateIpAddresses ec2:UnassignPrivateIpAddresses",
     "KmsKeyArn": "kms:GenerateDataKey",  # what is written from now on has the other key
     "FormerKmsKeyArns": "kms:*",  # security.md says when nothing needs them
-    "Tracing": "xray:*",
     # A fleet that runs on then has no page, which it records, and is as green as without.
     "Analytics": "lambda:InvokeFunction",
 }

@@ -12,11 +12,15 @@ import pytest
 from local.paths import ROOT
 from pingone_reports.model.security_events import RULES
 from pingone_reports.model.strength import Strength
-from tests.support.template import TEMPLATE
+from tests.support.template import TEMPLATE, resources_of
 
 _CODE = re.compile(r"```.*?```", re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
+TABLES = {
+    item["Properties"]["TableInput"]["Name"]: item["Properties"]["TableInput"]
+    for item in resources_of("AWS::Glue::Table").values()
+}
 
 
 def pages() -> list[Path]:
@@ -61,10 +65,18 @@ def test_every_relative_link_leads_to_a_file_and_a_heading(page: Path) -> None:
 
 @pytest.mark.parametrize(
     "link",
-    ["nowhere.md", "docs/nowhere.md#use", "docs/use.md#nowhere", "#nowhere", "docs/use.md#use-1"],
+    [
+        "nowhere.md",
+        "docs/nowhere.md#a",
+        "docs/ask.md#nowhere",
+        "#nowhere",
+        "docs/ask.md#ask-once-1",
+    ],
 )
 def test_a_link_that_leads_nowhere_is_found(link: str) -> None:
-    good = "[a](docs/use.md), [b](docs/use.md#use), [c](#here-it-is), [d](https://example.com/#x)"
+    good = (
+        "[a](docs/ask.md), [b](docs/ask.md#ask-once), [c](#here-it-is), [d](https://example.com/#x)"
+    )
     assert dead_links(ROOT / "README.md", f"# Here, it is\n{good} [e]({link})") == [link]
 
 
@@ -79,7 +91,7 @@ def test_the_configuration_page_tells_of_every_parameter_and_no_other() -> None:
 def test_every_page_of_the_documentation_is_linked_from_the_readme() -> None:
     linked = set(_LINK.findall((ROOT / "README.md").read_text()))
     written = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
-    assert written - linked == {"docs/queries.md"}, "The saved queries are linked from docs/use.md."
+    assert written - linked == set()
 
 
 def _rows(page: str, heading: str) -> list[list[str]]:
@@ -90,7 +102,7 @@ def _rows(page: str, heading: str) -> list[list[str]]:
 
 
 def test_the_documentation_has_the_table_of_security_events() -> None:
-    assert _rows("use.md", "## What changed") == [
+    assert _rows("data.md", "## What changed") == [
         [
             str(rule.severity),
             f"`{event}`, `{event.name}`",
@@ -103,10 +115,21 @@ def test_the_documentation_has_the_table_of_security_events() -> None:
 
 
 def test_every_code_has_its_words_in_other_schemas() -> None:
-    rows = _rows("use.md", "### In the words of others")
+    rows = _rows("data.md", "### In the words of others")
     assert [row[0] for row in rows] == [f"`{event.name}`" for event in RULES]
 
 
 def test_the_documentation_has_every_strength() -> None:
-    section = (ROOT / "docs" / "use.md").read_text().split("### How well the users")[1]
+    section = (ROOT / "docs" / "data.md").read_text().split("### How well the users")[1]
     assert re.findall(r"^\| `(.+?)` \|", section, re.MULTILINE)[: len(Strength)] == list(Strength)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_documentation_has_every_column_of_a_table_with_its_type(name: str) -> None:
+    page = (ROOT / "docs" / "data.md").read_text()
+    [told] = [part for part in page.split("\n### ")[1:] if f"`{name}`" in part.partition("\n")[0]]
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.+) \|$", told, re.MULTILINE)
+    only = {column: type_ for column, type_, what in rows if f"not in `{name}`" not in what}
+    table = TABLES[name]
+    columns = [*table["StorageDescriptor"]["Columns"], *table.get("PartitionKeys", [])]
+    assert only == {column["Name"]: column["Type"] for column in columns}

@@ -315,22 +315,24 @@ class TestMessage:
         assert message_of(jsonata, {"Error": "E", "Cause": cause})
 
 
-def correlation_id_of(jsonata: Jsonata, asked: Any) -> str:
-    """What the failed event repeats of what an execution was started with."""
+def told_of(jsonata: Jsonata, asked: Any, export: Any = None) -> dict[str, Any]:
+    """The failed event of an execution that was started with this."""
     execution = CONTEXT["Execution"] | {"Input": asked}
-    variables = {"error": "InvalidRequest", "message": "No.", "states": {
+    variables = {"error": "InvalidRequest", "message": "No.", "export": export, "states": {
         "input": {}, "context": {"Execution": execution}}}  # fmt: skip
-    arguments = jsonata.rendered(STATES["PublishFailed"]["Arguments"], variables)
-    return str(failed_event(arguments)["correlationId"])
+    return failed_event(jsonata.rendered(STATES["PublishFailed"]["Arguments"], variables))
+
+
+NAMED = dict.fromkeys(("correlationId", "environmentId", "reportName"), DOCUMENTS)
 
 
 class TestCorrelation:
     @MANY
-    @given(asked=DOCUMENTS | st.fixed_dictionaries({"correlationId": DOCUMENTS}))
+    @given(asked=DOCUMENTS | st.fixed_dictionaries(NAMED))
     @example(asked={"deliveryId": "4711", "request": None})
     @example(asked=[{"correlationId": "a"}, {"correlationId": "b"}])
     def test_whatever_is_asked_a_failed_event_has_one(self, jsonata: Jsonata, asked: Any) -> None:
-        correlation_id_of(jsonata, asked)
+        assert isinstance(told_of(jsonata, asked)["correlationId"], str)
 
     @pytest.mark.parametrize(
         ("asked", "expected"),
@@ -346,4 +348,40 @@ class TestCorrelation:
     def test_a_failed_event_has_the_one_that_was_asked_for(
         self, jsonata: Jsonata, asked: dict[str, Any], expected: str
     ) -> None:
-        assert correlation_id_of(jsonata, asked) == expected
+        assert told_of(jsonata, asked)["correlationId"] == expected
+
+
+OWN, OTHER = STARTED["export"]["request"]["environmentId"], "01234567-89ab-cdef-0123-456789ABCDEF"
+LONG = "x" * 64
+
+
+class TestWhatFailed:
+    @pytest.mark.parametrize(
+        ("asked", "environment", "report"),
+        [
+            ({}, OWN, None),
+            ({"environmentId": None, "reportName": None}, OWN, None),
+            ({"environmentId": OTHER, "reportName": LONG}, OTHER, LONG),
+            ({"deliveryId": "1", "request": {"environmentId": OTHER}}, OTHER, None),
+            ({"environmentId": f"{OTHER}\n", "reportName": "a@example.com"}, None, None),
+            ({"environmentId": [OTHER], "reportName": {"a": 1}}, None, None),
+        ],
+    )
+    def test_a_refused_request_is_told_with_what_it_names(
+        self, jsonata: Jsonata, asked: Any, environment: str | None, report: str | None
+    ) -> None:
+        told = told_of(jsonata, asked)
+        assert (told["environmentId"], told["reportName"]) == (environment, report)
+
+    def test_an_accepted_export_is_told_as_it_was_accepted(self, jsonata: Jsonata) -> None:
+        request = STARTED["export"]["request"] | {
+            "environmentId": OTHER, "reportName": f"{LONG}-custom"
+        }  # fmt: skip
+        told = told_of(jsonata, {}, STARTED["export"] | {"request": request})
+        assert (told["environmentId"], told["reportName"]) == (OTHER, f"{LONG}-custom")
+
+    def test_a_completed_event_is_about_its_manifest(self, jsonata: Jsonata) -> None:
+        export = walk(jsonata, [STARTED])
+        export.run({})
+        [entry] = export.arguments["PublishCompleted"][0]["Entries"]
+        assert entry["Resources"] == sample("envelope")["resources"][:1]

@@ -11,8 +11,10 @@ import yaml
 from local.metrics import metrics_of
 from local.paths import ROOT
 from pingone_reports import errors
+from pingone_reports.config import StartConfig
 from pingone_reports.observability import FLEET_UNITS, NAMESPACE, UNITS
 from tests.support.template import RESOURCES, TEMPLATE, resources_of
+from tests.support.variables import VARIABLES
 
 ALARMS = {name: item["Properties"] for name, item in resources_of("AWS::CloudWatch::Alarm").items()}
 # Source: the services' lists of CloudWatch metrics, docs.aws.amazon.com.
@@ -112,6 +114,9 @@ class TestAlarms:
         hours = TEMPLATE["Parameters"]["AlarmAfterHoursWithoutExport"]
         assert completed["MetricStat"]["Period"] == 3600
         assert alarm["EvaluationPeriods"] == {"Ref": "AlarmAfterHoursWithoutExport"}
+        report = StartConfig.from_environment(VARIABLES["start_report"]).request_defaults
+        named = {"Name": "report", "Value": report["reportName"]}
+        assert named in completed["MetricStat"]["Metric"]["Dimensions"]
         assert hours["MaxValue"] * 3600 <= 7 * 24 * 3600
 
 

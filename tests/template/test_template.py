@@ -61,8 +61,21 @@ class TestParameters:
         grouped = [name for group in INTERFACE["ParameterGroups"] for name in group["Parameters"]]
         assert sorted(grouped) == sorted(PARAMETERS)
 
-    def test_every_group_has_a_label(self) -> None:
-        assert all(group["Label"]["default"] for group in INTERFACE["ParameterGroups"])
+    def test_there_are_three_groups_and_the_first_is_short(self) -> None:
+        sizes = {
+            group["Label"]["default"]: len(group["Parameters"])
+            for group in INTERFACE["ParameterGroups"]
+        }
+        assert list(sizes) == ["Needed first", "Policy and opt-in", "Limits"]
+        assert sizes["Needed first"] <= 6
+        assert sum(sizes.values()) <= 35
+
+    def test_on_and_off_have_one_spelling(self) -> None:
+        words = {"enabled", "disabled", "true", "false", "on", "off", "Active", "yes", "no"}
+        choices = [p["AllowedValues"] for p in PARAMETERS.values() if "AllowedValues" in p]
+        switches = [choice for choice in choices if words & set(map(str, choice))]
+        assert switches
+        assert all(choice == ["enabled", "disabled"] for choice in switches)
 
     def test_every_label_is_of_a_parameter(self) -> None:
         assert set(INTERFACE["ParameterLabels"]) <= set(PARAMETERS)
@@ -102,7 +115,6 @@ class TestParameters:
         [
             ("EnvironmentId", "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"),
             ("PingOneRegion", "com.au"),
-            ("Authentication", "key"),
             ("ClientId", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"),
             ("SigningKeyArn", f"{KMS}:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
             ("VpcSubnetIds", "subnet-0123456789abcdef0,subnet-01234567"),
@@ -140,7 +152,6 @@ class TestParameters:
             ("KmsKeyArn", f"{KMS}:key/mrk-1234abcd12ab34cd56ef1234567890ab"),
             ("PermissionsBoundaryArn", "arn:aws:iam::123456789012:policy/team/boundary"),
             ("PermissionsBoundaryArn", "arn:aws:iam::aws:policy/PowerUserAccess"),
-            ("PollingLimitSeconds", 30),
             ("LogRetentionDays", 3653),
             ("AlarmEmail", "night-shift+pingone@example.com"),
             ("AlarmAfterHoursWithoutExport", 0),
@@ -156,7 +167,6 @@ class TestParameters:
             ("EnvironmentId", ""),
             ("EnvironmentId", "abfba8f6"),
             ("PingOneRegion", "us"),
-            ("Authentication", "jwt"),
             ("ClientId", "my client"),
             ("SigningKeyArn", f"{KMS}:alias/pingone"),
             ("VpcSubnetIds", "subnet-0123456789abcdef0, subnet-01234567"),
@@ -174,8 +184,6 @@ class TestParameters:
             ("ApiUrl", "http://api.pingone.com/v1"),
             ("ApiUrl", "http://127.0.0.1.example.com/v1"),
             ("ApiUrl", "http://localhost@example.com/v1"),
-            ("ReportName", "../devices"),
-            ("ReportName", "a" * 65),
             ("ReportFields", "userId,,username"),
             ("ReportFields", "user id"),
             ("ReportFields", ",".join(f"f{n}" for n in range(101))),
@@ -183,8 +191,6 @@ class TestParameters:
             ("ReportFilter", "x" * 501),
             ("ReportFilter", "a\nb"),
             ("ReportFormats", "xml"),
-            ("PollingLimitSeconds", 29),
-            ("PollingLimitSeconds", 1801),
             ("BucketName", "My_Bucket"),
             ("KeyPrefix", "/pingone"),
             ("KeyPrefix", "pingone/"),
@@ -200,11 +206,11 @@ class TestParameters:
             ("KmsKeyArn", "1234abcd-12ab-34cd-56ef-1234567890ab"),
             ("PermissionsBoundaryArn", "arn:aws:iam::123456789012:role/boundary"),
             ("MaxReportMegabytes", 0),
-            ("QualityGate", "thorough"),
             ("LogRetentionDays", 2),
             ("AlarmEmail", "night shift"),
             ("AlarmAfterHoursWithoutExport", 169),
-            ("Dashboard", "yes"),
+            ("Analytics", "true"),
+            ("Architecture", "riscv"),
         ],
     )
     def test_what_cannot_work_is_refused(self, name: str, value: object) -> None:
@@ -247,12 +253,12 @@ def size(value: object) -> int:
 class TestVariables:
     """Lambda's quotas: 4 KB for all environment variables of a function."""
 
-    @pytest.mark.parametrize("authentication", PARAMETERS["Authentication"]["AllowedValues"])
+    @pytest.mark.parametrize("client_id", ["", "x" * PARAMETERS["ClientId"]["MaxLength"]])
     @pytest.mark.parametrize("url", ["", "https://"])
     @pytest.mark.parametrize("name", FUNCTIONS)
-    def test_the_longest_values_fit(self, name: str, url: str, authentication: str) -> None:
+    def test_the_longest_values_fit(self, name: str, url: str, client_id: str) -> None:
         chosen = {each: longest(PARAMETERS[each]) for each in PARAMETERS} | {
-            "Authentication": authentication,
+            "ClientId": client_id,
             "Analytics": "enabled",
         }
         if not url:
@@ -284,21 +290,6 @@ class TestPermissions:
     def test_every_function_has_a_role_of_its_own(self) -> None:
         roles = [function["Properties"]["Role"]["Fn::GetAtt"][0] for function in FUNCTIONS.values()]
         assert roles == [f"{name}Role" for name in FUNCTIONS]
-
-    def test_who_may_write_traces_may_do_nothing_else_by_that(self) -> None:
-        tracing = {
-            name: statement
-            for name, role in ROLES.items()
-            for policy in role["Properties"]["Policies"]
-            for statement in policy["PolicyDocument"]["Statement"]
-            if "xray:" in json.dumps(statement)
-        }
-        machines = {"ExportReportRole", "ExportFleetRole"}
-        assert set(tracing) == {f"{name}Role" for name in FUNCTIONS} | machines
-        for statement in tracing.values():
-            condition, allowed, otherwise = statement["Fn::If"]
-            assert (condition, otherwise) == ("Traced", {"Ref": "AWS::NoValue"})
-            assert all(action.startswith("xray:") for action in allowed["Action"])
 
     def test_every_role_has_one_user(self) -> None:
         no_user = {*ROLES, "ReportsBusPolicy", "ChangesBusPolicy", "FleetsBusPolicy"}
@@ -775,7 +766,6 @@ class TestWiring:
     ) -> None:
         valid = {
             "COMPRESSION": "none",
-            "QUALITY_GATE": "enabled",
             "PSEUDONYMIZE": "phone",
             "PSEUDONYMIZES": "true",
         }

@@ -57,11 +57,10 @@ class Watched(dict[str, str]):
 
 
 class TestFunctions:
-    def test_the_start_knows_pingone_the_table_the_limit_and_the_defaults(self) -> None:
+    def test_the_start_knows_pingone_the_table_and_the_defaults(self) -> None:
         assert StartConfig.from_environment(START) == StartConfig(
             pingone=PINGONE,
             table="coordination",
-            polling_limit_seconds=1800,
             pseudonymizes=False,
             request_defaults={
                 "environmentId": "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
@@ -69,7 +68,6 @@ class TestFunctions:
                 "fields": ["userId", "username"],
                 "filter": '(mfaEnabled eq "true")',
                 "formats": ["csv", "json"],
-                "skipQualityGate": False,
             },
         )
 
@@ -117,7 +115,6 @@ class TestFunctions:
             bucket="reports",
             event_bus="reports-bus",
             digest_topic="",
-            max_security_events=500,
         )
 
     def test_the_listing_knows_pingone_the_table_the_bucket_and_how_much_runs_at_once(self) -> None:
@@ -130,12 +127,11 @@ class TestFunctions:
             pseudonymizes=False,
         )
 
-    def test_the_summary_knows_the_table_the_bucket_and_what_may_fail(self) -> None:
+    def test_the_summary_knows_the_table_and_the_bucket(self) -> None:
         assert SummarizeConfig.from_environment(VARIABLES["summarize_fleet"]) == SummarizeConfig(
             table="coordination",
             bucket="reports",
             key_prefix="exports/pingone",
-            tolerated_failure_percent=5,
         )
 
     @pytest.mark.parametrize("function", VARIABLES)
@@ -159,11 +155,9 @@ class TestValues:
     @pytest.mark.parametrize(
         ("function", "name"),
         [
-            ("start_report", "POLLING_LIMIT_SECONDS"),
             ("fetch_report", "MAX_REPORT_MEGABYTES"),
             ("fetch_report", "MAX_RECORD_DROP_PERCENT"),
             ("list_environments", "MAX_CONCURRENCY"),
-            ("summarize_fleet", "TOLERATED_FAILURE_PERCENT"),
         ],
     )
     @pytest.mark.parametrize("value", ["", "half an hour", "-1", "1.5"])
@@ -176,7 +170,6 @@ class TestValues:
     @pytest.mark.parametrize(
         ("function", "name", "choices"),
         [
-            ("start_report", "QUALITY_GATE", "enabled, disabled"),
             ("fetch_report", "COMPRESSION", "none, gzip"),
         ],
     )
@@ -237,6 +230,7 @@ class TestDefaults:
         assert request.to_state() == {
             **defaults,
             "correlationId": "mine",
+            "skipQualityGate": False,
             "idempotencyKey": None,
             "changesUntil": None,
             "licenseId": None,
@@ -244,7 +238,3 @@ class TestDefaults:
             "fleet": None,
             "standing": True,
         }
-
-    def test_a_request_skips_a_gate_that_is_disabled(self) -> None:
-        config = StartConfig.from_environment(START | {"QUALITY_GATE": "disabled"})
-        assert config.request_defaults["skipQualityGate"] is True

@@ -1,6 +1,7 @@
 """Every sample in events/ keeps to its schema, and so does what the code makes of it."""
 
 import json
+import re
 
 import pytest
 
@@ -9,14 +10,10 @@ from pingone_reports.model.manifest import completed_event
 from pingone_reports.model.posture import Kind
 from pingone_reports.model.security_events import RULES, Severity
 from pingone_reports.model.strength import Strength
-from tests.support.documents import EVENTS, faults, sample, schema
+from tests.support.documents import EVENTS, definition, faults, fields, required, sample, schema
 
-# What is read by others, who may meet fields that are newer than their schema.
-PUBLISHED = (
-    "compared", "export-completed", "export-failed", "fleet", "fleet-completed", "fleet-failed",
-    "manifest", "quarantine", "security-event-detected",
-)  # fmt: skip
-SAMPLES = sorted(path.name.removesuffix(".schema.json") for path in EVENTS.glob("*.schema.json"))
+SCHEMAS = sorted(path.name.removesuffix(".schema.json") for path in EVENTS.glob("*.schema.json"))
+SAMPLES = [name for name in SCHEMAS if name != "definitions"]
 
 
 class TestSamples:
@@ -29,16 +26,28 @@ class TestSamples:
         assert faults(name, sample(name) | {"unknown": 1})
         assert faults(name, [])
 
-    @pytest.mark.parametrize("name", PUBLISHED)
-    def test_readers_of_what_is_published_may_meet_new_fields(self, name: str) -> None:
-        assert '"additionalProperties": false' not in json.dumps(schema(name))
+    @pytest.mark.parametrize("name", SCHEMAS)
+    def test_only_a_request_is_refused_for_a_field_that_is_not_described(self, name: str) -> None:
+        closed = '"additionalProperties": false' in json.dumps(schema(name))
+        assert closed == name.endswith("-request")
+
+    @pytest.mark.parametrize("name", SCHEMAS)
+    def test_a_schema_has_an_id_and_a_title_that_is_the_name_of_a_class(self, name: str) -> None:
+        document = schema(name)
+        assert (
+            document["$id"] == f"https://pingone-report-exporter.example/events/{name}.schema.json"
+        )
+        titles = re.findall('"title": "(.*?)"', json.dumps(document))
+        assert all(
+            re.fullmatch("([A-Z][a-z]+)+", title.replace("PingOne", "Ping")) for title in titles
+        )
 
     @pytest.mark.parametrize("name", SAMPLES)
     def test_a_schema_requires_what_it_says(self, name: str) -> None:
-        for required in schema(name)["required"]:
+        for field in required(name):
             document = sample(name)
-            del document[required]
-            assert faults(name, document), required
+            del document[field]
+            assert faults(name, document), field
 
     @pytest.mark.parametrize("time", ["2026-03-01", "2026-03-01T02:00:00", "yesterday", 7])
     def test_a_time_without_its_zone_is_no_time(self, time: object) -> None:
@@ -47,7 +56,9 @@ class TestSamples:
     def test_no_sample_lacks_a_schema_but_the_event_as_it_is_sent(self) -> None:
         files = {path.name for path in EVENTS.glob("*.json")}
         known = {f"{name}{end}" for name in SAMPLES for end in (".json", ".schema.json")}
-        assert files - known == {"export-requested.event.json", "fleet-requested.event.json"}
+        assert files - known == {
+            "definitions.schema.json", "export-requested.event.json", "fleet-requested.event.json"
+        }  # fmt: skip
 
     def test_no_sample_holds_a_link_or_a_password(self) -> None:
         for path in EVENTS.iterdir():
@@ -60,21 +71,23 @@ class TestSecurityEvents:
     """The schemas know the table of events, in its order."""
 
     def test_a_security_event_has_a_code_words_and_a_severity_of_the_table(self) -> None:
-        fields = schema("security-event-detected")["properties"]
-        assert fields["code"]["enum"] == [event.name for event in RULES]
-        assert fields["event"]["enum"] == [event.value for event in RULES]
-        assert fields["reasons"]["items"]["enum"] == fields["code"]["enum"]
-        assert fields["severity"]["enum"] == list(Severity)
+        described = fields("security-event-detected")
+        assert definition(described["code"])["enum"] == [event.name for event in RULES]
+        assert definition(described["reasons"]["items"]) == definition(described["code"])
+        assert described["event"]["enum"] == [event.value for event in RULES]
+        assert described["severity"]["enum"] == list(Severity)
         for side in ("strengthBefore", "strengthAfter"):
-            assert fields[side]["enum"] == [*Strength, None]
+            strength, none = described[side]["anyOf"]
+            assert definition(strength)["enum"] == list(Strength)
+            assert none == {"type": "null"}
 
     def test_a_comparison_has_a_number_for_each_event_and_each_strength(self) -> None:
-        fields = schema("compared")["properties"]
-        numbers = fields["securityEvents"]
+        described = fields("compared")
+        numbers = described["securityEvents"]
         assert list(numbers["properties"]) == numbers["required"] == [e.name for e in RULES]
-        users = fields["protection"]["oneOf"][0]["properties"]["users"]
+        users = definition(described["protection"]["oneOf"][0])["properties"]["users"]
         assert list(users["properties"]) == users["required"] == list(Strength)
-        assert list(fields["devices"]["properties"]) == list(Kind)
+        assert list(described["devices"]["properties"]) == list(Kind)
 
 
 class TestEntry:

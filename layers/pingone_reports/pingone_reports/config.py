@@ -17,13 +17,6 @@ from pingone_reports.model.request import FIELD
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
-class QualityGate(StrEnum):
-    """Whether a doubtful report goes into quarantine instead of being published."""
-
-    ENABLED = "enabled"
-    DISABLED = "disabled"
-
-
 class _Variables:
     """Environment variables. Raises InvalidConfiguration, which names the variable at fault."""
 
@@ -124,7 +117,6 @@ class StartConfig:
 
     pingone: PingOneConfig
     table: str
-    polling_limit_seconds: int
     pseudonymizes: bool
     request_defaults: Mapping[str, Any]
 
@@ -135,15 +127,13 @@ class StartConfig:
         return cls(
             pingone=PingOneConfig.of(read),
             table=read.text("TABLE"),
-            polling_limit_seconds=read.number("POLLING_LIMIT_SECONDS"),
             pseudonymizes=read.flag("PSEUDONYMIZES"),
             request_defaults={
                 "environmentId": read.text("PINGONE_ENVIRONMENT_ID"),
-                "reportName": read.text("REPORT_NAME"),
+                "reportName": "devices",
                 "fields": read.words("REPORT_FIELDS"),
                 "filter": read.text("REPORT_FILTER"),
                 "formats": read.words("REPORT_FORMATS"),
-                "skipQualityGate": read.choice("QUALITY_GATE", QualityGate) is QualityGate.DISABLED,
             },
         )
 
@@ -227,7 +217,6 @@ class TabulateConfig:
     bucket: str
     event_bus: str
     digest_topic: str
-    max_security_events: int
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -238,7 +227,6 @@ class TabulateConfig:
             bucket=read.text("BUCKET"),
             event_bus=read.text("EVENT_BUS"),
             digest_topic=read.text("DIGEST_TOPIC"),
-            max_security_events=read.number("MAX_SECURITY_EVENTS"),
         )
 
 
@@ -288,7 +276,6 @@ class SummarizeConfig:
     table: str
     bucket: str
     key_prefix: str
-    tolerated_failure_percent: int
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -298,5 +285,4 @@ class SummarizeConfig:
             table=read.text("TABLE"),
             bucket=read.text("BUCKET"),
             key_prefix=read.key_prefix(),
-            tolerated_failure_percent=read.number("TOLERATED_FAILURE_PERCENT"),
         )

@@ -5,7 +5,6 @@ Modules that only one function needs are imported in its builder: the others sta
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import gettempdir
@@ -77,7 +76,6 @@ def start_report(context: Any) -> "StartReport":
         keys=IdempotencyKeys(table, _client("stepfunctions")),
         starts=Starts(table, _SECONDS_OF_A_START).within(context),
         durations=Durations(table),
-        polling_limit=timedelta(seconds=config.polling_limit_seconds),
         pseudonymizes=config.pseudonymizes,
     )
 
@@ -161,7 +159,6 @@ def tabulate_report() -> "TabulateReport":
         announcements=Announcements(
             bus=EventBus(_client("events"), config.event_bus),
             digest=_digest(config.digest_topic),
-            most_events=config.max_security_events,
         ),
         folder=Path(gettempdir()) / "tabulate",
     )
@@ -214,7 +211,6 @@ def summarize_fleet() -> "SummarizeFleet":
         results=FleetResults(table),
         history=FleetHistory(table),
         key_prefix=config.key_prefix,
-        tolerated_failure_percent=config.tolerated_failure_percent,
     )
 
 

@@ -37,11 +37,11 @@ def test_the_environment_comes_before_a_file(tmp_path: Path) -> None:
         + "\nPINGONE_REPORT_FILTER='(username eq \"Zoë \\\\ $x\")'\nPINGONE_REGION=eu\n",
         encoding="utf-8",
     )
-    tenant = read_tenant({"PINGONE_REGION": "ca", "PINGONE_REPORT_NAME": " "}, env)
+    tenant = read_tenant({"PINGONE_REGION": "ca", "PINGONE_REPORT_FORMATS": " "}, env)
     assert tenant.client_secret == "canary-secret"
     assert tenant.region == "ca"
     assert tenant.parameters["ReportFilter"] == '(username eq "Zoë \\ $x")'
-    assert "ReportName" not in tenant.parameters
+    assert "ReportFormats" not in tenant.parameters
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,6 @@ def test_the_environment_comes_before_a_file(tmp_path: Path) -> None:
         ("PINGONE_API_URL", "https://api.pingone.eu/v1?x=1", "https URL"),
         ("PINGONE_TOKEN_URL", "ftp://x", "https URL"),
         ("PINGONE_LINK_HOSTS", "https://x", "hosts"),
-        ("PINGONE_REPORT_NAME", "my report", "letters"),
         ("PINGONE_REPORT_FIELDS", "userId;deviceId", "field"),
         ("PINGONE_REPORT_FILTER", "a\x1b[31m", "control characters"),
         ("PINGONE_REPORT_FILTER", "x" * 501, "500 characters"),

@@ -40,11 +40,10 @@ def manifest_of(
     listed: dict[str, Any],
     *results: dict[str, Any] | None,
     before: tuple[str, dict[str, Any]] | None = None,
-    tolerated: int = 0,
 ) -> dict[str, Any]:
     environments = map(Environment.from_document, listed["environments"])
     entries = list(map(entry_of, environments, results))
-    manifest = fleet_manifest(EXECUTION, listed, entries, before, tolerated)
+    manifest = fleet_manifest(EXECUTION, listed, entries, before)
     assert faults("fleet", manifest) == []
     return manifest
 
@@ -259,9 +258,10 @@ class TestManifest:
     def test_a_fleet_is_red_if_more_failed_than_is_tolerated(
         self, failed: int, tolerated: int, status: str
     ) -> None:
-        listed = listing(*map(environment, range(1, 5)))
+        request = {"toleratedFailurePercent": tolerated}
+        listed = listing(*map(environment, range(1, 5)), **request)
         results = [FAILED] * failed + [LANDED] * (4 - failed)
-        manifest = manifest_of(listed, *results, tolerated=tolerated)
+        manifest = manifest_of(listed, *results)
         assert manifest["status"] == status
         failure = failure_of(manifest, "reports", "fleet.json")
         assert (failure is None) == (status == "COMPLETED")

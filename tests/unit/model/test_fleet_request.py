@@ -66,6 +66,9 @@ def test_a_delivery_is_one_request_and_no_request_can_ask_for_its_key() -> None:
         ({"filter": 1}, "filter"),
         ({"changesUntil": "yesterday"}, "changesUntil"),
         ({"skipQualityGate": "yes"}, "skipQualityGate"),
+        ({"toleratedFailurePercent": 101}, "toleratedFailurePercent"),
+        ({"toleratedFailurePercent": "5"}, "toleratedFailurePercent"),
+        ({"toleratedFailurePercent": True}, "toleratedFailurePercent"),
         ({"correlationId": "a b"}, "correlationId"),
         ({"environmentIds": [ID], "types": ["SANDBOX"]}, "environmentIds"),
         ({"onlyFailedOf": KEY, "exclude": ["x"]}, "onlyFailedOf"),
@@ -92,6 +95,8 @@ def test_what_is_no_object_is_refused(document: object) -> None:
         {"environmentIds": [ID]},
         {"include": ["Customers", ID], "exclude": [], "types": None},
         {"onlyFailedOf": KEY, "formats": ["json"], "skipQualityGate": True},
+        {"toleratedFailurePercent": 0},
+        {"types": ["SANDBOX"], "toleratedFailurePercent": 100},
     ],
 )
 def test_the_schema_takes_what_the_code_takes(document: dict[str, Any]) -> None:

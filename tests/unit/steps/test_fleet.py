@@ -88,13 +88,12 @@ class World:
                 else {"status": "SUCCEEDED", "manifestKey": "a/manifest.json", "records": 2}
             )
 
-    def summarize(self, by: Execution | None = None, tolerated: int = 0) -> dict[str, Any]:
+    def summarize(self, by: Execution | None = None) -> dict[str, Any]:
         step = SummarizeFleet(
             bucket=cast("Bucket", self.bucket),
             results=cast("FleetResults", self),
             history=cast("FleetHistory", self),
             key_prefix=self.prefix,
-            tolerated_failure_percent=tolerated,
         )
         answer = step.run(by or execution())
         assert faults("summarize-fleet-output", answer) == []
@@ -283,8 +282,8 @@ class TestSummary:
         assert world.bucket.objects == objects
 
     def test_an_export_without_a_result_is_accounted_for(self, world: World) -> None:
-        world.start()
-        answer = world.summarize(tolerated=99)
+        world.start(toleratedFailurePercent=99)
+        answer = world.summarize()
         assert answer["fleet"]["errors"] == {"ExportUnknown": 3}
         assert answer["failure"]["Error"] == "TooManyExportsFailed"
         assert answer["fleet"]["manifestKey"] in answer["failure"]["Cause"]

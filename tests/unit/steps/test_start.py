@@ -41,19 +41,14 @@ class TestStart:
         assert created.environment_id == REQUEST.environment_id
         assert seconds_until(export.requested_at) == 0
 
-    @pytest.mark.parametrize("limit", [30, 600])
-    def test_the_deadline_of_a_report_is_the_polling_limit(
-        self, pingone: PingOne, limit: int
+    @pytest.mark.parametrize(("lives", "limit"), [(120, 120), (7200, 1800)])
+    def test_the_deadline_of_a_report_is_the_end_of_its_exploration_and_at_most_half_an_hour(
+        self, pingone: PingOne, simulator: PingOneSimulator, lives: int, limit: int
     ) -> None:
-        export = Export.from_state(World(pingone).start(polling_limit=limit)["export"])
-        assert seconds_until(export.deadline) == limit
-
-    def test_the_deadline_of_a_report_is_the_end_of_its_exploration_if_that_is_earlier(
-        self, pingone: PingOne, simulator: PingOneSimulator
-    ) -> None:
-        play(simulator, exploration_seconds=120)
+        play(simulator, exploration_seconds=lives)
         export = Export.from_state(World(pingone).start()["export"])
-        assert seconds_until(export.deadline) == pytest.approx(120, abs=0.001)  # PingOne counts ms
+        # PingOne counts ms.
+        assert seconds_until(export.deadline) == pytest.approx(limit, abs=0.001)
 
     @pytest.mark.parametrize(("retry_after", "wait"), [(17, 17), (1, 5), (None, 5)])
     def test_a_report_is_started_later_when_pingone_is_busy(

@@ -80,7 +80,7 @@ class _Files(MemoryBucket):
         self.download(key, path)
         with duckdb.connect() as database:
             described = database.execute(f"DESCRIBE FROM '{path}'").fetchall()
-        return {name.lower(): _TYPES[type_] for name, type_, *_ in described}
+        return {name: _TYPES[type_] for name, type_, *_ in described}
 
 
 def _glue_columns(table: str) -> dict[str, str]:
@@ -178,7 +178,7 @@ def test_half_a_character_keeps_no_report_out_of_the_tables_and_is_told(
     files = _Files(tmp_path, report, records=1, format_name=format_name)
 
     assert files.tabulate()["repairedCells"] == 1
-    assert files.row(_DEVICES)["deviceNickname"] == "\ufffd"
+    assert files.row(_DEVICES)["devicenickname"] == "\ufffd"
     assert b"1 value has" in files.objects[_PAGE]
 
 

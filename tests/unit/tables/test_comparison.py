@@ -189,6 +189,30 @@ def test_a_token_is_compared_with_a_token_of_its_key_alone(
     assert _told(world)["n2"] == [*told, "NO_USABLE_FACTOR"][::-1]
 
 
+def test_states_that_are_tokens_say_nothing(world: World) -> None:
+    header = "userId,deviceId,deviceType,deviceStatus,deviceBlocked,mfaEnabled\n"
+    tokens = {"fields": ["deviceStatus", "Device Blocked", "mfaEnabled"], "keyId": "one"}
+    before = header + "u,a,FIDO2,t1,t2,t3\nu,b,SMS,t1,t2,t3\n"
+    world.night("n1", before, "01", pseudonymized=tokens)
+    after = header + "u,a,FIDO2,t4,t5,t6\n"
+    world.night("n2", after, "02", pseudonymized=tokens)
+    assert _told(world)["n2"] == ["FACTOR_REMOVED"]
+    [user] = world.newest("users")
+    assert (user["strength"], user["usable"]) == ("phishing-resistant", 1)
+    protection = world.bus.compared[-1]["protection"]
+    assert (protection["protected"], protection["unusable"]) == (1, "not asked")
+
+
+def test_a_bypass_that_only_one_side_asked_for_is_no_event(world: World) -> None:
+    header = "userId,deviceId,deviceType,mfaEnabled"
+    world.night("n1", header + "\nu,a,SMS,true\n", "01")
+    in_force = header + ",bypassMFAEnabledUntil\nu,a,SMS,true,2026-04-01T00:00:00Z\n"
+    world.night("n2", in_force, "02")
+    assert _told(world)["n2"] == []
+    [user] = world.newest("users")
+    assert user["strength"] == "MFA off"
+
+
 def test_ids_of_another_key_are_said_to_be_incomparable(world: World) -> None:
     rows = _HEADER + "u,a,SMS\n"
     world.night("n1", rows, "01", pseudonymized={"fields": ["deviceId"], "keyId": "one"})

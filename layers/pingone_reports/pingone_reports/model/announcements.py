@@ -191,7 +191,7 @@ def _protection(protection: Protection) -> dict[str, Any]:
         "protected": protection.protected,
         "users": {str(each): protection.users.get(each, 0) for each in Strength},
         "devices": protection.devices,
-        "unusable": protection.unusable,
+        "unusable": _known(protection.unusable),
         "locked": _known(protection.locked),
         "deviceBound": _known(protection.device_bound),
         "synced": _known(protection.synced),

@@ -55,8 +55,6 @@ FIELDS = {
 KNOWN = tuple(name.lower() for name in FIELDS)
 """Their names in lower case, as Athena has them."""
 
-_SPELLED = {name.lower(): name for name in FIELDS}
-
 USER_FIELDS = frozenset(
     ("userid", "username", "givenname", "familyname", "email", "usercreatedat", "userupdatedat")
 )
@@ -70,22 +68,22 @@ def spelled(name: str) -> str:
 
 def has_known(names: Iterable[str]) -> bool:
     """Whether one of these is a known field, in any spelling."""
-    return any(spelled(name) in _SPELLED for name in names)
+    return any(spelled(name) in KNOWN for name in names)
 
 
 def table_names(names: Collection[str], taken: Iterable[str]) -> list[str]:
-    """What a table calls these columns, each in another way than `taken`, in upper or lower case.
+    """What a table calls these columns, each in another way than `taken`: in lower case, as Athena.
 
-    A known field has PingOne's spelling. A column without a name has its number.
+    A known field has its own name, whatever its spelling. A column without a name has its number.
     """
     given, used = ({name.lower() for name in those} for those in (names, taken))
     chosen = []
     for number, name in enumerate(names, 1):
-        wanted = _SPELLED.get(spelled(name), "")
+        wanted = spelled(name)
         # If two columns are spellings of a field, it is the one with PingOne's spelling.
-        if not wanted or (wanted.lower() in given and wanted.lower() != name.lower()):
-            wanted = name.strip(" ").replace("\0", "\ufffd") or f"column_{number}"
+        if wanted not in KNOWN or (wanted in given and wanted != name.lower()):
+            wanted = name.strip(" ").replace("\0", "\ufffd").lower() or f"column_{number}"
         others = (f"{wanted}_{other}" for other in count(1))
-        chosen.append(next(own for own in chain([wanted], others) if own.lower() not in used))
-        used.add(chosen[-1].lower())
+        chosen.append(next(own for own in chain([wanted], others) if own not in used))
+        used.add(chosen[-1])
     return chosen

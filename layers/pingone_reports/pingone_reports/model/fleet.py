@@ -12,7 +12,7 @@ from typing import Any, Self
 from pingone_reports.errors import NoEnvironments, TooManyExportsFailed
 from pingone_reports.model.environment import Environment, one_line
 from pingone_reports.model.export import Execution
-from pingone_reports.model.fleet_request import FleetRequest
+from pingone_reports.model.fleet_request import TOLERATED, FleetRequest
 from pingone_reports.model.manifest import utc
 from pingone_reports.model.request import UUID
 
@@ -165,17 +165,16 @@ def fleet_manifest(
     listing: Mapping[str, Any],
     entries: Sequence[Mapping[str, Any]],
     before: tuple[str, Mapping[str, Any]] | None,
-    tolerated_failure_percent: int,
 ) -> dict[str, Any]:
     """The fleet's manifest; see events/fleet.schema.json.
 
     `before` is the fleet before this one: its manifest's key, and its listing.
     """
     errors = Counter(entry["error"] for entry in entries if entry["status"] == FAILED)
-    failed = errors.total()
+    failed, tolerated = errors.total(), listing["request"].get(TOLERATED, 0)
     new, gone = _differences(listing, before[1]) if before else ([], [])
     return {
-        "status": FAILED if failed * 100 > tolerated_failure_percent * len(entries) else COMPLETED,
+        "status": FAILED if failed * 100 > tolerated * len(entries) else COMPLETED,
         "correlationId": listing["correlationId"],
         "executionArn": execution.arn,
         "startedAt": utc(execution.started_at),
@@ -191,7 +190,7 @@ def fleet_manifest(
             "gone": len(gone),
             "records": sum(entry["records"] or 0 for entry in entries),
         },
-        "toleratedFailurePercent": tolerated_failure_percent,
+        TOLERATED: tolerated,
         "errors": dict(errors.most_common()),
         "environments": list(entries),
         "excluded": listing["excluded"],
@@ -223,7 +222,7 @@ def fleet_event(manifest: Mapping[str, Any], bucket: str, manifest_key: str) -> 
             name: manifest[name]
             for name in (
                 "status", "correlationId", "executionArn", "startedAt", "completedAt", "numbers",
-                "toleratedFailurePercent",
+                TOLERATED,
             )
         },
         "errors": dict(Counter(manifest["errors"]).most_common(_MOST_ERRORS_TOLD)),
@@ -241,7 +240,7 @@ def failure_of(manifest: Mapping[str, Any], bucket: str, manifest_key: str) -> E
     told = ", ".join(f"{error} {times} times" if times > 1 else error for error, times in errors)
     return TooManyExportsFailed(
         f"{numbers['failed']} of {numbers['environments']} exports failed, and "
-        f"{manifest['toleratedFailurePercent']}% may: {told}. Each is in s3://{bucket}/"
+        f"{manifest[TOLERATED]}% may: {told}. Each is in s3://{bucket}/"
         f"{manifest_key}. Mend the causes, and start a fleet with this key as 'onlyFailedOf'."
     )
 

@@ -18,12 +18,14 @@ from pingone_reports.model.request import (
 # What an export's request may hold and a fleet hands on. What a fleet leaves out comes from the
 # stack's parameters, as for any export.
 _OF_EXPORTS = ("reportName", "fields", "filter", "formats", "changesUntil", "skipQualityGate")
+TOLERATED = "toleratedFailurePercent"
 _FIELDS = (
     "environmentIds",
     "include",
     "exclude",
     "types",
     "onlyFailedOf",
+    TOLERATED,
     *_OF_EXPORTS,
     "correlationId",
     "idempotencyKey",
@@ -49,8 +51,8 @@ class FleetRequest(Request):
     """Exports of many environments: of the given ones, or of all that the worker application sees.
 
     Those can be narrowed by ids or names and by types. `only_failed_of` is the key of an earlier
-    fleet's manifest: then its failed environments are exported. `export` is what each export's
-    request holds.
+    fleet's manifest: then its failed environments are exported. The fleet fails if more than
+    `tolerated_failure_percent` of its exports did. `export` is what each export's request holds.
     """
 
     environment_ids: tuple[str, ...] = ()
@@ -58,6 +60,7 @@ class FleetRequest(Request):
     exclude: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     only_failed_of: str | None = None
+    tolerated_failure_percent: int = 0
     export: Mapping[str, Any]
 
     @classmethod
@@ -81,6 +84,7 @@ class FleetRequest(Request):
                 "types", "[A-Z_]{1,40}", 0, 10, "a list of types, such as ['PRODUCTION', 'SANDBOX']"
             ),
             only_failed_of=_manifest_key(asked) if asked.has("onlyFailedOf") else None,
+            tolerated_failure_percent=_percent(asked) if asked.has(TOLERATED) else 0,
             export=export,
             correlation_id=asked.text("correlationId", ID, ID_ALLOWED),
             idempotency_key=(
@@ -109,6 +113,7 @@ class FleetRequest(Request):
             "exclude": list(self.exclude),
             "types": list(self.types),
             "onlyFailedOf": self.only_failed_of,
+            TOLERATED: self.tolerated_failure_percent,
         }
         return {name: value for name, value in chosen.items() if value} | dict(self.export)
 
@@ -121,6 +126,13 @@ def of_exports(document: Mapping[str, Any]) -> dict[str, Any]:
 def _once(ids: Sequence[str]) -> tuple[str, ...]:
     """One environment has one spelling, and is exported once."""
     return tuple(dict.fromkeys(id_.lower() for id_ in ids))
+
+
+def _percent(asked: Asked) -> int:
+    percent = asked.value(TOLERATED)
+    if isinstance(percent, int) and not isinstance(percent, bool) and 0 <= percent <= 100:
+        return percent
+    raise InvalidRequest(f"The field {TOLERATED!r} must be a whole number from 0 to 100.")
 
 
 def _manifest_key(asked: Asked) -> str:

@@ -111,7 +111,7 @@ class ExportKeys:
 
     @property
     def series_folder(self) -> str:
-        """Where the exports of this report and environment have their places; ends in `/`."""
+        """Where the numbers of fleets' exports are, of this report and environment; ends in `/`."""
         return f"{self.prefix}series/report={self.report}/environment={self.environment}/"
 
     @property

@@ -139,7 +139,10 @@ class Changes:
 
 @dataclass(frozen=True, kw_only=True)
 class Factor:
-    """How often a device type is in use. `unusable` devices are enrolled, but cannot be used."""
+    """How often a device type is in use. `unusable` devices are enrolled, but cannot be used.
+
+    Nobody can know of any if neither status nor block was asked for: see Protection.
+    """
 
     device_type: str
     strength: Strength
@@ -162,7 +165,7 @@ class Protection:
     protected: int
     factors: Sequence[Factor]
     devices: int
-    unusable: int
+    unusable: int | None
     locked: int | None
     device_bound: int | None
     synced: int | None

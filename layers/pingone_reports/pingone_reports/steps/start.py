@@ -27,6 +27,8 @@ NOT_STARTED = "NOT_STARTED"
 # Another execution holds the request's idempotency key.
 DUPLICATE = "DUPLICATE"
 
+# PingOne forgets a report then, whatever it says when it accepts it.
+_LONGEST_GENERATION = timedelta(minutes=30)
 # The longest time from the request until PingOne accepts it. With the wait for changes before, half
 # an hour of generation and the tries of the fetch after it, an export is within the state machine's
 # timeout.
@@ -59,7 +61,6 @@ class StartReport:
     keys: "IdempotencyKeys"
     starts: "Starts"
     durations: "Durations"
-    polling_limit: timedelta
     pseudonymizes: bool = False
 
     def run(self, request: ExportRequest, execution: Execution, queued: Queued) -> dict[str, Any]:
@@ -119,7 +120,7 @@ class StartReport:
             execution=execution,
             exploration_id=exploration.id,
             requested_at=requested_at,
-            deadline=min(exploration.expires_at, requested_at + self.polling_limit),
+            deadline=min(exploration.expires_at, requested_at + _LONGEST_GENERATION),
             usual_seconds=usual_seconds,
         )
 

@@ -29,7 +29,6 @@ class SummarizeFleet:
     results: FleetResults
     history: FleetHistory
     key_prefix: str
-    tolerated_failure_percent: int
 
     def run(self, execution: Execution) -> dict[str, Any]:
         """Write the fleet's manifest last; returns what its event tells, and why it is red, if so.
@@ -56,13 +55,7 @@ class SummarizeFleet:
         series = series_of(listing["request"])
         manifest = self.bucket.create_json(
             keys.manifest,
-            fleet_manifest(
-                execution,
-                listing,
-                entries,
-                self._before(series) if series else None,
-                self.tolerated_failure_percent,
-            ),
+            fleet_manifest(execution, listing, entries, self._before(series) if series else None),
         )
         if series:
             self._remember(series, execution, keys.manifest)

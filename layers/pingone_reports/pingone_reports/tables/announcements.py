@@ -21,7 +21,7 @@ class Announcements:
 
     bus: EventBus
     digest: Topic | None
-    most_events: int
+    most_events: int = 500  # one event tells how many more there are
 
     def tell(self, posture: Posture, told: Told) -> None:
         """Tell of an export: its security events, that it was compared, and a mail if it is due.

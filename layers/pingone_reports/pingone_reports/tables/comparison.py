@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pingone_reports.model.filters import hides_factors
 from pingone_reports.model.posture import HIDDEN, NOT_ASKED, Changes, Day, Posture
 from pingone_reports.tables.changes import Side, changes_to_parquet
+from pingone_reports.tables.facts import READ
 from pingone_reports.tables.tabulated import TabulatedExport
 
 _EXPIRED = "The export before it is gone from the bucket."
@@ -32,7 +33,8 @@ def compare(export: TabulatedExport, previous: str | None, why_none: str) -> Cha
     both = export.fields & older.fields
     if "deviceid" not in both:
         return _NO_DEVICE_IDS
-    if "deviceid" not in comparable and export.published.tokens != older.published.tokens:
+    tokens, others = export.published.tokens, older.published.tokens
+    if "deviceid" not in comparable and tokens != others:
         return _OTHER_IDS
     parquet = export.folder / "changes"
     changes = changes_to_parquet(
@@ -49,7 +51,7 @@ def compare(export: TabulatedExport, previous: str | None, why_none: str) -> Cha
         incomparable={
             field
             for field in both
-            if export.published.tokens.get(field) != older.published.tokens.get(field)
+            if tokens.get(field) != others.get(field) or (field in READ and field in tokens)
         },
     )
     export.workplace.bucket.upload_file(parquet, export.keys.changes_table)

@@ -1,6 +1,5 @@
 """DuckDB in bounded memory, and the SQL that all tables share."""
 
-import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
@@ -9,17 +8,9 @@ from errno import ENOSPC
 from pathlib import Path
 from typing import cast
 
-from pingone_reports.errors import InvalidConfiguration, ReportTooLarge
+import duckdb
 
-try:
-    import duckdb
-except ImportError:
-    # Lambda does not check a library's processor. The original error would only say that a module
-    # is missing.
-    raise InvalidConfiguration(
-        "The layer holds no DuckDB for this function's processor, "
-        f"{platform.machine()}: give `sam build` and `sam deploy` the same Architecture."
-    ) from None
+from pingone_reports.errors import ReportTooLarge
 
 Database = duckdb.DuckDBPyConnection
 DatabaseError = duckdb.Error

@@ -22,6 +22,15 @@ CLASSES = {
 _OTHER = 62
 """The bit of all device types beyond the first 62: no report has so many."""
 
+READ = frozenset(
+    (
+        *("devicetype", "devicestatus", "deviceblocked", "devicelocked"),
+        *("mfaenabled", "bypassmfaenableduntil", "lastdevicetrxtime", "devicecreatedat"),
+        *("fidobackupeligibility", "fidobackupstate"),
+    )
+)
+"""Fields whose values say something here, in lower case: as tokens they say nothing."""
+
 _BYPASS = "bypassmfaenableduntil"
 """Until when a user is let past MFA: "MFA settings" of a user, developer.pingidentity.com."""
 
@@ -61,14 +70,15 @@ def strength_of_user(usable_of: Mapping[Strength, str], flags: str) -> str:
     return f"CASE {whens} ELSE {quoted(Strength.NONE)} END"
 
 
-def fields_of(database: Database, parquet: Path) -> frozenset[str]:
-    """The known fields of a Parquet file of devices, in lower case.
+def fields_of(database: Database, parquet: Path, tokens: Collection[str] = ()) -> frozenset[str]:
+    """The known fields of a Parquet file of devices, in lower case, that can be understood.
 
-    JSON leaves out what has no value: a status that nobody has was not told.
+    JSON leaves out what has no value: a status that nobody has was not told. `tokens` are the
+    fields whose values are tokens.
     """
     file = f"read_parquet({quoted(str(parquet))})"
     given = {spelled(name): column for name, column in columns_of(database, parquet).items()}
-    fields = frozenset(KNOWN) & given.keys()
+    fields = (frozenset(KNOWN) & given.keys()) - (READ & frozenset(tokens))
     if "devicestatus" in fields:
         told = f"SELECT 1 FROM {file} WHERE {given['devicestatus']} <> '' LIMIT 1"  # noqa: S608
         if not database.execute(told).fetchone():
@@ -88,7 +98,11 @@ def rows_of(database: Database, parquet: Path, view: str, at: str, fields: Colle
     file = f"read_parquet({quoted(str(parquet))})"
     given = {spelled(name): column for name, column in columns_of(database, parquet).items()}
     known = {name: given[name] for name in KNOWN if name in fields}
-    bypasses = {name: column for name, column in given.items() if "bypass" in name}
+    bypasses = {
+        name: column
+        for name, column in given.items()
+        if "bypass" in name and (name in fields or name not in KNOWN)
+    }
     types: tuple[str, ...] = ()
     if "devicetype" in known:
         found = database.execute(

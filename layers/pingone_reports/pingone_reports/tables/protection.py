@@ -1,6 +1,6 @@
 """How well the users of an export are protected, from its Parquet file of devices."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -35,17 +35,23 @@ _RESISTANT_TYPES = "class = 3 AND usable"
 
 
 def users_to_parquet(
-    database: Database, rows: Path, about: Mapping[str, Cell], parquet: Path, filter_: str = ""
+    database: Database,
+    rows: Path,
+    about: Mapping[str, Cell],
+    parquet: Path,
+    filter_: str = "",
+    tokens: Collection[str] = (),
 ) -> Protection | None:
     """Write a row for each user of an export: strength, usable factors and numbers of devices.
 
     There is none if the export lacks userId. Without deviceType, the strength is "not asked"; if
     the filter may hide factors, or users because of theirs, it says so. Then the answer is None.
-    `about` are further columns, `exported_at` among them.
+    `about` are further columns, `exported_at` among them; `tokens` are fields, in lower case, whose
+    values are tokens.
     """
     at = str(about["exported_at"])
     with database.cursor() as own, within_limits():
-        export = rows_of(own, rows, "r", at, fields_of(own, rows))
+        export = rows_of(own, rows, "r", at, fields_of(own, rows, tokens))
         unknown = HIDDEN if hides_factors(filter_) else ""
         if not {"userid", "devicetype"} <= set(export.fields):
             unknown = NOT_ASKED
@@ -102,13 +108,14 @@ def _protection(database: Database, export: Rows, parquet: Path, at: str) -> Pro
         f"< TIMESTAMPTZ {quoted(oldest)}",
     }
     needs = {
-        "locked": "devicelocked",
-        "device_bound": "fidobackupeligibility",
-        "synced": "fidobackupstate",
-        "dormant": "lastdevicetrxtime",
+        "unusable": {"devicestatus", "deviceblocked"},
+        "locked": {"devicelocked"},
+        "device_bound": {"fidobackupeligibility"},
+        "synced": {"fidobackupstate"},
+        "dormant": {"lastdevicetrxtime"},
     }
     facts = f"(SELECT *, device AND {usable('flags')} AS usable FROM r)"  # noqa: S608
-    asked = [name for name in numbers if needs.get(name, "devicetype") in export.fields]
+    asked = [name for name in numbers if needs.get(name, {"devicetype"}) & {*export.fields}]
     columns = ", ".join(f"count(*) FILTER ({numbers[name]})" for name in asked)
     found = dict(zip(asked, _row(database, f"SELECT {columns} FROM {facts}"), strict=True))  # noqa: S608
     of_types = _row(
@@ -139,7 +146,7 @@ def _protection(database: Database, export: Rows, parquet: Path, at: str) -> Pro
             for name, devices, unusable in factors
         ],
         devices=found["devices"],
-        unusable=found["unusable"],
+        unusable=found.get("unusable"),
         locked=found.get("locked"),
         device_bound=found.get("device_bound"),
         synced=found.get("synced"),

@@ -140,7 +140,12 @@ class TabulatedExport:
         path = self.folder / "users"
         identity = self.identity | {"date": self.keys.date}
         return path, users_to_parquet(
-            self.workplace.database, self.rows, identity, path, self.manifest["filter"]
+            self.workplace.database,
+            self.rows,
+            identity,
+            path,
+            self.manifest["filter"],
+            self.published.tokens,
         )
 
 
