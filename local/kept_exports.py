@@ -54,6 +54,7 @@ def keep(stack: Stack, out: Path, but: Collection[str]) -> list[Path]:
     Returns the new files.
     """
     files = copy_bucket(stack, out, but)
+    out.mkdir(parents=True, exist_ok=True)
     (out / _FILE).write_text(json.dumps({"version": 1, "items": list(_items(stack))}, indent=1))
     return files
 

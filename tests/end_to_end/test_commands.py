@@ -17,6 +17,7 @@ from local.cloud import LocalCloud
 from local.fact_sheet import scenario_of
 from local.paths import ROOT, WORK
 from local.pingone_simulator import PingOneSimulator, Scenario
+from local.pingone_simulator.report_data import ALL_FIELDS
 from local.stack import ENVIRONMENT_ID
 from local.waiting import wait_until
 
@@ -198,3 +199,19 @@ def test_what_cannot_work_is_told_in_seconds(
     assert done.returncode in (1, 2)
     assert told in " ".join(done.stdout.split())
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_misspelt_field_is_named_and_pingones_answer_is_kept(
+    cloud: LocalCloud, pingone: PingOneSimulator, tmp_path: Path
+) -> None:
+    out = tmp_path / "new"
+    variables = _tenant(cloud, pingone, out, PINGONE_REPORT_FIELDS="userId,devicestatus")
+    done = _run("local.export", **variables)
+    assert done.returncode == 1, done.stdout + done.stderr
+    told = " ".join(done.stdout.split())
+    assert "✗ ReportRejected PingOne answered 400 (INVALID_DATA;" in told
+    assert "fields[1].name is no field: devicestatus" in told
+    assert "→ Correct PINGONE_REPORT_FIELDS: PingOne says above what is wrong." in told
+    facts = json.loads((out / "facts.json").read_text())
+    assert facts["ended"] == "ReportRejected"
+    assert facts["report"]["fieldsThatPingOneNames"] == list(ALL_FIELDS)
