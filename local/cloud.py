@@ -203,7 +203,8 @@ def trusted_authorities() -> bytes:
 
     Raises OSError if REQUESTS_CA_BUNDLE names what is not there.
     """
-    usual = Path(os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where())
+    named = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    usual = Path(named or certifi.where())
     if not usual.is_dir():
         return usual.read_bytes()
     # Each is there once more under its hash, as a link.

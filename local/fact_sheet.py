@@ -7,7 +7,7 @@ import json
 import re
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from itertools import groupby
@@ -25,24 +25,11 @@ _LINK_HOST = re.compile(r"p1-reports-prod-([a-z0-9-]+)\.s3\.\1\.amazonaws\.com")
 _STATUSES = ("IN_PROGRESS", "SUCCESS")
 # The names of the documentation's sample.
 _SAMPLE = frozenset(
-    [
-        "_links",
-        "id",
-        "environment",
-        "createdAt",
-        "updatedAt",
-        "expiresAt",
-        "fields",
-        "filter",
-        "orderBy",
-        "status",
-        "deliverAs",
-        "zipPassword",
-        "csvPresignedUrl",
-        "jsonPresignedUrl",
-        "sync",
-        "dataExplorationTemplate",
-    ]
+    (
+        *("_links", "id", "environment", "createdAt", "updatedAt", "expiresAt", "fields", "filter"),
+        *("orderBy", "status", "deliverAs", "zipPassword", "csvPresignedUrl", "jsonPresignedUrl"),
+        *("sync", "dataExplorationTemplate"),
+    )
 )
 _MOST_CALLS = 60
 
@@ -99,11 +86,19 @@ def facts_of(
     }
     columns: list[str] = []
     if "csv" in files:
-        facts["csv"] = csv_facts(files["csv"], whole=records is not None)
-        columns = [each["name"] for each in facts["csv"]["columns"]]
+        facts["csv"] = _told(lambda: csv_facts(files["csv"], whole=records is not None))
+        columns = [each["name"] for each in facts["csv"].get("columns", ())]
     if "json" in files:
-        facts["json"] = json_facts(files["json"], set(columns) - {WITHHELD})
+        facts["json"] = _told(lambda: json_facts(files["json"], set(columns) - {WITHHELD}))
     return facts | {"differences": list(differences(facts))}
+
+
+def _told(describe: Callable[[], Facts]) -> Facts:
+    """A file's facts; a kind of error alone if it is odder than anybody thought."""
+    try:
+        return describe()
+    except Exception as error:
+        return {"readable": False, "error": type(error).__name__}
 
 
 def differences(facts: Facts) -> Iterator[str]:
@@ -135,8 +130,9 @@ def differences(facts: Facts) -> Iterator[str]:
                 "records. They are in your CSV: if they are no personal data, name them in the "
                 "issue."
             )
-    if not facts.get("csv", {}).get("readable", True):
-        yield "The CSV has rows that are no rows of its table."
+    for kind in ("csv", "json"):
+        if not facts.get(kind, {}).get("readable", True):
+            yield f"The {kind} cannot be read as a table."
     standard, told = Scenario(), scenario_of(facts)
     for each in fields(Scenario):
         value, assumed = getattr(told, each.name), getattr(standard, each.name)

@@ -17,8 +17,11 @@ from typing import Any
 
 from pingone_reports.model.fields import KNOWN, spelled
 from pingone_reports.model.strength import FACTORS
+from pingone_reports.transfer.records import MOST_ROW_BYTES
 
 WITHHELD = "(withheld)"
+
+csv.field_size_limit(MOST_ROW_BYTES)
 
 _HEAD_BYTES = 8 * 1024 * 1024
 _MOST_RECORDS = 50_000
@@ -106,7 +109,7 @@ def csv_facts(path: Path, *, whole: bool) -> Facts:
         rows: Iterator[list[str]] = csv.reader(text, delimiter=separator)
         try:
             names = [name.lstrip("\ufeff") for name in next(rows, [])]
-            table = list(itertools.islice(rows, _MOST_RECORDS))
+            table = list(itertools.islice(filter(None, rows), _MOST_RECORDS))
         except csv.Error:
             return facts | {"columns": [], "readable": False}
     if not whole:

@@ -116,6 +116,12 @@ def test_encoding_mark_and_line_ends_are_told(
     assert [column["name"] for column in facts["columns"]] == ["userId", "username"]
 
 
+def test_blank_lines_are_no_rows_and_values_may_be_long(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text(f"userId,deviceId\n\nu,{'d' * 200_000}\n\n")
+    facts = csv_facts(tmp_path / "r.csv", whole=True)
+    assert (facts["readable"], facts["recordsLookedAt"]) == (True, "1 to 9")
+
+
 def test_the_beginning_of_a_table_is_enough(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("userId;deviceId\nu;d\nu;d\nu")
     facts = csv_facts(tmp_path / "r.csv", whole=False)
