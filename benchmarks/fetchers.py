@@ -18,8 +18,8 @@ import requests
 from benchmarks import CHUNK_BYTES, KEY, LANDING_BUCKET, PASSWORD
 from local.memory_calendar import MemoryCalendar
 from pingone_reports import wiring
-from pingone_reports.aws.discarded import DiscardedExports
 from pingone_reports.aws.series import Series
+from pingone_reports.aws.tombstones import Tombstones
 from pingone_reports.model.exploration import Delivery, Exploration, Status
 from pingone_reports.model.export import Execution, Export
 from pingone_reports.model.report_file import Format
@@ -57,7 +57,9 @@ class _FinishedReport(PingOne):
     """A PingOne whose answer with the links is already here: an export asks for it once."""
 
     def __init__(self, session: requests.Session, links: Mapping[str, str]) -> None:
-        super().__init__(session, "", AccessTokens(session, "", ClientCredentials("", "").proof))
+        super().__init__(
+            session, "", AccessTokens(session, "", ClientCredentials("", "").authentication)
+        )
         self._links = links
 
     def prepare(self) -> None:
@@ -89,7 +91,7 @@ class _NoSeries(Series):
         return [export]
 
 
-class _NothingDiscarded(DiscardedExports):
+class _NothingDiscarded(Tombstones):
     """Saves one DynamoDB call."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 from benchmarks import report
-from pingone_reports.pingone import rhythm
+from pingone_reports.pingone import polling
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ SHORTEST, LONGEST = 2.0, 1800.0
 # From createdAt to updatedAt of the sample answer in PingOne's documentation.
 DOCUMENTED = 5.6
 # PingOne allows one call in five seconds: more than a fifth of a shorter report's own time.
-LONG_ENOUGH = rhythm.MIN_SECONDS_BETWEEN_CALLS / rhythm.OVERSHOOT
+LONG_ENOUGH = polling.MIN_SECONDS_BETWEEN_CALLS / polling.OVERSHOOT
 
 _REQUESTED_AT = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
 
@@ -49,7 +49,7 @@ def see(duration: float, wait: Wait) -> Seen:
 
 def exporter(_polls: int, age: float) -> float:
     """The application's own function."""
-    return rhythm.seconds_until_next_poll(
+    return polling.seconds_until_next_poll(
         _REQUESTED_AT + timedelta(seconds=age),
         _REQUESTED_AT,
         _REQUESTED_AT + timedelta(seconds=LONGEST),
@@ -60,7 +60,7 @@ def with_share(share: float) -> Wait:
     """The application's own function, with another share."""
 
     def wait(polls: int, age: float) -> float:
-        with patch.object(rhythm, "OVERSHOOT", share):
+        with patch.object(polling, "OVERSHOOT", share):
             return exporter(polls, age)
 
     return wait
@@ -73,7 +73,7 @@ SCHEDULES: dict[str, Wait] = {
     "doubling from 5 s": lambda polls, _age: 5 * 2**polls,
 }
 VARIANTS: dict[str, Wait] = {
-    f"wait {share:.0%} of the age": with_share(share) for share in (0.1, rhythm.OVERSHOOT, 0.3)
+    f"wait {share:.0%} of the age": with_share(share) for share in (0.1, polling.OVERSHOOT, 0.3)
 }
 
 
@@ -86,7 +86,7 @@ def durations() -> list[float]:
 
 def within_bound(seen: Seen) -> bool:
     """Whether it was seen within a fifth of its duration or five seconds."""
-    return seen.late <= max(rhythm.MIN_SECONDS_BETWEEN_CALLS, rhythm.OVERSHOOT * seen.duration)
+    return seen.late <= max(polling.MIN_SECONDS_BETWEEN_CALLS, polling.OVERSHOOT * seen.duration)
 
 
 def run(out: Path) -> str:
@@ -156,7 +156,7 @@ def _plot(results: dict[str, list[Seen]], out: Path) -> str:
         late.plot(x, [one.late for one in seen], ".", color=colour, markersize=2)
     sample = [one.duration for one in results["exporter"]]
     bound = [
-        max(rhythm.MIN_SECONDS_BETWEEN_CALLS, rhythm.OVERSHOOT * duration) for duration in sample
+        max(polling.MIN_SECONDS_BETWEEN_CALLS, polling.OVERSHOOT * duration) for duration in sample
     ]
     late.plot(sample, bound, color=report.REFERENCE, linestyle="--", label="20% or 5 s")
     polls.set(title="Polls per export", ylim=(0.9, 500))

@@ -18,7 +18,7 @@ from local.pingone_simulator.rate_limits import RateLimits
 from pingone_reports.errors import DeadlineExceeded, RateLimited
 from pingone_reports.model.report_file import Format
 from pingone_reports.model.request import ExportRequest
-from pingone_reports.pingone.rhythm import (
+from pingone_reports.pingone.polling import (
     MIN_SECONDS_BETWEEN_CALLS,
     pause_after,
     seconds_until_next_poll,

@@ -15,8 +15,8 @@ from local.cloud import LocalCloud
 from local.stack import create_table
 from pingone_reports.aws import bucket as bucket_module
 from pingone_reports.aws.bucket import Bucket
-from pingone_reports.aws.discarded import DiscardedExports
 from pingone_reports.aws.table import Table
+from pingone_reports.aws.tombstones import Tombstones
 from pingone_reports.errors import ExportDiscarded, StorageDenied, StorageUnavailable
 from pingone_reports.model.keys import ExportKeys
 from pingone_reports.model.report_file import Format
@@ -332,15 +332,15 @@ class TestErrors:
         assert keys(s3) == unfinished(s3) == []
 
 
-def discard(bucket: Bucket, discarded: DiscardedExports) -> dict[str, Any]:
+def discard(bucket: Bucket, discarded: Tombstones) -> dict[str, Any]:
     """DiscardReport's answer for the export."""
     return DiscardReport(bucket=bucket, discarded=discarded, key_prefix="pingone").run(EXPORT)
 
 
 class TestDiscard:
     @pytest.fixture
-    def discarded_exports(self, cloud: LocalCloud) -> DiscardedExports:
-        return DiscardedExports(Table(cloud.client("dynamodb"), "coordination"))
+    def discarded_exports(self, cloud: LocalCloud) -> Tombstones:
+        return Tombstones(Table(cloud.client("dynamodb"), "coordination"))
 
     @pytest.fixture
     def left(self, bucket: Bucket, s3: Any) -> Iterator[str]:
@@ -359,7 +359,7 @@ class TestDiscard:
         bucket.abort_uploads("")
 
     def test_uploads_and_files_of_the_export_alone_are_removed(
-        self, bucket: Bucket, s3: Any, left: str, discarded_exports: DiscardedExports
+        self, bucket: Bucket, s3: Any, left: str, discarded_exports: Tombstones
     ) -> None:
         discarded = discard(bucket, discarded_exports)
         assert discarded == {
@@ -377,7 +377,7 @@ class TestDiscard:
             discarded_exports.refuse(EXPORT.execution.arn)
 
     def test_what_is_published_stays(
-        self, bucket: Bucket, s3: Any, left: str, discarded_exports: DiscardedExports
+        self, bucket: Bucket, s3: Any, left: str, discarded_exports: Tombstones
     ) -> None:
         s3.put_object(Bucket=NAME, Key=f"{left}manifest.json", Body=b"{}")
         assert discard(bucket, discarded_exports)["deleted"] == []

@@ -23,9 +23,9 @@ from local.pingone_simulator.zip_damage import Damage, flipped_bit
 from local.stack import ENVIRONMENT_ID, create_table, simulated_pingone
 from local.waiting import wait_until
 from pingone_reports.aws.bucket import Bucket
-from pingone_reports.aws.discarded import DiscardedExports
 from pingone_reports.aws.series import Series, _key
 from pingone_reports.aws.table import Table
+from pingone_reports.aws.tombstones import Tombstones
 from pingone_reports.errors import CorruptZip, DownloadInterrupted, ExportError, QualityGateFailed
 from pingone_reports.model.exploration import Status
 from pingone_reports.model.export import Export
@@ -42,7 +42,7 @@ from pingone_reports.steps.fetch import FetchReport
 from pingone_reports.transfer.pseudonyms import Pseudonyms
 from pingone_reports.transfer.transfer import Transfer
 from pingone_reports.zips.encrypted_zip import Piece
-from tests.support.asking import export_of, proof_of
+from tests.support.asking import authentication_of, export_of
 from tests.support.tokens import KEY, request_for
 
 # Several parts for each format.
@@ -299,7 +299,7 @@ class _Overlap:
         s3, dynamodb = (_client(self.cloud, service, gate) for service in ("s3", "dynamodb"))
         DiscardReport(
             bucket=Bucket(s3, "reports"),
-            discarded=DiscardedExports(Table(dynamodb, "coordination")),
+            discarded=Tombstones(Table(dynamodb, "coordination")),
             key_prefix="pingone",
         ).run(self.tries[0])
         if gate:
@@ -509,7 +509,7 @@ def test_a_manifest_is_true_when_a_try_goes_on_while_discard_report_is_held(
 def _pingone(simulator: PingOneSimulator) -> Iterator[PingOne]:
     with new_session() as session:
         tokens = AccessTokens(
-            session, simulator.token_url(ENVIRONMENT_ID), lambda: proof_of(simulator)
+            session, simulator.token_url(ENVIRONMENT_ID), lambda: authentication_of(simulator)
         )
         yield PingOne(session, simulator.api_url, tokens)
 
@@ -554,7 +554,7 @@ def _fetch(
             key_prefix="pingone",
             region=None,
             series=Series(table),
-            discarded=DiscardedExports(table),
+            discarded=Tombstones(table),
             max_record_drop_percent=50,
             seconds_left=seconds_left,
         )

@@ -9,7 +9,7 @@ from local.pingone_simulator import Fault, PingOneSimulator, Scenario
 from pingone_reports.model.export import Execution, Export
 from pingone_reports.model.report_file import Format
 from pingone_reports.model.request import ExportRequest
-from pingone_reports.pingone.credentials import ClientCredentials, Proof
+from pingone_reports.pingone.credentials import ClientAuthentication, ClientCredentials
 
 ENVIRONMENT_ID = "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"
 REQUEST = ExportRequest(
@@ -22,9 +22,9 @@ REQUEST = ExportRequest(
 )
 
 
-def proof_of(simulator: PingOneSimulator) -> Proof:
+def authentication_of(simulator: PingOneSimulator) -> ClientAuthentication:
     """What the worker application's secret proves."""
-    return ClientCredentials(simulator.client_id, simulator.client_secret).proof()
+    return ClientCredentials(simulator.client_id, simulator.client_secret).authentication()
 
 
 def play(simulator: PingOneSimulator, *faults: Fault, **scenario: Any) -> None:

@@ -14,7 +14,7 @@ from local.pingone_simulator import PingOneSimulator, Scenario
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens
 from pingone_reports.pingone.sessions import new_session
-from tests.support.asking import ENVIRONMENT_ID, proof_of
+from tests.support.asking import ENVIRONMENT_ID, authentication_of
 from tests.support.simulator import FakeBucket, ManualClock
 
 # As in template.yaml, where it is the stack's name.
@@ -79,7 +79,9 @@ def session() -> Iterator[requests.Session]:
 
 @pytest.fixture
 def tokens(simulator: PingOneSimulator, session: requests.Session) -> AccessTokens:
-    return AccessTokens(session, simulator.token_url(ENVIRONMENT_ID), lambda: proof_of(simulator))
+    return AccessTokens(
+        session, simulator.token_url(ENVIRONMENT_ID), lambda: authentication_of(simulator)
+    )
 
 
 @pytest.fixture

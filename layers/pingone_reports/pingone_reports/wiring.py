@@ -30,7 +30,11 @@ from pingone_reports.config import (
     TabulateConfig,
 )
 from pingone_reports.pingone.api import PingOne
-from pingone_reports.pingone.credentials import AccessTokens, ClientCredentials, Proof
+from pingone_reports.pingone.credentials import (
+    AccessTokens,
+    ClientAuthentication,
+    ClientCredentials,
+)
 from pingone_reports.pingone.sessions import new_session
 from pingone_reports.pingone.turns import Turns
 
@@ -96,8 +100,8 @@ def check_report() -> "CheckReport":
 
 def fetch_report(context: Any) -> "FetchReport":
     """FetchReport for the invocation with this Lambda context."""
-    from pingone_reports.aws.discarded import DiscardedExports
     from pingone_reports.aws.series import Series
+    from pingone_reports.aws.tombstones import Tombstones
     from pingone_reports.pingone.link_hosts import LinkHosts
     from pingone_reports.steps.fetch import FetchReport
     from pingone_reports.transfer.transfer import Transfer
@@ -122,7 +126,7 @@ def fetch_report(context: Any) -> "FetchReport":
         key_prefix=config.key_prefix,
         region=config.pingone.region,
         series=Series(table),
-        discarded=DiscardedExports(table),
+        discarded=Tombstones(table),
         max_record_drop_percent=config.max_record_drop_percent,
         seconds_left=seconds_left,
     )
@@ -131,13 +135,13 @@ def fetch_report(context: Any) -> "FetchReport":
 @cache
 def discard_report() -> "DiscardReport":
     """DiscardReport."""
-    from pingone_reports.aws.discarded import DiscardedExports
+    from pingone_reports.aws.tombstones import Tombstones
     from pingone_reports.steps.discard import DiscardReport
 
     config = DiscardConfig.from_environment()
     return DiscardReport(
         bucket=_bucket(config.bucket),
-        discarded=DiscardedExports(_table(config.table)),
+        discarded=Tombstones(_table(config.table)),
         key_prefix=config.key_prefix,
     )
 
@@ -258,19 +262,19 @@ def _session() -> requests.Session:
 
 @cache
 def _pingone(config: PingOneConfig) -> PingOne:
-    tokens = AccessTokens(_session(), config.token_url, _proofs(config))
+    tokens = AccessTokens(_session(), config.token_url, _client_authentication(config))
     return PingOne(_session(), config.api_url, tokens)
 
 
-def _proofs(config: PingOneConfig) -> Callable[[], Proof]:
+def _client_authentication(config: PingOneConfig) -> Callable[[], ClientAuthentication]:
     if isinstance(config.credentials, ClientKey):
         from pingone_reports.aws.signing_key import SigningKey
         from pingone_reports.pingone.assertions import ClientAssertions
 
         key = SigningKey(_client("kms"), config.credentials.key_arn)
-        return ClientAssertions(config.credentials.client_id, config.token_url, key).proof
+        return ClientAssertions(config.credentials.client_id, config.token_url, key).authentication
     secret = Secret(_client("secretsmanager"), config.credentials.secret_arn)
-    return lambda: ClientCredentials.parse(secret.read()).proof()
+    return lambda: ClientCredentials.parse(secret.read()).authentication()
 
 
 @cache

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from pingone_reports.model.quality import doubts
+from pingone_reports.model.quality import violations
 from pingone_reports.model.report_file import Format, ReportFile
 from pingone_reports.model.series import PublishedExport
 from tests.support.asking import REQUEST
@@ -24,7 +24,7 @@ def found(
     in_json: Sequence[str] | None = None,
     is_table: bool = True,
 ) -> list[str]:
-    """The doubts about a report, whose previous export had these records and columns."""
+    """The violations about a report, whose previous export had these records and columns."""
     csv = ReportFile(
         format=Format.CSV,
         key="",
@@ -55,7 +55,7 @@ def found(
         content_sha256={},
     )
     request = replace(REQUEST, fields=fields, filter=filter_)
-    return doubts(request, [csv, json], previous or None, max_drop_percent)
+    return violations(request, [csv, json], previous or None, max_drop_percent)
 
 
 class TestRecords:

@@ -22,7 +22,7 @@ from pingone_reports.model.manifest import (
     manifest_of,
     quarantine_of,
 )
-from pingone_reports.model.quality import doubts
+from pingone_reports.model.quality import violations
 from pingone_reports.model.report_file import Format, ReportFile
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.model.series import Predecessor, PublishedExport
@@ -111,7 +111,7 @@ def manifest(columns: tuple[str, ...], reasons: list[str] | None = None) -> Mapp
     landed = Landed(bucket="b" * 63, region="com.au", files=files, pseudonymized=pseudonymized)
     description = description_of(export, exploration, landed)
     if reasons is not None:
-        reasons += doubts(export.request, files, None, 20)
+        reasons += violations(export.request, files, None, 20)
         return quarantine_of(description, reasons)
     published = PublishedExport.of(description, ExportKeys.of(export, "p" * 200).manifest)
     return manifest_of(export, description, Predecessor(export=published))

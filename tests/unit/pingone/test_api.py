@@ -42,7 +42,7 @@ from pingone_reports.model.exploration import Exploration, Status
 from pingone_reports.model.report_file import Format
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens
-from pingone_reports.pingone.rhythm import pause_after
+from pingone_reports.pingone.polling import pause_after
 from pingone_reports.pingone.sessions import new_session
 from tests.support.asking import ENVIRONMENT_ID, REQUEST, export_of, play, secrets_in, told
 from tests.support.simulator import ManualClock

@@ -16,7 +16,7 @@ from pingone_reports.errors import (
     Unauthorized,
 )
 from pingone_reports.pingone.assertions import ClientAssertions
-from pingone_reports.pingone.credentials import AccessTokens, Proof
+from pingone_reports.pingone.credentials import AccessTokens, ClientAuthentication
 from tests.support.asking import ENVIRONMENT_ID, play, secrets_in, told
 from tests.support.signing import LocalKey, jwks_with, local_key
 from tests.support.simulator import ManualClock
@@ -57,25 +57,31 @@ def keyed(
 ) -> Callable[..., AccessTokens]:
     """Tokens for such assertions."""
 
-    def made(prove: Callable[[], Proof] | None = None, **given: Any) -> AccessTokens:
+    def made(
+        authenticate: Callable[[], ClientAuthentication] | None = None, **given: Any
+    ) -> AccessTokens:
         url = simulator.token_url(ENVIRONMENT_ID)
-        return AccessTokens(session, url, prove or assertions(**given).proof, clock.seconds)
+        return AccessTokens(
+            session, url, authenticate or assertions(**given).authentication, clock.seconds
+        )
 
     return made
 
 
-def claims_of(proof: Proof) -> dict[str, Any]:
-    return dict(jwt.decode(proof.form["client_assertion"], options={"verify_signature": False}))
+def claims_of(authentication: ClientAuthentication) -> dict[str, Any]:
+    return dict(
+        jwt.decode(authentication.form["client_assertion"], options={"verify_signature": False})
+    )
 
 
 class TestAssertions:
     def test_an_assertion_is_what_pingone_documents(
         self, simulator: PingOneSimulator, assertions: Assertions, key: LocalKey, clock: ManualClock
     ) -> None:
-        proof = assertions().proof()
-        header = jwt.get_unverified_header(proof.form["client_assertion"])
+        authentication = assertions().authentication()
+        header = jwt.get_unverified_header(authentication.form["client_assertion"])
         assert header == {"alg": "RS256", "typ": "JWT", "kid": key.id}
-        claims = claims_of(proof)
+        claims = claims_of(authentication)
         assert claims.pop("jti")
         assert claims == {
             "iss": simulator.keyed_client_id,
@@ -83,25 +89,25 @@ class TestAssertions:
             "aud": simulator.token_url(ENVIRONMENT_ID),
             "exp": clock.instant(60).timestamp(),
         }
-        assert proof.form["client_assertion_type"] == (
+        assert authentication.form["client_assertion_type"] == (
             "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
         )
-        assert proof.basic is None
+        assert authentication.basic is None
 
     def test_every_assertion_has_another_id(self, assertions: Assertions) -> None:
         made = assertions()
-        assert claims_of(made.proof())["jti"] != claims_of(made.proof())["jti"]
+        assert claims_of(made.authentication())["jti"] != claims_of(made.authentication())["jti"]
 
     def test_an_assertion_does_not_show_itself(self, assertions: Assertions) -> None:
-        proof = assertions().proof()
-        assert proof.form["client_assertion"] not in repr(proof)
-        assert proof.secrets[-1] not in repr(proof)
+        authentication = assertions().authentication()
+        assert authentication.form["client_assertion"] not in repr(authentication)
+        assert authentication.secrets[-1] not in repr(authentication)
 
     def test_an_assertion_is_as_secret_as_its_signature(self, assertions: Assertions) -> None:
-        proof = assertions().proof()
-        assertion = proof.form["client_assertion"]
-        assert assertion in proof.secrets
-        assert assertion.rpartition(".")[2] in proof.secrets
+        authentication = assertions().authentication()
+        assertion = authentication.form["client_assertion"]
+        assert assertion in authentication.secrets
+        assert assertion.rpartition(".")[2] in authentication.secrets
 
 
 class TestTokens:
@@ -121,10 +127,10 @@ class TestTokens:
     def test_an_assertion_that_lives_for_a_minute_is_too_old_after_it(
         self, keyed: Callable[..., AccessTokens], assertions: Assertions, clock: ManualClock
     ) -> None:
-        proof = assertions().proof()
+        authentication = assertions().authentication()
         clock.now = 59
-        assert keyed(lambda: proof).current()
-        late = assertions().proof()
+        assert keyed(lambda: authentication).current()
+        late = assertions().authentication()
         clock.now = 120
         with pytest.raises(Unauthorized, match="has expired"):
             keyed(lambda: late).current()
@@ -168,8 +174,8 @@ class TestTokens:
     def test_an_assertion_is_good_once(
         self, keyed: Callable[..., AccessTokens], assertions: Assertions
     ) -> None:
-        proof = assertions().proof()
-        tokens = keyed(lambda: proof)
+        authentication = assertions().authentication()
+        tokens = keyed(lambda: authentication)
         tokens.renew()
         with pytest.raises(Unauthorized, match="jti was used before"):
             tokens.renew()

@@ -20,8 +20,12 @@ from pingone_reports.errors import (
     PingOneUnavailable,
     Unauthorized,
 )
-from pingone_reports.pingone.credentials import AccessTokens, ClientCredentials, Proof
-from tests.support.asking import ENVIRONMENT_ID, play, proof_of, secrets_in, told
+from pingone_reports.pingone.credentials import (
+    AccessTokens,
+    ClientAuthentication,
+    ClientCredentials,
+)
+from tests.support.asking import ENVIRONMENT_ID, authentication_of, play, secrets_in, told
 from tests.support.simulator import ManualClock
 
 
@@ -30,7 +34,10 @@ def tokens(
     simulator: PingOneSimulator, session: requests.Session, clock: ManualClock
 ) -> AccessTokens:
     return AccessTokens(
-        session, simulator.token_url(ENVIRONMENT_ID), lambda: proof_of(simulator), clock.seconds
+        session,
+        simulator.token_url(ENVIRONMENT_ID),
+        lambda: authentication_of(simulator),
+        clock.seconds,
     )
 
 
@@ -103,21 +110,21 @@ class TestTokens:
     def test_a_rotated_secret_is_read_when_the_token_is_renewed(
         self, simulator: PingOneSimulator, session: requests.Session
     ) -> None:
-        proof = proof_of(simulator)
-        tokens = AccessTokens(session, simulator.token_url(ENVIRONMENT_ID), lambda: proof)
+        authentication = authentication_of(simulator)
+        tokens = AccessTokens(session, simulator.token_url(ENVIRONMENT_ID), lambda: authentication)
         tokens.current()
         rotated = simulator.rotate_client_secret(ENVIRONMENT_ID)
         with pytest.raises(Unauthorized):
             tokens.renew()
-        proof = ClientCredentials(simulator.client_id, rotated).proof()
+        authentication = ClientCredentials(simulator.client_id, rotated).authentication()
         assert tokens.renew() == tokens.current()
 
     def test_an_error_of_the_secret_is_raised(self, session: requests.Session) -> None:
-        def prove() -> Proof:
+        def authenticate() -> ClientAuthentication:
             raise InvalidSecret("It cannot be read.")
 
         with pytest.raises(InvalidSecret, match="cannot be read"):
-            AccessTokens(session, "http://127.0.0.1:1/as/token", prove).current()
+            AccessTokens(session, "http://127.0.0.1:1/as/token", authenticate).current()
 
     @pytest.mark.parametrize(
         "change",
@@ -221,7 +228,7 @@ class TestFailures:
         self, simulator: PingOneSimulator, session: requests.Session
     ) -> None:
         wrong = ClientCredentials(simulator.client_id, "canary")
-        tokens = AccessTokens(session, simulator.token_url(ENVIRONMENT_ID), wrong.proof)
+        tokens = AccessTokens(session, simulator.token_url(ENVIRONMENT_ID), wrong.authentication)
         with pytest.raises(Unauthorized, match="client id and secret") as refusal:
             tokens.current()
         assert "canary" not in told(refusal.value)
@@ -232,7 +239,7 @@ class TestFailures:
         with socket.socket() as bound:
             bound.bind(("127.0.0.1", 0))
             url = f"http://127.0.0.1:{bound.getsockname()[1]}/as/token"
-            tokens = AccessTokens(session, url, lambda: proof_of(simulator))
+            tokens = AccessTokens(session, url, lambda: authentication_of(simulator))
             with pytest.raises(PingOneUnavailable) as failure:
                 tokens.current()
         assert secrets_in(told(failure.value), simulator) == []

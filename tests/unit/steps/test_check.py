@@ -47,7 +47,7 @@ def test_the_older_a_report_is_the_longer_is_the_wait(
     assert 20 <= checked["waitSeconds"] <= 23
 
 
-def test_the_pause_that_pingone_asks_for_wins_over_the_rhythm(
+def test_the_pause_that_pingone_asks_for_wins_over_the_schedule(
     pingone: PingOne, simulator: PingOneSimulator, exploration_id: str
 ) -> None:
     play(simulator, Fault("read", Answer(429, retry_after=42)))

@@ -7,7 +7,7 @@ import pytest
 
 from local.sample_posture import sample_posture
 from pingone_reports.errors import AnnouncementFailed
-from pingone_reports.model.announcements import Told, console_link, mail, security_events
+from pingone_reports.model.announcements import AnnouncedExport, console_link, mail, security_events
 from pingone_reports.model.keys import ExportKeys
 from pingone_reports.model.posture import Posture, SecurityEvent
 from pingone_reports.model.security_events import RULES, Event
@@ -26,9 +26,9 @@ KEYS = ExportKeys.parse(f"{FOLDER}2026-03-31/nightly-2026-03-31/manifest.json")
 ARN = "arn:aws:states:eu-central-1:123456789012:execution:reports-export-report:nightly-2026-03-31"
 
 
-def told(previous: str | None = "nightly-2026-03-30", **manifest: Any) -> Told:
+def told(previous: str | None = "nightly-2026-03-30", **manifest: Any) -> AnnouncedExport:
     key = previous and f"{FOLDER}2026-03-30/{previous}/manifest.json"
-    return Told(
+    return AnnouncedExport(
         keys=cast("ExportKeys", KEYS),
         manifest={
             "correlationId": "nightly",
@@ -42,7 +42,7 @@ def told(previous: str | None = "nightly-2026-03-30", **manifest: Any) -> Told:
 
 
 def tell(
-    posture: Posture, about: Told | None = None, most: int = 500, bus: Bus | None = None
+    posture: Posture, about: AnnouncedExport | None = None, most: int = 500, bus: Bus | None = None
 ) -> Bus:
     bus = bus or Bus()
     announcements = Announcements(
@@ -60,7 +60,7 @@ def not_compared(why: str) -> Posture:
     return replace(sample_posture(), changes=None, not_compared=why)
 
 
-def ids(posture: Posture, about: Told | None = None) -> list[str]:
+def ids(posture: Posture, about: AnnouncedExport | None = None) -> list[str]:
     return [each["id"] for each in security_events(posture, about or told(), 500)]
 
 
@@ -248,7 +248,7 @@ class TestMail:
 
     @pytest.mark.parametrize("about", [told(), told(fleet="nightly")], ids=["alone", "fleet"])
     def test_nobody_is_mailed_of_a_quiet_night_or_of_each_export_of_a_fleet(
-        self, about: Told
+        self, about: AnnouncedExport
     ) -> None:
         assert tell(night(), about).mails == []
         assert len(tell(night(event(1)), about).mails) == (not about.manifest.get("fleet"))

@@ -40,7 +40,7 @@ _CONSOLES = {"aws-us-gov": "console.amazonaws-us-gov.com", "aws-cn": "console.am
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class AnnouncedExport:
     """The export that is told of: its keys, its manifest, and the bucket that holds both."""
 
     keys: ExportKeys
@@ -48,7 +48,7 @@ class Told:
     bucket: str
 
 
-def security_events(posture: Posture, told: Told, most: int) -> list[dict[str, Any]]:
+def security_events(posture: Posture, told: AnnouncedExport, most: int) -> list[dict[str, Any]]:
     """The details of an export's security events, the gravest first, at most so many."""
     changes = posture.changes
     if not changes:
@@ -75,7 +75,7 @@ def security_events(posture: Posture, told: Told, most: int) -> list[dict[str, A
     ]
 
 
-def compared(posture: Posture, told: Told, sent: int) -> dict[str, Any]:
+def compared(posture: Posture, told: AnnouncedExport, sent: int) -> dict[str, Any]:
     """The detail of the one event about an export's comparison; `sent` security events went before.
 
     What the exports cannot show is "not asked", and what the filter may have caused is "hidden by
@@ -97,7 +97,7 @@ def compared(posture: Posture, told: Told, sent: int) -> dict[str, Any]:
     }
 
 
-def mail(posture: Posture, told: Told) -> tuple[str, str] | None:
+def mail(posture: Posture, told: AnnouncedExport) -> tuple[str, str] | None:
     """Subject and text of the mail about an export, with numbers alone; None if there is none.
 
     An export that changed nothing has none. Neither has a first one, or one of no newer data.
@@ -127,7 +127,7 @@ def console_link(bucket: str, key: str, execution_arn: str) -> str:
     return f"https://{console}/s3/object/{bucket}?{query}"
 
 
-def _about(posture: Posture, told: Told) -> dict[str, Any]:
+def _about(posture: Posture, told: AnnouncedExport) -> dict[str, Any]:
     """Which exports an event is of. What happened did so after one time and before the other."""
     changes, manifest, keys = posture.changes, told.manifest, told.keys
     return {
@@ -217,7 +217,7 @@ def _gist(changes: Changes | None) -> str:
     return f"unusual! {what}" if changes.unusual else what
 
 
-def _lines(posture: Posture, told: Told) -> Iterator[str]:
+def _lines(posture: Posture, told: AnnouncedExport) -> Iterator[str]:
     changes, named = posture.changes, (posture.environment_name, posture.environment)
     yield f"Report {posture.report} of environment {' '.join(filter(None, named))}"
     if posture.filter:

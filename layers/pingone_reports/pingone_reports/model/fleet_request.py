@@ -10,9 +10,9 @@ from pingone_reports.model.request import (
     ID,
     ID_ALLOWED,
     UUID,
-    Asked,
     ExportRequest,
     Request,
+    RequestFields,
 )
 
 # What an export's request may hold and a fleet hands on. What a fleet leaves out comes from the
@@ -69,7 +69,7 @@ class FleetRequest(Request):
 
         Raises InvalidRequest, which names the field and what is allowed.
         """
-        asked = Asked.of(document, _FIELDS, {**_NO_CHOICE, **defaults})
+        asked = RequestFields.of(document, _FIELDS, {**_NO_CHOICE, **defaults})
         export = {name: asked.value(name) for name in _OF_EXPORTS if asked.has(name)}
         ExportRequest.parse(export, _STAND_INS)
         request = cls(
@@ -128,14 +128,14 @@ def _once(ids: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(id_.lower() for id_ in ids))
 
 
-def _percent(asked: Asked) -> int:
+def _percent(asked: RequestFields) -> int:
     percent = asked.value(TOLERATED)
     if isinstance(percent, int) and not isinstance(percent, bool) and 0 <= percent <= 100:
         return percent
     raise InvalidRequest(f"The field {TOLERATED!r} must be a whole number from 0 to 100.")
 
 
-def _manifest_key(asked: Asked) -> str:
+def _manifest_key(asked: RequestFields) -> str:
     key = asked.value("onlyFailedOf")
     if isinstance(key, str) and FleetKeys.parse(key):
         return key

@@ -1,4 +1,4 @@
-"""The quality gate: reasons to doubt a complete report, in words for the operator."""
+"""The quality gate: what speaks against a complete report, in words for the operator."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -12,7 +12,7 @@ _SMALL_DROP = 10
 _NAMES_TOLD = 5
 
 
-def doubts(
+def violations(
     request: ExportRequest,
     files: Sequence[ReportFile],
     previous: PublishedExport | None,
@@ -29,12 +29,12 @@ def doubts(
     if is_right and before and not fields & {*map(spelled, before)}:
         previous = None
     return [
-        *_record_doubts(request.filter, files, previous, max_drop_percent),
-        *(doubt for file in files for doubt in _name_doubts(request.fields, file, previous)),
+        *_record_violations(request.filter, files, previous, max_drop_percent),
+        *(found for file in files for found in _name_violations(request.fields, file, previous)),
     ]
 
 
-def _record_doubts(
+def _record_violations(
     filter_: str,
     files: Sequence[ReportFile],
     previous: PublishedExport | None,
@@ -57,7 +57,7 @@ def _record_doubts(
         )
 
 
-def _name_doubts(
+def _name_violations(
     fields: Sequence[str], file: ReportFile, previous: PublishedExport | None
 ) -> Iterator[str]:
     """Compare names; their spelling does not count, as PingOne does not document it.

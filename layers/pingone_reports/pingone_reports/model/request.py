@@ -55,7 +55,7 @@ def refuse_addresses(*ids: str | None) -> None:
         )
 
 
-class Asked:
+class RequestFields:
     """What a request asks for, with the defaults; raises InvalidRequest for a wrong value."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
@@ -181,7 +181,7 @@ class ExportRequest(Request):
 
         Raises InvalidRequest, which names the field and what is allowed.
         """
-        asked = Asked.of(document, _FIELDS, defaults)
+        asked = RequestFields.of(document, _FIELDS, defaults)
         request = cls(
             # One environment has one spelling: it is part of keys.
             environment_id=asked.text(

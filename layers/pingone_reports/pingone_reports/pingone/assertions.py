@@ -13,7 +13,7 @@ from uuid import uuid4
 from jwt import PyJWS
 from jwt.algorithms import Algorithm
 
-from pingone_reports.pingone.credentials import Proof
+from pingone_reports.pingone.credentials import ClientAuthentication
 
 _TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ALGORITHM = "RS256"
@@ -49,7 +49,7 @@ class ClientAssertions:
         self._jws = PyJWS(algorithms=[])
         self._jws.register_algorithm(_ALGORITHM, _SignedElsewhere())
 
-    def proof(self) -> Proof:
+    def authentication(self) -> ClientAuthentication:
         """A new assertion, which lives one minute. Raises what the signer raises."""
         claims = {
             "iss": self._client_id,
@@ -64,7 +64,7 @@ class ClientAssertions:
             _ALGORITHM,
             headers={"kid": self._signer.id},
         )
-        return Proof(
+        return ClientAuthentication(
             advice="Check that ClientId is an enabled worker application of this environment, that "
             f"its JWKS holds the public key {self._signer.id}, and that the token URL is right.",
             # Whoever has all but the header can put that before it.

@@ -12,7 +12,7 @@ from typing import Self
 import requests
 
 from pingone_reports.errors import InvalidResponse, InvalidSecret, PingOneUnavailable, Unauthorized
-from pingone_reports.pingone.answers import Answer, ask, tellable
+from pingone_reports.pingone.http import Answer, ask, tellable
 
 # A token is renewed this early, so that it does not expire on its way to PingOne.
 _EXPIRY_MARGIN_SECONDS = 60
@@ -22,7 +22,7 @@ _TOKEN = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Proof:
+class ClientAuthentication:
     """What a request for a token proves the client with: HTTP Basic, or fields of its form.
 
     `secrets` must appear nowhere else; `advice` says what to check when PingOne refuses it.
@@ -46,9 +46,9 @@ class ClientCredentials:
         """Id and secret, as HTTP Basic encodes them."""
         return base64.b64encode(f"{self.client_id}:{self.client_secret}".encode()).decode()
 
-    def proof(self) -> Proof:
+    def authentication(self) -> ClientAuthentication:
         """The client secret itself."""
-        return Proof(
+        return ClientAuthentication(
             advice="Check that the secret holds the client id and secret of an enabled worker "
             "application of this environment, and that the token URL is right.",
             secrets=(self.client_secret, self.basic),
@@ -85,12 +85,12 @@ class AccessTokens:
         self,
         session: requests.Session,
         token_url: str,
-        prove: Callable[[], Proof],
+        authenticate: Callable[[], ClientAuthentication],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = session
         self._token_url = token_url
-        self._prove = prove
+        self._authenticate = authenticate
         self._clock = clock
         self._token = ""
         self._renew_at = -1.0
@@ -110,15 +110,15 @@ class AccessTokens:
         Raises Unauthorized when the credentials are refused, PingOneUnavailable when the token
         endpoint cannot answer, InvalidResponse when its answer holds no token.
         """
-        proof = self._prove()
+        authentication = self._authenticate()
         now = self._clock()
         answer = ask(
             self._session,
             "PingOne's token endpoint",
             "POST",
             self._token_url,
-            data={"grant_type": "client_credentials", **proof.form},
-            auth=proof.basic,
+            data={"grant_type": "client_credentials", **authentication.form},
+            auth=authentication.basic,
             timeout=_TIMEOUT_SECONDS,
         )
         if answer.status == 429 or answer.status >= 500:
@@ -127,8 +127,8 @@ class AccessTokens:
             )
         if answer.status != 200:
             raise Unauthorized(
-                f"PingOne's token endpoint answered {answer.status}{_reason(answer, proof)}. "
-                f"{proof.advice}"
+                f"PingOne's token endpoint answered {answer.status}"
+                f"{_reason(answer, authentication)}. {authentication.advice}"
             )
         body = answer.document() or {}
         token, lifetime = body.get("access_token"), _seconds(body.get("expires_in"))
@@ -140,18 +140,18 @@ class AccessTokens:
                 "used: check the token URL."
             )
         self._token = token
-        secrets = (token, *proof.secrets)
+        secrets = (token, *authentication.secrets)
         self.secrets = (*secrets, *self.secrets[: len(secrets)])
         self._renew_at = now + lifetime - _EXPIRY_MARGIN_SECONDS
         return token
 
 
-def _reason(answer: Answer, proof: Proof) -> str:
+def _reason(answer: Answer, authentication: ClientAuthentication) -> str:
     """OAuth's `error` and `error_description`, in brackets; nothing if the answer has neither."""
     body = answer.document() or {}
     told = [body.get(name) for name in ("error", "error_description")]
     text = ": ".join(word for word in told if isinstance(word, str) and word)
-    return f" ({tellable(text, proof.secrets)[:300]})" if text else ""
+    return f" ({tellable(text, authentication.secrets)[:300]})" if text else ""
 
 
 def _seconds(value: object) -> float:

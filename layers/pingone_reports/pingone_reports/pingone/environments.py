@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pingone_reports.errors import ASK_LATER, InvalidResponse, PingOneUnavailable
 from pingone_reports.model.environment import Environment
 from pingone_reports.pingone.api import PingOne
-from pingone_reports.pingone.rhythm import pause_after
+from pingone_reports.pingone.polling import pause_after
 
 # No organisation has as many. A list that never ends would.
 _MOST_ENVIRONMENTS = 20_000

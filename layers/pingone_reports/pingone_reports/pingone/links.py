@@ -10,7 +10,7 @@ from pingone_reports.model.export import Export
 from pingone_reports.model.report_file import Format
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.link_hosts import LinkHosts
-from pingone_reports.pingone.rhythm import pause_after
+from pingone_reports.pingone.polling import pause_after
 from pingone_reports.pingone.turns import Turn, Turns
 
 

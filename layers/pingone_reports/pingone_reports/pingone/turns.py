@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Protocol, Self
 
 from pingone_reports.model.request import ExportRequest
-from pingone_reports.pingone.rhythm import MIN_SECONDS_BETWEEN_CALLS
+from pingone_reports.pingone.polling import MIN_SECONDS_BETWEEN_CALLS
 
 # "Rate limiting", developer.pingidentity.com: the Analytics group's calls for one licence.
 MAX_CALLS_PER_MINUTE = 600

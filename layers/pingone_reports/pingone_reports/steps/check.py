@@ -10,7 +10,7 @@ from pingone_reports.model.exploration import Status
 from pingone_reports.model.export import Export
 from pingone_reports.observability import logger, measure
 from pingone_reports.pingone.api import PingOne
-from pingone_reports.pingone.rhythm import MIN_SECONDS_BETWEEN_CALLS, seconds_until_next_poll
+from pingone_reports.pingone.polling import MIN_SECONDS_BETWEEN_CALLS, seconds_until_next_poll
 from pingone_reports.pingone.turns import Turn, Turns
 
 

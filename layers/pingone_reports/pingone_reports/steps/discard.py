@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pingone_reports.aws.bucket import Bucket
-from pingone_reports.aws.discarded import DiscardedExports
+from pingone_reports.aws.tombstones import Tombstones
 from pingone_reports.model.export import Export
 from pingone_reports.model.keys import MANIFEST, QUARANTINE, ExportKeys
 
@@ -14,7 +14,7 @@ class DiscardReport:
     """The discard, with all that it needs."""
 
     bucket: Bucket
-    discarded: DiscardedExports
+    discarded: Tombstones
     key_prefix: str
 
     def run(self, export: Export) -> dict[str, Any]:

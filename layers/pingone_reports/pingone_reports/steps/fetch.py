@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pingone_reports.aws.bucket import Bucket
-from pingone_reports.aws.discarded import DiscardedExports
 from pingone_reports.aws.series import Series
+from pingone_reports.aws.tombstones import Tombstones
 from pingone_reports.errors import ASK_LATER, DownloadChanged, QualityGateFailed, TableUnavailable
 from pingone_reports.model.exploration import Status
 from pingone_reports.model.export import Export
@@ -20,14 +20,14 @@ from pingone_reports.model.manifest import (
     manifest_of,
     quarantine_of,
 )
-from pingone_reports.model.quality import doubts
+from pingone_reports.model.quality import violations
 from pingone_reports.model.report_file import ReportFile, content_type, file_name
 from pingone_reports.model.series import PublishedExport
 from pingone_reports.observability import logger, measure
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.link_hosts import LinkHosts
 from pingone_reports.pingone.links import FreshLinks, LinkRequests
-from pingone_reports.pingone.rhythm import seconds_until_next_poll
+from pingone_reports.pingone.polling import seconds_until_next_poll
 from pingone_reports.pingone.turns import Turn, Turns
 from pingone_reports.transfer.publication import Publication
 from pingone_reports.transfer.transfer import Transfer
@@ -52,7 +52,7 @@ class FetchReport:
     key_prefix: str
     region: str | None
     series: Series
-    discarded: DiscardedExports
+    discarded: Tombstones
     max_record_drop_percent: int
     seconds_left: Callable[[], float]
 
@@ -114,7 +114,7 @@ class FetchReport:
         published = PublishedExport.of(description, keys.manifest)
         predecessor = published.predecessor(self.series.exports(keys.report, keys.environment))
         if not export.request.skip_quality_gate:
-            reasons = doubts(
+            reasons = violations(
                 export.request, files, predecessor.export, self.max_record_drop_percent
             )
             if reasons:

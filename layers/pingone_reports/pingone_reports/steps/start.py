@@ -15,7 +15,7 @@ from pingone_reports.model.freshness import includes_from
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.observability import logger
 from pingone_reports.pingone.api import PingOne
-from pingone_reports.pingone.rhythm import pause_after, seconds_until_next_poll
+from pingone_reports.pingone.polling import pause_after, seconds_until_next_poll
 from pingone_reports.pingone.turns import Turn, Turns
 
 if TYPE_CHECKING:

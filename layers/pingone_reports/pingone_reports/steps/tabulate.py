@@ -8,7 +8,7 @@ from typing import Any
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.aws.series import Series, Trend
 from pingone_reports.errors import InvalidReport, InvalidRequest
-from pingone_reports.model.announcements import Told
+from pingone_reports.model.announcements import AnnouncedExport
 from pingone_reports.model.fleet_posture import summary_of
 from pingone_reports.model.keys import ExportKeys
 from pingone_reports.model.posture import Changes, Day, Posture
@@ -81,7 +81,7 @@ class TabulateReport:
         if manifest.get("fleet"):
             self.bucket.write_json(keys.summary, summary_of(posture))
         if tell and standing:
-            about = Told(keys=keys, manifest=manifest, bucket=self.bucket.name)
+            about = AnnouncedExport(keys=keys, manifest=manifest, bucket=self.bucket.name)
             self.announcements.tell(posture, about)
         return {
             "rows": posture.records,

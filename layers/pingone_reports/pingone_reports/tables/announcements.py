@@ -7,7 +7,7 @@ from pingone_reports.errors import AnnouncementFailed
 from pingone_reports.model.announcements import (
     COMPARED,
     SECURITY_EVENT_DETECTED,
-    Told,
+    AnnouncedExport,
     compared,
     mail,
     security_events,
@@ -23,7 +23,7 @@ class Announcements:
     digest: Topic | None
     most_events: int = 500  # one event tells how many more there are
 
-    def tell(self, posture: Posture, told: Told) -> None:
+    def tell(self, posture: Posture, told: AnnouncedExport) -> None:
         """Tell of an export: its security events, that it was compared, and a mail if it is due.
 
         Whoever tells again does so with the same ids. What is refused holds up nothing else, and

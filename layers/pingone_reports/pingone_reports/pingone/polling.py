@@ -41,9 +41,9 @@ def seconds_until_next_poll(
     if left < least:
         raise DeadlineExceeded(
             f"The report did not come by {deadline.isoformat(timespec='seconds')}. Narrow its "
-            "filter, or raise the polling limit if that is below PingOne's 30 minutes."
+            "filter, or ask for fewer fields."
         )
     age = (now - started_at).total_seconds()
     first = max(SECONDS_BEFORE_FIRST_POLL, usual / (1 + OVERSHOOT))
-    rhythm = max(int(age * OVERSHOOT), math.ceil(first - age))
-    return max(least, min(rhythm, int(left)))
+    wanted = max(int(age * OVERSHOOT), math.ceil(first - age))
+    return max(least, min(wanted, int(left)))

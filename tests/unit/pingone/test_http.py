@@ -26,9 +26,9 @@ from pingone_reports.errors import (
 from pingone_reports.model.exploration import Delivery, Exploration
 from pingone_reports.model.report_file import Format
 from pingone_reports.pingone import api, credentials
-from pingone_reports.pingone.answers import ask, tellable
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens, ClientCredentials
+from pingone_reports.pingone.http import ask, tellable
 from pingone_reports.pingone.link_hosts import LinkHosts
 from pingone_reports.pingone.sessions import new_session
 from pingone_reports.transfer import remote_file
@@ -58,7 +58,7 @@ def session() -> Iterator[requests.Session]:
 
 def tokens_of(server: RawServer, session: requests.Session) -> AccessTokens:
     return AccessTokens(
-        session, f"{server.url}/as/token", ClientCredentials("me", CLIENT_SECRET).proof
+        session, f"{server.url}/as/token", ClientCredentials("me", CLIENT_SECRET).authentication
     )
 
 

@@ -1,4 +1,4 @@
-"""PingOne is asked in its own rhythm, then ever less often, and never after the deadline."""
+"""PingOne is asked in time, then ever less often, and never after the deadline."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pingone_reports.errors import DeadlineExceeded, RateLimited
-from pingone_reports.pingone.rhythm import pause_after, seconds_until_next_poll
+from pingone_reports.pingone.polling import pause_after, seconds_until_next_poll
 
 REQUESTED_AT = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
 HALF_AN_HOUR = 1800.0
@@ -38,13 +38,13 @@ def test_the_last_wait_ends_at_the_deadline() -> None:
 
 
 @pytest.mark.parametrize(("age", "retry_after", "wait"), [(0, 30, 30), (100, 60, 60), (0, 7.2, 8)])
-def test_the_pause_that_pingone_asks_for_wins_over_the_rhythm(
+def test_the_pause_that_pingone_asks_for_wins_over_the_schedule(
     age: float, retry_after: float, wait: int
 ) -> None:
     assert wait_at(age, retry_after) == wait
 
 
-def test_a_short_pause_that_pingone_asks_for_does_not_quicken_the_rhythm() -> None:
+def test_a_short_pause_that_pingone_asks_for_does_not_quicken_the_schedule() -> None:
     assert wait_at(5, retry_after=1) == 5
     assert wait_at(100, retry_after=1) == 20
 
@@ -58,7 +58,7 @@ def test_a_pause_is_in_whole_seconds_and_no_shorter_than_five(
     assert pause_after(RateLimited("Busy.", retry_after)) == pause
 
 
-def test_a_poll_without_a_429_comes_in_the_rhythm() -> None:
+def test_a_poll_without_a_429_comes_in_the_schedule() -> None:
     now, deadline = REQUESTED_AT + timedelta(seconds=100), REQUESTED_AT + timedelta(seconds=1800)
     assert seconds_until_next_poll(now, REQUESTED_AT, deadline) == 20
     assert seconds_until_next_poll(REQUESTED_AT, REQUESTED_AT, deadline) == 6

@@ -9,7 +9,7 @@ from pingone_reports.errors import ExportDiscarded
 _KEPT_SECONDS = 86_400
 
 
-class DiscardedExports:
+class Tombstones:
     """The executions whose exports were discarded. Raises TableUnavailable."""
 
     def __init__(self, table: Table) -> None:
