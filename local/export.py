@@ -37,7 +37,7 @@ from local.waiting import wait_until
 from pingone_reports.errors import ExportError
 from pingone_reports.model.announcements import COMPARED
 from pingone_reports.model.security_events import Event
-from pingone_reports.pingone import answers
+from pingone_reports.pingone import http
 from pingone_reports.pingone.credentials import AccessTokens, ClientCredentials
 from pingone_reports.pingone.sessions import new_session
 
@@ -90,9 +90,9 @@ def _meet(tenant: Tenant) -> None:
     credentials = ClientCredentials(tenant.client_id, tenant.client_secret)
     with new_session() as session:
         with step(f"{urlsplit(tenant.token_url).hostname} gives a token"):
-            AccessTokens(session, tenant.token_url, credentials.proof).renew()
+            AccessTokens(session, tenant.token_url, credentials.authentication).renew()
         with step(f"{urlsplit(tenant.api_url).hostname} answers"):
-            answers.ask(session, "reach", "GET", tenant.api_url, timeout=(5, 20))
+            http.ask(session, "reach", "GET", tenant.api_url, timeout=(5, 20))
 
 
 def _export(cloud: LocalCloud, tenant: Tenant, folder: Path) -> int:

@@ -56,9 +56,9 @@ def _write(folder: Path, note: Note) -> None:
 
 def _watch_calls(folder: Path) -> None:
     from pingone_reports.errors import ExportError
-    from pingone_reports.pingone import answers, api, credentials
+    from pingone_reports.pingone import api, credentials, http
 
-    ask = answers.ask
+    ask = http.ask
 
     def watched(session: Any, who: str, method: str, url: str, *args: Any, **given: Any) -> Any:
         began = time.monotonic()
@@ -75,7 +75,7 @@ def _watch_calls(folder: Path) -> None:
         _write(folder, note | _facts_of(answer.document() or {}, answer.headers))
         return answer
 
-    for module in (answers, api, credentials):
+    for module in (http, api, credentials):
         module.ask = watched  # type: ignore[attr-defined]
 
 

@@ -18,7 +18,7 @@ from local.pingone_simulator.report_data import ALL_FIELDS
 from local.tenant import Tenant
 from pingone_reports.errors import ExportError, PingOneUnavailable
 from pingone_reports.model.exploration import DEVICES_REPORT_TEMPLATE_ID
-from pingone_reports.pingone import answers, api, credentials
+from pingone_reports.pingone import api, credentials, http
 from pingone_reports.transfer.remote_file import RemoteFile
 from pingone_reports.zips import directory
 from pingone_reports.zips.encrypted_zip import EncryptedZip
@@ -32,7 +32,7 @@ ASKED = Asked(role="Identity Data Read Only", region="eu", fields="", has_filter
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Of the notes that this process makes until the test ends."""
     for place, name in (
-        *((module, "ask") for module in (answers, api, credentials)),
+        *((module, "ask") for module in (http, api, credentials)),
         (RemoteFile, "_get"),
         (directory, "_only_member"),
         (EncryptedZip, "__init__"),
@@ -58,13 +58,13 @@ class _Export:
         ):
             proof = credentials.ClientCredentials(simulator.client_id, simulator.client_secret)
             url = simulator.token_url(ENVIRONMENT)
-            token = credentials.AccessTokens(session, url, proof.proof).current()
+            token = credentials.AccessTokens(session, url, proof.authentication).current()
 
-            def call(method: str, path: str, **given: Any) -> answers.Answer:
+            def call(method: str, path: str, **given: Any) -> http.Answer:
                 url = f"{simulator.api_url}/environments/{ENVIRONMENT}/dataExplorations{path}"
                 headers = {"Authorization": f"Bearer {token}"}
                 self.clock.now += 6
-                return answers.ask(session, "PingOne's API", method, url, headers, **given)
+                return http.ask(session, "PingOne's API", method, url, headers, **given)
 
             template = {"id": DEVICES_REPORT_TEMPLATE_ID}
             body = {"dataExplorationTemplate": template, "deliverAs": "ASYNC_FILE"} | changes
@@ -226,7 +226,7 @@ def test_a_failure_says_what_to_do_in_the_persons_terms(error: str, last: Note, 
 
 def test_a_host_that_cannot_be_reached_is_noted(folder: Path) -> None:
     with requests.Session() as session, pytest.raises(PingOneUnavailable) as failed:
-        answers.ask(session, "PingOne's token endpoint", "POST", "http://127.0.0.1:1/as/token")
+        http.ask(session, "PingOne's token endpoint", "POST", "http://127.0.0.1:1/as/token")
     assert isinstance(failed.value, ExportError)
     (note,) = read_notes(folder)
     assert (note["call"], note["host"], note["status"]) == ("token", "127.0.0.1", None)
