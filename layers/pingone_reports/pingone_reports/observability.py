@@ -8,12 +8,13 @@ import functools
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from aws_lambda_powertools import Logger, Metrics
 
 from pingone_reports.errors import ExportError, UnexpectedError
 from pingone_reports.model.export import Execution, Export
+from pingone_reports.model.request import Request, refuse_addresses
 
 NAMESPACE = "PingOneReports"
 # Every metric of an export's functions, with its unit. The state machines publish ExportsFailed,
@@ -42,6 +43,7 @@ FLEET_UNITS = {"EnvironmentsExported": "Count", "EnvironmentsFailed": "Count"}
 logger = Logger()
 _metrics = Metrics(namespace=NAMESPACE)
 
+_Asked = TypeVar("_Asked", bound=Request)
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
@@ -54,6 +56,29 @@ def log_as(execution: Execution, correlation_id: str, exploration_id: str | None
     }
     logger.clear_state()
     logger.append_keys(**{name: value for name, value in keys.items() if value})
+
+
+def received(
+    kind: type[_Asked],
+    event: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    *,
+    pseudonymizes: bool,
+) -> tuple[_Asked, Execution]:
+    """What a function is asked for, and its execution; both are on every log line from now on.
+
+    With `pseudonymizes`, no id is logged or kept that may be somebody's address. Raises
+    InvalidRequest.
+    """
+    execution = Execution.parse(event["execution"])
+    if pseudonymizes:
+        refuse_addresses(execution.name)
+    log_as(execution, execution.correlation_id)
+    request = kind.delivered(event["request"], defaults, execution.correlation_id)
+    if pseudonymizes:
+        refuse_addresses(request.correlation_id, request.idempotency_key)
+    log_as(execution, request.correlation_id)
+    return request, execution
 
 
 def log_as_export(export: Export) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from tempfile import gettempdir
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 import requests
@@ -20,6 +20,7 @@ from pingone_reports.aws.table import Table
 from pingone_reports.config import (
     CheckConfig,
     ClientKey,
+    Config,
     DiscardConfig,
     FetchConfig,
     ListConfig,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from pingone_reports.steps.tabulate import TabulateReport
     from pingone_reports.transfer.pseudonyms import Pseudonyms
 
+_Config = TypeVar("_Config", bound=Config)
 # The fetch stops this early, to abort its uploads and report an error. This is longer than the 20
 # seconds after which a stalled download is noticed.
 _SECONDS_TO_GIVE_UP = 30
@@ -59,9 +61,9 @@ _TIMEOUTS = BotoConfig(connect_timeout=5, read_timeout=20)
 
 
 @cache
-def start_config() -> StartConfig:
-    """StartReport's configuration."""
-    return StartConfig.from_environment()
+def config_of(kind: type[_Config]) -> _Config:
+    """The configuration of this function, which is of this kind."""
+    return kind.from_environment()
 
 
 def start_report(context: Any) -> "StartReport":
@@ -70,7 +72,7 @@ def start_report(context: Any) -> "StartReport":
     from pingone_reports.aws.idempotency import IdempotencyKeys, Starts
     from pingone_reports.steps.start import StartReport
 
-    config = start_config()
+    config = config_of(StartConfig)
     table = _table(config.table)
     return StartReport(
         pingone=_pingone(config.pingone),
@@ -88,7 +90,7 @@ def check_report() -> "CheckReport":
     from pingone_reports.aws.durations import Durations
     from pingone_reports.steps.check import CheckReport
 
-    config = CheckConfig.from_environment()
+    config = config_of(CheckConfig)
     return CheckReport(
         pingone=_pingone(config.pingone),
         turns=turns(config.table, config.pingone.calls_per_minute),
@@ -104,7 +106,7 @@ def fetch_report(context: Any) -> "FetchReport":
     from pingone_reports.steps.fetch import FetchReport
     from pingone_reports.transfer.transfer import Transfer
 
-    config, seconds_left = _fetch_config(), partial(_seconds_left, context)
+    config, seconds_left = config_of(FetchConfig), partial(_seconds_left, context)
     table = _table(config.table)
     return FetchReport(
         pingone=_pingone(config.pingone),
@@ -133,7 +135,7 @@ def discard_report() -> "DiscardReport":
     from pingone_reports.aws.tombstones import Tombstones
     from pingone_reports.steps.discard import DiscardReport
 
-    config = DiscardConfig.from_environment()
+    config = config_of(DiscardConfig)
     return DiscardReport(
         bucket=_bucket(config.bucket),
         discarded=Tombstones(_table(config.table)),
@@ -149,7 +151,7 @@ def tabulate_report() -> "TabulateReport":
     from pingone_reports.steps.tabulate import TabulateReport
     from pingone_reports.tables.notifier import Notifier
 
-    config = TabulateConfig.from_environment()
+    config = config_of(TabulateConfig)
     table = _table(config.table)
     return TabulateReport(
         bucket=_bucket(config.bucket),
@@ -168,7 +170,7 @@ def show_fleet() -> "ShowFleet":
     """ShowFleet."""
     from pingone_reports.steps.show_fleet import ShowFleet
 
-    config = ShowFleetConfig.from_environment()
+    config = config_of(ShowFleetConfig)
     return ShowFleet(bucket=_bucket(config.bucket), digest=_digest(config.digest_topic))
 
 
@@ -177,7 +179,7 @@ def list_environments(context: Any) -> "ListEnvironments":
     from pingone_reports.aws.idempotency import IdempotencyKeys
     from pingone_reports.steps.list_environments import ListEnvironments
 
-    config = _list_config()
+    config = config_of(ListConfig)
     return ListEnvironments(
         pingone=_pingone(config.pingone),
         keys=IdempotencyKeys(_table(config.table), _client("stepfunctions")),
@@ -189,18 +191,13 @@ def list_environments(context: Any) -> "ListEnvironments":
     )
 
 
-def pseudonymizes() -> bool:
-    """Whether ListEnvironments must keep personal data out of what it keeps."""
-    return _list_config().pseudonymizes
-
-
 @cache
 def summarize_fleet() -> "SummarizeFleet":
     """SummarizeFleet."""
     from pingone_reports.aws.fleets import FleetHistory, FleetResults
     from pingone_reports.steps.summarize_fleet import SummarizeFleet
 
-    config = SummarizeConfig.from_environment()
+    config = config_of(SummarizeConfig)
     table = _table(config.table)
     return SummarizeFleet(
         bucket=_bucket(config.bucket),
@@ -220,11 +217,6 @@ def _seconds_left(context: Any) -> float:
     return float(context.get_remaining_time_in_millis()) / 1000 - _SECONDS_TO_GIVE_UP
 
 
-@cache
-def _fetch_config() -> FetchConfig:
-    return FetchConfig.from_environment()
-
-
 def _pseudonyms(config: FetchConfig) -> "Pseudonyms | None":
     """Read anew for each export: the key may be another one."""
     if not config.pseudonymize:
@@ -239,11 +231,6 @@ def _digest(topic: str) -> "Topic | None":
     from pingone_reports.aws.event_bus import Topic
 
     return Topic(_client("sns"), topic) if topic else None
-
-
-@cache
-def _list_config() -> ListConfig:
-    return ListConfig.from_environment()
 
 
 @cache
