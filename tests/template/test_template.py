@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import defaultdict
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -685,6 +686,13 @@ class TestWiring:
         config.from_environment(Recorder())
         given = FUNCTIONS[name]["Properties"]["Environment"]["Variables"]
         assert set(given) == read
+
+    def test_a_variable_means_the_same_in_every_function(self) -> None:
+        values = defaultdict[str, set[str]](set)
+        for function in FUNCTIONS.values():
+            for name, value in function["Properties"]["Environment"]["Variables"].items():
+                values[name].add(json.dumps(value))
+        assert {name for name in values if len(values[name]) > 1} == set()
 
     @pytest.mark.parametrize("name", FUNCTIONS)
     def test_every_functions_code_is_there(self, name: str) -> None:
