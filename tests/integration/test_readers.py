@@ -1,4 +1,4 @@
-"""What others make of the schemas and read the tables with, as docs/data.md and docs/events.md show it."""
+"""What others make of the schemas and read the tables with, as the pages for readers show it."""
 
 import json
 import os
