@@ -336,7 +336,8 @@ def test_other_fields_are_no_change_and_a_missing_one_is_null(exporter: Exporter
     fields = ["deviceId", "userId", "deviceStatus", "somethingNew"]
     _tabulated(exporter, Scenario(rows=400, day=0), reportName="mixed")
     asks: dict[str, Any] = {"fields": fields, "formats": ["json"], "reportName": "mixed"}
-    _tabulated(exporter, Scenario(rows=400, day=0), **asks)
+    knows = (*ALL_FIELDS, "somethingNew")
+    _tabulated(exporter, Scenario(rows=400, day=0, fields=knows), **asks)
 
     where = f"WHERE environment = '{exporter.environment_id}'"
     assert run_query(exporter.stack, f"SELECT * FROM changes {where}") == []
