@@ -815,12 +815,12 @@ class TestWiring:
         assert expiring
         assert all("NoncurrentVersionExpiration" in rule for rule in expiring)
 
-    def test_the_readme_says_how_long_a_stacks_name_may_be(self) -> None:
+    def test_the_documentation_says_how_long_a_stacks_name_may_be(self) -> None:
         """CreateStateMachine and AppConfig's CreateApplication; the other services take more."""
         name = RESOURCES["ExportReport"]["Properties"]["StateMachineName"]["Fn::Sub"]
         assert RESOURCES["SettingsApplication"]["Properties"]["Name"] == {"Ref": "AWS::StackName"}
         longest = min(64, 80 - len(name.replace("${AWS::StackName}", "")))
-        text = " ".join((ROOT / "README.md").read_text().split())
+        text = " ".join((ROOT / "docs" / "deploy.md").read_text().split())
         assert f"stack's name: at most {longest} characters" in text
 
     def test_a_fleets_schedule_takes_the_place_of_the_default_schedule_alone(self) -> None:

@@ -2,10 +2,12 @@
 
 import socket
 import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import requests
@@ -15,7 +17,10 @@ from pingone_reports.pingone import sessions
 
 
 class _Hello(BaseHTTPRequestHandler):
+    authorizations: ClassVar[list[str | None]] = []
+
     def do_GET(self) -> None:
+        self.authorizations.append(self.headers["Authorization"])
         self.send_response(200)
         # Each request opens a connection of its own.
         self.send_header("Connection", "close")
@@ -128,3 +133,34 @@ def test_a_certificate_of_another_host_is_refused(
         pytest.raises(requests.exceptions.SSLError, match=r"127\.0\.0\.1"),
     ):
         session.get(f"https://127.0.0.1:{bundle[0]}")
+
+
+def test_authorities_may_be_in_a_folder(
+    bundle: tuple[int, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "authorities"
+    folder.mkdir()
+    # OpenSSL looks for an authority under its subject's hash.
+    subject = subprocess.run(
+        ["openssl", "x509", "-noout", "-subject_hash", "-in", bundle[1]],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    Path(bundle[1]).rename(folder / f"{subject.stdout.strip()}.0")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(folder))
+    with sessions.new_session() as session:
+        assert session.get(f"https://localhost:{bundle[0]}").text == "hello"
+
+
+def test_a_netrc_replaces_no_token_and_goes_to_nobody(
+    bundle: tuple[int, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("default login somebody password canary\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle[1])
+    monkeypatch.setattr(_Hello, "authorizations", [])
+    with sessions.new_session() as session:
+        session.get(f"https://localhost:{bundle[0]}", headers={"Authorization": "Bearer token"})
+        session.get(f"https://localhost:{bundle[0]}")
+    assert _Hello.authorizations == ["Bearer token", None]
