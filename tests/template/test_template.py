@@ -362,6 +362,16 @@ class TestPermissions:
             ("DiscardReportRole", "s3:DeleteObject"),
         }
 
+    def test_the_table_is_read_and_written_by_single_items(self) -> None:
+        actions = {
+            action
+            for role in ROLES.values()
+            for statement in statements(role)
+            for action in as_list(statement["Action"])
+            if action.startswith("dynamodb:")
+        }
+        assert actions == {f"dynamodb:{verb}Item" for verb in ("Get", "Put", "Update", "Delete")}
+
     @pytest.mark.parametrize("name", ROLES)
     def test_every_role_has_the_boundary(self, name: str) -> None:
         assert ROLES[name]["Properties"]["PermissionsBoundary"] == only_if(
@@ -771,6 +781,14 @@ class TestWiring:
         time = scheduled.replace("<aws.scheduler.scheduled-time>", "2026-03-01T02:00:00Z")
         request = delivered(json.loads(time), defaults, "x")
         assert request.idempotency_key == "delivery#schedule-2026-03-01T02:00:00Z"
+
+    def test_what_fails_in_a_function_that_an_event_calls_is_kept_with_what_did_not_reach_it(
+        self,
+    ) -> None:
+        """Lambda gives up after three tries, EventBridge after its own."""
+        (target,) = RESOURCES["ExportCompletedRule"]["Properties"]["Targets"]
+        dead_letters = FUNCTIONS["TabulateReport"]["Properties"]["DeadLetterQueue"]
+        assert target["DeadLetterConfig"]["Arn"] == dead_letters["TargetArn"]
 
     def test_a_completed_export_is_tabulated_and_told(self) -> None:
         rule = RESOURCES["ExportCompletedRule"]["Properties"]
