@@ -801,7 +801,7 @@ class TestWiring:
         assert json.loads(sent) == {
             "manifestKey": detail["manifestKey"],
             "correlationId": detail["correlationId"],
-            "tell": True,
+            "notify": True,
         }
 
     def test_a_page_that_is_not_written_raises_an_alarm(self) -> None:

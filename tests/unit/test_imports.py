@@ -25,8 +25,8 @@ ZIPS = {
 }
 TABLES = {"_duckdb", "duckdb", "pingone_reports.tables"}
 PAGE = {"jinja2", "markupsafe", "pingone_reports.tables.page"}
-STARTS = {"aws_lambda_powertools.utilities.idempotency", "pingone_reports.aws.idempotency"}
-KEYS = {"jwt", "pingone_reports.aws.signing_key", "pingone_reports.pingone.assertions"}
+STARTS = {"pingone_reports.aws.idempotency"}
+KEYS = {"pingone_reports.aws.signing_key", "pingone_reports.pingone.assertions"}
 STEPS = {
     f"pingone_reports.steps.{step}" for step in ("start", "check", "fetch", "discard", "tabulate")
 }

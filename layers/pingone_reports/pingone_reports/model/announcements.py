@@ -1,4 +1,4 @@
-"""What is told of an export's comparison: two kinds of events, and a mail.
+"""What an export's comparison announces: two kinds of events, and a mail.
 
 No user has a name there, only an id.
 """
@@ -22,6 +22,7 @@ from pingone_reports.model.posture import (
 from pingone_reports.model.security_events import Event, fair
 from pingone_reports.model.series import FIRST, OLDER_DATA
 from pingone_reports.model.strength import Strength
+from pingone_reports.model.text import printable
 
 COMPARED = "PingOne Report Compared"
 SECURITY_EVENT_DETECTED = "PingOne Device Security Event Detected"
@@ -48,13 +49,13 @@ class AnnouncedExport:
     bucket: str
 
 
-def security_events(posture: Posture, told: AnnouncedExport, most: int) -> list[dict[str, Any]]:
+def security_events(posture: Posture, export: AnnouncedExport, most: int) -> list[dict[str, Any]]:
     """The details of an export's security events, the gravest first, at most so many."""
     changes = posture.changes
     if not changes:
         return []
     ranked = {event: [each for each in changes.security if each.event is event] for event in Event}
-    about = _about(posture, told)
+    about = _about(posture, export)
     return [
         {
             "id": _id(each, about["previousManifestKey"] or changes.previous_export_id),
@@ -75,7 +76,7 @@ def security_events(posture: Posture, told: AnnouncedExport, most: int) -> list[
     ]
 
 
-def compared(posture: Posture, told: AnnouncedExport, sent: int) -> dict[str, Any]:
+def compared(posture: Posture, export: AnnouncedExport, sent: int) -> dict[str, Any]:
     """The detail of the one event about an export's comparison; `sent` security events went before.
 
     What the exports cannot show is "not asked", and what the filter may have caused is "hidden by
@@ -85,7 +86,7 @@ def compared(posture: Posture, told: AnnouncedExport, sent: int) -> dict[str, An
     return {
         "result": str(posture.result),
         "reason": None if changes else posture.not_compared,
-        **_about(posture, told),
+        **_about(posture, export),
         "filter": posture.filter,
         "records": posture.records,
         "dataNotBefore": posture.data_not_before,
@@ -97,7 +98,7 @@ def compared(posture: Posture, told: AnnouncedExport, sent: int) -> dict[str, An
     }
 
 
-def mail(posture: Posture, told: AnnouncedExport) -> tuple[str, str] | None:
+def mail(posture: Posture, export: AnnouncedExport) -> tuple[str, str] | None:
     """Subject and text of the mail about an export, with numbers alone; None if there is none.
 
     An export that changed nothing has none. Neither has a first one, or one of no newer data.
@@ -106,13 +107,13 @@ def mail(posture: Posture, told: AnnouncedExport) -> tuple[str, str] | None:
     if changes.result is Result.UNCHANGED if changes else posture.not_compared in _NO_SURPRISE:
         return None
     line = subject(posture.environment_name or posture.environment, _gist(changes))
-    return line, "\n".join(_lines(posture, told))
+    return line, "\n".join(_lines(posture, export))
 
 
 def subject(name: str, gist: str) -> str:
     """As SNS takes it: one short line of ASCII, where other characters of a name become `?`."""
     line = f"PingOne {name[:_LONGEST_NAME]}: {gist}".encode("ascii", "replace").decode()
-    return " ".join("".join(c if c.isprintable() else " " for c in line).split())[:_LONGEST_SUBJECT]
+    return printable(line)[:_LONGEST_SUBJECT]
 
 
 def console_link(bucket: str, key: str, execution_arn: str) -> str:
@@ -127,9 +128,9 @@ def console_link(bucket: str, key: str, execution_arn: str) -> str:
     return f"https://{console}/s3/object/{bucket}?{query}"
 
 
-def _about(posture: Posture, told: AnnouncedExport) -> dict[str, Any]:
+def _about(posture: Posture, export: AnnouncedExport) -> dict[str, Any]:
     """Which exports an event is of. What happened did so after one time and before the other."""
-    changes, manifest, keys = posture.changes, told.manifest, told.keys
+    changes, manifest, keys = posture.changes, export.manifest, export.keys
     return {
         "schemaVersion": SCHEMA_VERSION,
         "observedAfter": changes.previous_data_not_before if changes else None,
@@ -144,7 +145,7 @@ def _about(posture: Posture, told: AnnouncedExport) -> dict[str, Any]:
         "previousExportId": changes.previous_export_id if changes else None,
         "previousExportedAt": changes.previous_exported_at if changes else None,
         "previousManifestKey": (manifest.get("previous") or {}).get("manifestKey"),
-        "bucket": told.bucket,
+        "bucket": export.bucket,
         "manifestKey": keys.manifest,
         "changesKey": keys.changes_table if changes else None,
         "pageKey": keys.page,
@@ -217,7 +218,7 @@ def _gist(changes: Changes | None) -> str:
     return f"unusual! {what}" if changes.unusual else what
 
 
-def _lines(posture: Posture, told: AnnouncedExport) -> Iterator[str]:
+def _lines(posture: Posture, export: AnnouncedExport) -> Iterator[str]:
     changes, named = posture.changes, (posture.environment_name, posture.environment)
     yield f"Report {posture.report} of environment {' '.join(filter(None, named))}"
     if posture.filter:
@@ -230,11 +231,11 @@ def _lines(posture: Posture, told: AnnouncedExport) -> Iterator[str]:
     if changes and changes.unusual:
         yield f"\nUNUSUAL: {changes.unusual}"
     yield from (f"Doubtful: {doubt}" for doubt in posture.doubts)
-    for title, numbers in _sections(compared(posture, told, 0)).items():
+    for title, numbers in _sections(compared(posture, export, 0)).items():
         if shown := [f"  {what}: {_said(number)}" for what, number in numbers.items() if number]:
             yield "\n".join((f"\n{title}", *shown))
     yield "\nThe page, for who is signed on to this account:"
-    yield console_link(told.bucket, told.keys.page, told.manifest["executionArn"])
+    yield console_link(export.bucket, export.keys.page, export.manifest["executionArn"])
 
 
 def _sections(numbers: Mapping[str, Any]) -> dict[str, Mapping[str, int | str | None]]:
