@@ -370,7 +370,7 @@ class TestPermissions:
             for action in as_list(statement["Action"])
             if action.startswith("dynamodb:")
         }
-        assert actions == {f"dynamodb:{verb}Item" for verb in ("Get", "Put", "Update", "Delete")}
+        assert actions == {f"dynamodb:{verb}Item" for verb in ("Get", "Put", "Update")}
 
     @pytest.mark.parametrize("name", ROLES)
     def test_every_role_has_the_boundary(self, name: str) -> None:
