@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
 from uuid import NAMESPACE_URL, uuid5
 
 from pingone_reports.model.keys import ExportKeys
@@ -22,7 +21,6 @@ from pingone_reports.model.posture import (
 from pingone_reports.model.security_events import Event, fair
 from pingone_reports.model.series import FIRST, OLDER_DATA
 from pingone_reports.model.strength import Strength
-from pingone_reports.model.text import printable
 
 COMPARED = "PingOne Report Compared"
 SECURITY_EVENT_DETECTED = "PingOne Device Security Event Detected"
@@ -30,23 +28,22 @@ SECURITY_EVENT_DETECTED = "PingOne Device Security Event Detected"
 SCHEMA_VERSION = "1.0"
 """Of both events. A field that is added later leaves it as it is."""
 
-# "less than 100 characters long" (Publish, Amazon SNS API reference).
-_LONGEST_SUBJECT, _LONGEST_NAME = 99, 40
+_LONGEST_NAME = 40
 _NO_SURPRISE = (FIRST, OLDER_DATA)
 _COUNTED = (
     *("devices", "minor", "securityEvents", "securityEventsNotSent", "usersJoined", "usersLeft"),
     *("usersLost", "unusual", "repeatedIds"),
 )
-_CONSOLES = {"aws-us-gov": "console.amazonaws-us-gov.com", "aws-cn": "console.amazonaws.cn"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnnouncedExport:
-    """The export that is told of: its keys, its manifest, and the bucket that holds both."""
+    """The export that is told of: keys, manifest, the bucket of both, and a link to its page."""
 
     keys: ExportKeys
     manifest: Mapping[str, Any]
     bucket: str
+    page_link: str
 
 
 def security_events(posture: Posture, export: AnnouncedExport, most: int) -> list[dict[str, Any]]:
@@ -111,21 +108,8 @@ def mail(posture: Posture, export: AnnouncedExport) -> tuple[str, str] | None:
 
 
 def subject(name: str, gist: str) -> str:
-    """As SNS takes it: one short line of ASCII, where other characters of a name become `?`."""
-    line = f"PingOne {name[:_LONGEST_NAME]}: {gist}".encode("ascii", "replace").decode()
-    return printable(line)[:_LONGEST_SUBJECT]
-
-
-def console_link(bucket: str, key: str, execution_arn: str) -> str:
-    """Where the AWS console shows an object to whoever is signed on and may read it.
-
-    Each partition has a console of its own: "Service endpoints", AWS General Reference. A bucket is
-    in the region of the stack, so in that of an execution.
-    """
-    _, partition, _, region, *_ = execution_arn.split(":")
-    query = urlencode({"region": region, "prefix": key}, quote_via=quote)
-    console = _CONSOLES.get(partition, "console.aws.amazon.com")
-    return f"https://{console}/s3/object/{bucket}?{query}"
+    """The subject of a mail, with room for its gist whatever the name is."""
+    return f"PingOne {name[:_LONGEST_NAME]}: {gist}"
 
 
 def _about(posture: Posture, export: AnnouncedExport) -> dict[str, Any]:
@@ -235,7 +219,7 @@ def _lines(posture: Posture, export: AnnouncedExport) -> Iterator[str]:
         if shown := [f"  {what}: {_said(number)}" for what, number in numbers.items() if number]:
             yield "\n".join((f"\n{title}", *shown))
     yield "\nThe page, for who is signed on to this account:"
-    yield console_link(export.bucket, export.keys.page, export.manifest["executionArn"])
+    yield export.page_link
 
 
 def _sections(numbers: Mapping[str, Any]) -> dict[str, Mapping[str, int | str | None]]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pingone_reports.aws.bucket import Bucket
+from pingone_reports.aws.console import console_link
 from pingone_reports.aws.event_bus import Topic
 from pingone_reports.errors import InvalidRequest
 from pingone_reports.model.fleet import COMPLETED
@@ -46,7 +47,8 @@ class ShowFleet:
             return {"status": str(Status.WAITING), "missing": missing}
         self.bucket.write_text(keys.page, render_fleet(posture), "text/html; charset=utf-8")
         if self.digest and notify:
-            self.digest.send(*fleet_mail(posture, self.bucket.name, keys.page))
+            link = console_link(self.bucket.name, keys.page, posture.execution_arn)
+            self.digest.send(*fleet_mail(posture, link))
         if missing:
             logger.warning("Exports of the fleet are not in the tables.", exports=missing)
         return {"status": str(Status.SHOWN), "missing": missing, "pageKey": keys.page}

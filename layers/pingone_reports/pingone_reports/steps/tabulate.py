@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pingone_reports.aws.bucket import Bucket
+from pingone_reports.aws.console import console_link
 from pingone_reports.aws.series import Series, Trend
 from pingone_reports.errors import InvalidReport, InvalidRequest
 from pingone_reports.model.announcements import AnnouncedExport
@@ -81,7 +82,12 @@ class TabulateReport:
         if manifest.get("fleet"):
             self.bucket.write_json(keys.summary, summary_of(posture))
         if notify and standing:
-            about = AnnouncedExport(keys=keys, manifest=manifest, bucket=self.bucket.name)
+            about = AnnouncedExport(
+                keys=keys,
+                manifest=manifest,
+                bucket=self.bucket.name,
+                page_link=console_link(self.bucket.name, keys.page, manifest["executionArn"]),
+            )
             self.notifier.notify(posture, about)
         return {
             "rows": posture.records,
