@@ -98,14 +98,6 @@ class TestDefinition:
         assert unreachable(machine) == set()
         assert dead_ends(machine) == set()
 
-    def test_no_task_names_a_partition_of_its_own(self) -> None:
-        machine = definition("aws-us-gov", EXPORT_FLEET)
-        children = machine["States"]["ExportEnvironments"]["ItemProcessor"]["States"]
-        for state in (machine["States"] | children).values():
-            assert state.get("Resource", "arn:aws-us-gov:states:::").startswith(
-                "arn:aws-us-gov:states:::"
-            )
-
     def test_a_failure_leads_to_its_end_past_the_page_alone(self) -> None:
         """Which end it is, HasFleetFailed says: see TestPage."""
         after_failure = MACHINE | {"StartAt": FAILING[0]}
