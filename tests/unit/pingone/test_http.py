@@ -429,7 +429,7 @@ _ANSWERS = st.builds(
 
 
 @pytest.mark.parametrize("call", [*CALLS, open_file])
-@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(answer=_ANSWERS)
 @example(b"HTTP/1.1 302 Found\r\nLocation: \xff\xfe\r\nContent-Length: 0\r\n\r\n")
 @example(b"HTTP/1.1 302 Found\r\nLocation: https://[/\r\nContent-Length: 0\r\n\r\n")

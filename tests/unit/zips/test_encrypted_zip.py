@@ -134,7 +134,7 @@ def test_sizes_around_the_buffers_come_out(size: int, encryption: Any, compressi
         assert content(csv_zip(data, encryption=encryption, compression=compression)) == data
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     data=st.binary(max_size=3000)
     | st.integers(0, 200_000).map(lambda size: CSV * (size // len(CSV))),
