@@ -282,17 +282,16 @@ class TestSecrets:
         ],
     )
     @pytest.mark.parametrize(
-        "body",
+        ("status", "body"),
         [
-            lambda echo: {"message": f"Cannot take {echo}.", "id": "8b1c"},
-            lambda echo: {"code": echo, "id": "8b1c"},
-            lambda echo: {"id": f"8b1c {echo}"},
-            lambda echo: {"id": "8b1c", "details": [{"target": echo, "message": echo}]},
-            lambda echo: {"id": "8b1c", "message": "x " * 270 + echo},
+            ("400 No", lambda echo: {"message": f"Cannot take {echo}.", "id": "8b1c"}),
+            ("403 No", lambda echo: {"code": echo, "id": "8b1c"}),
+            ("429 No", lambda echo: {"id": f"8b1c {echo}"}),
+            ("500 No", lambda echo: {"id": "8b1c", "details": [{"target": echo, "message": echo}]}),
+            ("400 No", lambda echo: {"id": "8b1c", "message": "x " * 270 + echo}),
         ],
         ids=["message", "code", "id", "details", "where it is cut"],
     )
-    @pytest.mark.parametrize("status", ["400 No", "403 No", "429 No", "500 No"])
     def test_no_error_repeats_a_secret_that_pingone_repeats(
         self,
         server: RawServer,
