@@ -188,6 +188,23 @@ def test_times_are_utc_and_the_age_of_the_data_is_told() -> None:
     assert "between 30 March 2026, 23:45 UTC and 31 March 2026, 02:00 UTC" in page.text
 
 
+@pytest.mark.parametrize(
+    ("exported_at", "age"),
+    [
+        ("2026-03-01T01:59:59Z", "0 min"),
+        ("2026-03-01T02:00:00Z", "0 min"),
+        ("2026-03-01T02:00:01Z", "1 min"),
+        ("2026-03-01T03:00:00Z", "1 h"),
+        ("2026-03-02T02:00:00Z", "1 d"),
+        ("2026-03-03T04:01:00Z", "2 d 2 h 1 min"),
+    ],
+)
+def test_the_age_of_the_data_is_told_in_whole_minutes(exported_at: str, age: str) -> None:
+    not_before = "2026-03-01T02:00:00Z"
+    posture = replace(sample_posture(), exported_at=exported_at, data_not_before=not_before)
+    assert f"with data that is at most {age} old" in Page(posture).text
+
+
 def test_an_event_is_one_row_with_who_how_grave_and_what_happened() -> None:
     one = event(1, Event.ALL_FACTORS_REPLACED, Event.PHISHING_RESISTANCE_LOST, name="Ada")
     page = Page(replace(sample_posture(), changes=changed([one])))
