@@ -1,4 +1,3 @@
-import gzip
 import io
 import os
 import random
@@ -155,15 +154,6 @@ def test_no_content_password_prefix_or_network_changes_a_byte(
     download = Download(archive, lambda: dice.choice((1, 15, 16, 17, 1000, 50_000)))
     zipped = EncryptedZip(download, password, ".csv", len(data))
     assert whole(zipped) == data
-
-
-@pytest.mark.parametrize("variant", VARIANTS, ids=variant_name)
-def test_the_deflate_stream_makes_a_gzip_file_of_the_same_content(variant: dict[str, Any]) -> None:
-    pieces = kept(opened(csv_zip(**variant)).pieces())
-    assert b"".join(piece.plain for piece in pieces) == CSV
-    header = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-    trailer = struct.pack("<LL", zlib.crc32(CSV), len(CSV))
-    assert gzip.decompress(header + b"".join(p.deflated for p in pieces) + trailer) == CSV
 
 
 def test_a_large_stored_member_makes_a_deflate_stream_too() -> None:
@@ -400,7 +390,7 @@ def test_a_wrong_password_that_passes_the_check_byte_is_told_before_any_output(
 # --- damage ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("variant", VARIANTS[::2], ids=variant_name)
+@pytest.mark.parametrize("variant", VARIANTS[::5], ids=variant_name)
 def test_a_flipped_bit_in_the_data_never_ends_well(variant: dict[str, Any]) -> None:
     archive = bytearray(csv_zip(**variant))
     start, size = body_start(bytes(archive)), compressed_size_of(bytes(archive))
