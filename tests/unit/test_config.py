@@ -171,6 +171,8 @@ class TestValues:
     def test_a_variable_that_is_no_choice_is_named_with_the_choices(self, value: str) -> None:
         with pytest.raises(InvalidConfiguration, match="COMPRESSION must be one of none, gzip"):
             FetchConfig.from_environment(FETCH | {"COMPRESSION": value})
+        none = FetchConfig.from_environment(FETCH | {"COMPRESSION": "none"})
+        assert none.compression is Compression.NONE
 
     @pytest.mark.parametrize("value", ["phone,,email", "phone email", "+49", "é", "a" * 65])
     def test_what_is_no_name_of_a_field_cannot_be_pseudonymized(self, value: str) -> None:

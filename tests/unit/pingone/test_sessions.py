@@ -4,7 +4,6 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -12,19 +11,7 @@ import requests
 import trustme
 
 from pingone_reports.pingone import sessions
-
-
-class _Hello(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        # Each request opens a connection of its own.
-        self.send_header("Connection", "close")
-        self.send_header("Content-Length", "5")
-        self.end_headers()
-        self.wfile.write(b"hello")
-
-    def log_message(self, *_: object) -> None:
-        pass
+from tests.support.raw_server import RawServer, http
 
 
 @pytest.fixture
@@ -33,11 +20,12 @@ def bundle(tmp_path: Path) -> Iterator[tuple[int, str]]:
     authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("localhost").configure_cert(context)
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Hello) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_port, str(tmp_path / "ca.pem")
-        server.shutdown()
+    server = RawServer()
+    # Each request opens a connection of its own.
+    server.say(http(b"hello"))
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with server:
+        yield server.server_address[1], str(tmp_path / "ca.pem")
 
 
 def test_the_authorities_are_read_once_for_all_connections(

@@ -59,7 +59,7 @@ def test_every_order_of_tabulation_gives_the_same_tables_and_events(
         "e4": [],
         "e5": [],
     }
-    for order in random.Random(1).sample(list(itertools.permutations(keys)), 6):
+    for order in (keys[::-1], *random.Random(1).sample([*itertools.permutations(keys)], 3)):
         other = World(tmp_path, MemoryBucket())
         other.bucket.objects |= published
         other.table.items = {k: v for k, v in world.table.items.items() if k.startswith("series#")}
@@ -116,14 +116,6 @@ def test_what_dies_at_any_write_is_settled_by_its_next_try(world: World, dies_at
     assert {row["export_id"] for row in world.newest("newest_exports")} == {"e5"}
 
 
-def test_an_old_export_that_is_written_last_leaves_the_newest_tables_alone(world: World) -> None:
-    keys = _published(world)
-    for key in (keys[4], keys[0]):
-        world.tabulate(key)
-    for table in ("latest", "users", "newest_exports"):
-        assert {row["export_id"] for row in world.newest(table)} == {"e5"}
-
-
 def test_a_night_without_tables_is_compared_from_its_landed_file(world: World) -> None:
     keys = _published(world)
     world.tabulate(keys[1])
@@ -135,18 +127,6 @@ def test_a_predecessor_that_is_gone_is_said(world: World) -> None:
     keys = _published(world)
     del world.bucket.objects[keys[0]]
     assert "gone from the bucket" in world.tabulate(keys[1])["notCompared"]
-
-
-def test_an_export_by_hand_with_fewer_fields_hides_nothing(world: World) -> None:
-    """Under its own name it has fewer columns, so the night before it is compared."""
-    world.night("n1", _HEADER + "u,a,FIDO2\nu,b,SMS\n", "01", fields=[])
-    world.night("by-hand", "userId,deviceId\nu,b\n", "02", fields=["userId", "deviceId"])
-    world.night("n2", _HEADER + "u,b,SMS\n", "03", fields=[])
-    told = _told(world)
-    assert (told["n2"], world.bus.compared[-1]["previousExportId"]) == (
-        ["NO_BETTER_THAN_WEAK"],
-        "n1",
-    )
 
 
 def test_a_custom_export_changes_nothing_that_the_standing_report_shows(world: World) -> None:
@@ -177,8 +157,6 @@ _TOKENS = {"fields": ["phone"], "keyId": "one"}
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
-        (None, _TOKENS, []),
-        (_TOKENS, None, []),
         (_TOKENS, {"fields": ["phone"], "keyId": "two"}, []),
         (_TOKENS, _TOKENS, ["PHONE_CHANGED"]),
     ],
