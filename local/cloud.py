@@ -1,6 +1,7 @@
 """AWS on this machine: a ministack process with IAM enforced, which ends when its user does."""
 
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -29,7 +30,7 @@ ACCOUNT_ID = "123456789012"
 # detects that on both Linux and macOS. Then it kills the cloud's process group, functions included.
 _WATCHDOG = 'read -r _; kill -s KILL -- "-$1"; rm -rf -- "$2"'
 
-_PORT_TAKEN, _MOST_PORTS = "already in use", 5
+_MOST_PORTS = 5
 
 
 class LocalCloud:
@@ -69,8 +70,6 @@ class LocalCloud:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_CA_BUNDLE": str(self.ca_bundle),
             "REQUESTS_CA_BUNDLE": str(self.ca_bundle),
-            "NO_PROXY": "127.0.0.1,localhost",
-            "no_proxy": "127.0.0.1,localhost",
         }
 
     @property
@@ -97,6 +96,7 @@ class LocalCloud:
 
     def __enter__(self) -> Self:
         WORK.mkdir(exist_ok=True)
+        reach_loopback_directly()
         self._issue_certificate()
         for _ in range(_MOST_PORTS):
             self._start()
@@ -104,7 +104,7 @@ class LocalCloud:
                 self._wait_until_healthy()
             except BaseException:
                 self._stop()
-                if _PORT_TAKEN not in self.log.read_text(errors="replace"):
+                if not is_taken(self.port, self.log.read_text(errors="replace")):
                     raise
                 # By somebody else, since it was found to be free.
                 self.port = free_port()
@@ -158,8 +158,7 @@ class LocalCloud:
         authority.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(
             str(self.certificate)
         )
-        usual = os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where()
-        self.ca_bundle.write_text(Path(usual).read_text())
+        self.ca_bundle.write_bytes(trusted_authorities())
         authority.cert_pem.write_to_path(str(self.ca_bundle), append=True)
 
     def _wait_until_healthy(self) -> None:
@@ -168,7 +167,7 @@ class LocalCloud:
         def answers() -> bool:
             try:
                 urllib.request.urlopen(  # noqa: S310 -- our own https URL
-                    f"{self.endpoint_url}/_ministack/health", timeout=60, context=context
+                    f"{self.endpoint_url}/_ministack/health", timeout=5, context=context
                 ).close()
             except OSError:
                 if self._process is None or self._process.poll() is not None:
@@ -185,6 +184,32 @@ class LocalCloud:
         # Waited for last, so that no other process can get its id before.
         if self._process is not None:
             self._process.wait()
+
+
+def is_taken(port: int, log: str) -> bool:
+    """Whether the log says that this port is; it may also say so of a port that is not needed."""
+    return bool(re.search(rf"(:|, ){port}\b.*already in use", log))
+
+
+def reach_loopback_directly() -> None:
+    """Let no proxy be asked for addresses of this machine, here and in every process from here."""
+    given = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+    hosts = dict.fromkeys([*filter(None, given.split(",")), "127.0.0.1", "localhost"])
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(hosts)
+
+
+def trusted_authorities() -> bytes:
+    """The certificates that this machine's programs trust (PEM); a folder's in one file.
+
+    Raises OSError if REQUESTS_CA_BUNDLE names what is not there.
+    """
+    named = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    usual = Path(named or certifi.where())
+    if not usual.is_dir():
+        return usual.read_bytes()
+    # Each is there once more under its hash, as a link.
+    files = sorted({file.resolve() for file in usual.iterdir() if file.is_file()})
+    return b"\n".join(text for file in files if b"-BEGIN " in (text := file.read_bytes()))
 
 
 def free_port() -> int:

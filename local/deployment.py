@@ -2,6 +2,7 @@
 
 import json
 import platform
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -50,25 +51,19 @@ def deploy(
     s3 = cloud.client("s3")
     with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
         s3.create_bucket(Bucket=f"{stack}-artifacts")
+    template = localized(
+        build, WORK / f"{cloud.log.stem}-{stack}-{build.name}", cloud.wait_scale, endpoint_url
+    )
     command: list[str | Path] = [
         program_of("sam", "sam"),
         "deploy",
-        *(
-            "--template-file",
-            localized(
-                build,
-                WORK / f"{cloud.log.stem}-{stack}-{build.name}",
-                cloud.wait_scale,
-                endpoint_url,
-            ),
-        ),
+        *("--template-file", template),
         *("--stack-name", stack, "--capabilities", "CAPABILITY_IAM"),
         *("--s3-bucket", f"{stack}-artifacts"),
         *("--no-progressbar", "--no-confirm-changeset", "--no-fail-on-empty-changeset"),
     ]
     if parameters:
-        given = (f"{name}={json.dumps(value)}" for name, value in parameters.items())
-        command += ["--parameter-overrides", *given]
+        command += ["--parameter-overrides", f"file://{_parameter_file(parameters, template)}"]
     done = subprocess.run(  # noqa: S603 -- our own environment's program
         command,
         env=cloud.environment | {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.2"},
@@ -80,6 +75,23 @@ def deploy(
         raise DeploymentFailed(f"{done.stdout}\n{done.stderr}\nThe cloud's log is {cloud.log}.")
     stacks = cloud.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
+
+
+def _parameter_file(parameters: dict[str, str], template: Path) -> Path:
+    """A file beside the template, from which sam takes each value as it is.
+
+    On a command line, sam would cut a value at some of its quotes and backslashes.
+    """
+    file = template.with_name("parameters.yaml")  # JSON is YAML, too
+    # sam unquotes what is in a file, and then what it has of all files.
+    quoted = {name: _quoted(_quoted(value)) for name, value in parameters.items()}
+    file.write_text(json.dumps(quoted, ensure_ascii=False), encoding="utf-8")
+    return file
+
+
+def _quoted(value: str) -> str:
+    escaped = re.sub(r"([ \"'])", r"\\\1", value)
+    return f'"{escaped}"'
 
 
 def localized(build: Path, copy: Path, wait_scale: float, endpoint_url: str) -> Path:

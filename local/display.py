@@ -1,114 +1,111 @@
-"""Shows an export's progress, and then its results, on a terminal."""
+"""Shows what is done and what came of it on a terminal, or in lines where there is none."""
 
 import csv
-import json
+import os
+import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+import webbrowser
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from local.stack import Stack, states_entered
+from pingone_reports.tables.visible_text import visible
 
 console = Console(highlight=False)
 
 _MEANINGS = {
     "StartReport": "asks PingOne for the report",
-    "WaitForPingOne": "PingOne wants 5 s between two calls",
+    "WaitForPingOne": "waits: PingOne generates it, or wants a pause between calls",
     "CheckReport": "asks PingOne whether it is ready",
     "FetchReport": "downloads, decrypts, verifies and uploads it",
     "PublishCompleted": "sends the completed event",
     "DiscardReport": "removes what a failed export left",
     "PublishFailed": "sends the failed event",
 }
+# Nobody waits longer without a line that says for what.
+_SILENCE_SECONDS = 10
 
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Print what is being done, and then how long it took."""
-    started = time.monotonic()
-    with console.status(what):
-        yield
+    """Say what is being done, again every ten seconds, and then how long it took."""
+    what = escape(what)
+    started, done = time.monotonic(), threading.Event()
+
+    def remind() -> None:
+        while not done.wait(_SILENCE_SECONDS):
+            console.print(f"[dim]… {what}, {time.monotonic() - started:.0f} s[/]")
+
+    # A terminal shows all the time what is waited for.
+    reminder = threading.Thread(target=remind, daemon=True)
+    if not console.is_terminal:
+        reminder.start()
+    try:
+        with console.status(what):
+            yield
+    finally:
+        done.set()
+        if not console.is_terminal:
+            reminder.join()
     console.print(f"[green]✓[/] {what} [dim]{time.monotonic() - started:.1f} s[/]")
 
 
-def follow(stack: Stack, execution_arn: str, total_bytes: int | None) -> dict[str, Any]:
-    """Print each state as it is entered, and a progress bar over the bytes in the bucket.
-
-    Returns the description of the ended execution. Without `total_bytes` the bar shows no end.
-    """
-    progress = Progress(
-        TextColumn("            "),
-        BarColumn(bar_width=30),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        console=console,
-        transient=True,
-    )
-    shown, started, checks = 0, None, 0
-    with progress:
-        landed = progress.add_task("landed", total=total_bytes, visible=False)
-        while True:
-            description = stack.describe(execution_arn)
-            for entered, state in states_entered(stack.history(execution_arn))[shown:]:
-                shown += 1
-                started = started or entered
-                if state not in _MEANINGS:
-                    continue
-                checks += state == "CheckReport"
-                count = f" [dim](poll {checks})[/]" if state == "CheckReport" else ""
-                seconds = (entered - started).total_seconds()
-                console.print(f"  {seconds:5.1f} s  [bold]{state:17}[/] {_MEANINGS[state]}{count}")
-                if state == "FetchReport":
-                    progress.start_task(landed)
-                    progress.update(landed, visible=True)
-            if progress.tasks[landed].visible:
-                progress.update(landed, completed=stack.bytes_landed())
-            if description["status"] != "RUNNING":
-                return description
-            time.sleep(0.1)
+def follow(stack: Stack, execution_arn: str) -> dict[str, Any]:
+    """Print each state as it is entered; returns the description of the ended execution."""
+    shown, state, entered = 0, "", None
+    began = said = time.monotonic()
+    while True:
+        description = stack.describe(execution_arn)
+        for at, state in states_entered(stack.history(execution_arn))[shown:]:
+            shown, entered = shown + 1, entered or at
+            if state in _MEANINGS:
+                seconds, said = (at - entered).total_seconds(), time.monotonic()
+                console.print(f"  {seconds:5.1f} s  [bold]{state:17}[/] {_MEANINGS[state]}")
+        if description["status"] != "RUNNING":
+            return description
+        if time.monotonic() - said > _SILENCE_SECONDS:
+            said = time.monotonic()
+            landed = f", {stack.bytes_landed():,} bytes so far" if state == "FetchReport" else ""
+            console.print(
+                f"[dim]  {said - began:5.1f} s  … {_MEANINGS.get(state, state)}{landed}[/]"
+            )
+        time.sleep(0.1)
 
 
 def show_error(description: dict[str, Any]) -> None:
     """Why an execution failed."""
     console.print(f"[red]✗ {description.get('error', description['status'])}[/]")
-    console.print(description.get("cause", ""), markup=False)
+    console.print(Text(visible_whole(description.get("cause", ""))))
 
 
-def show_objects(objects: list[dict[str, Any]]) -> None:
-    """What landed in the bucket."""
-    table = Table(title="What landed in S3", title_justify="left", show_edge=False, box=None)
-    table.add_column("bytes", justify="right")
-    table.add_column("key", overflow="fold")
-    for item in objects:
-        table.add_row(f"{item['Size']:,}", item["Key"])
-    console.print()
-    console.print(table)
+def visible_whole(text: str) -> str:
+    """A text of others on a terminal: nothing in it is an order to the terminal, or hidden."""
+    return "".join(visible(character) for character in text)
 
 
-def show_first_records(text: TextIO, rows: int = 4) -> None:
-    """The header and the first records of a CSV."""
+def show_first_record(text: TextIO) -> None:
+    """The columns of a CSV, with the values of its first record."""
     records = csv.reader(text)
-    table = Table(*next(records), title="The first records", title_justify="left", show_edge=False)
-    for _, record in zip(range(rows), records, strict=False):
-        table.add_row(*(value.replace("\n", "⏎") for value in record))
+    table = Table("column", "first record", show_edge=False, box=None)
+    for name, value in zip(next(records, []), next(records, []), strict=False):
+        table.add_row(Text(visible(name)), Text(visible(value)))
     console.print()
     console.print(table)
 
 
-def show_rows(title: str, rows: Sequence[Mapping[str, str | None]]) -> None:
-    """The rows of a query's answer."""
-    table = Table(*rows[0], title=title, title_justify="left", show_edge=False)
-    for row in rows:
-        table.add_row(*row.values())
-    console.print()
-    console.print(table)
-
-
-def show_json(title: str, document: object) -> None:
-    """A JSON document under a title."""
-    console.print(f"\n[italic]{title}[/]")
-    console.print_json(json.dumps(document))
+def show_page(title: str, page: Path) -> None:
+    """Where a page is. It is opened too, if somebody sits at a desktop."""
+    console.print(f"{title}: {page.absolute().as_uri()}", soft_wrap=True, markup=False)
+    desktop = (
+        sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
+    if console.is_terminal and desktop and not os.environ.get("CI"):
+        webbrowser.open(page.absolute().as_uri())

@@ -5,6 +5,7 @@ only if each is accounted for as it must be, once, in the fleet's one manifest.
 """
 
 import json
+import shutil
 import sys
 import time
 from collections import Counter
@@ -17,9 +18,12 @@ from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from local.cloud import LocalCloud
-from local.display import console, show_error, show_json, show_objects, step
+from local.display import console, show_error, step, visible_whole
+from local.kept_exports import copy_bucket
+from local.paths import ROOT, WORK
 from local.pingone_simulator import Answer, Fault, ListedEnvironment, PingOneSimulator, Scenario
 from local.stack import Stack, deployed, simulated_pingone, simulator_parameters
 
@@ -39,6 +43,7 @@ _SPECIAL = {
     "Slow": (Scenario(rows=200, generation_seconds=90), None),
     _HOSTILE: (_SMALL, None),
 }
+_FOLDER = WORK / "fleet"
 _STYLES = {"waiting": "dim", "RUNNING": "yellow", "SUCCEEDED": "green", "FAILED": "red"}
 
 
@@ -128,44 +133,48 @@ def _one_line(name: str) -> str:
 
 
 def _show(stack: Stack, ended: dict[str, Any], names: Mapping[str, str]) -> int:
+    """What came of it. The bucket goes with the cloud, so its files are copied before."""
     # The exports' own events come first.
     events: list[dict[str, Any]] = []
     while received := stack.receive_events(wait_seconds=2):
         events += [event for event in received if "Fleet" in event["detail-type"]]
-    environments: list[dict[str, Any]] = []
-    for key in (item["Key"] for item in stack.objects("pingone/fleet/")):
-        if key.endswith("/fleet.json"):
-            manifest = json.loads(stack.read(key))
-            environments = manifest["environments"]
-            show_objects(stack.objects(key.rpartition("/")[0]))
-            special = [each for each in environments if names[each["environmentId"]] in _SPECIAL]
-            show_json(
-                f"The manifest, with {len(special)} of its {len(environments)} environments",
-                manifest | {"environments": special},
-            )
-    for event in events:
-        show_json("The event, as a subscriber received it", event)
+    shutil.rmtree(_FOLDER, ignore_errors=True)
+    files = copy_bucket(stack, _FOLDER)
+    manifests = [file for file in files if file.name == "fleet.json"]
+    environments: list[dict[str, Any]] = [
+        each for file in manifests for each in json.loads(file.read_text())["environments"]
+    ]
     console.print()
-    wrong = list(_wrong(stack, environments, names))
+    for each in environments:
+        if each["error"]:
+            told = f"{each['name']}: {each['error']}: {each['message']}"
+            console.print(Text(visible_whole(told)), soft_wrap=True)
+    for file in (*manifests, *(f for f in files if "/posture/fleet/" in f.as_posix())):
+        console.print(Text(str(file.relative_to(ROOT))), soft_wrap=True)
+    console.print(f"Everything that landed in its bucket is in {_FOLDER.relative_to(ROOT)}.\n")
+    wrong = list(_wrong(environments, _statuses(stack, names), names))
+    if len(events) != 1:
+        wrong.append(f"The fleet sent {len(events)} events in place of one.")
     for line in wrong:
-        console.print(f"[red]✗[/] {escape(line)}")
+        console.print(Text(f"✗ {visible_whole(line)}", "red"), soft_wrap=True)
     if ended["status"] != "SUCCEEDED":
         show_error(ended)
-    elif len(events) == 1 and not wrong:
+    elif not wrong:
         console.print("[green]✓ Each environment is accounted for once, as it should be.[/]")
         return 0
-    console.print(f"[red]✗ {len(wrong)} environments are not as they should be.[/]")
+    console.print(f"[red]✗ {len(wrong)} things are not as they should be.[/]")
     return 1
 
 
 def _wrong(
-    stack: Stack, environments: Sequence[dict[str, Any]], names: Mapping[str, str]
+    environments: Sequence[dict[str, Any]],
+    statuses: Mapping[str, str],
+    names: Mapping[str, str],
 ) -> Iterator[str]:
     """Each environment that is not accounted for as it must be, and its export's error."""
     entries = {each["environmentId"]: each for each in environments}
     if len(entries) != len(environments):
         yield "An environment is in the manifest twice."
-    statuses = _statuses(stack, names)
     for id_, name in names.items():
         shown, (_, expected) = _one_line(name), _SPECIAL.get(name, (_SMALL, None))
         entry = entries.get(id_)
@@ -176,8 +185,8 @@ def _wrong(
             yield f"{shown}: {error} (expected: {expected or 'exported'})"
         elif entry["name"] != shown:
             yield f"{shown}: in the manifest it is {entry['name']!r}"
-        elif not expected:
-            stack.read(entry["manifestKey"])
+        elif not expected and not (_FOLDER / entry["manifestKey"]).is_file():
+            yield f"{shown}: its manifest is not in the bucket"
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ token endpoint answers OAuth's `error` and `error_description`, in PingOne's wor
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 from uuid import uuid4
 
 _CODES = {
@@ -29,6 +29,8 @@ class Detail(TypedDict):
     code: str
     target: str
     message: str
+    innerError: NotRequired[dict[str, list[str]]]
+    """For the code INVALID_VALUE: the `allowedValues`, if these are few."""
 
 
 class ApiError(Exception):

@@ -1,5 +1,6 @@
 """Data explorations as JSON: requests, and answers like the documentation's sample."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -22,8 +23,11 @@ class Downloads:
     json_link: str
 
 
-def settings_of(body: object) -> Settings:
-    """Raises INVALID_DATA with a detail for everything that is wrong with the request."""
+def settings_of(body: object, known: Sequence[str]) -> Settings:
+    """Raises INVALID_DATA with a detail for everything that is wrong with the request.
+
+    `known` are the fields of the tenant's report. Whoever names none gets all of them.
+    """
     if not isinstance(body, dict):
         raise platform_error(400, "The request body is not a JSON object.")
     details: list[Detail] = []
@@ -35,6 +39,13 @@ def settings_of(body: object) -> Settings:
     fields = body.get("fields", [])
     if not isinstance(fields, list) or not all(_names_a_field(field) for field in fields):
         details.append(_detail("INVALID_VALUE", "fields", "must be a list of names"))
+    else:
+        details += [
+            _detail("INVALID_VALUE", f"fields[{number}].name", f"is no field: {field['name']}")
+            | {"innerError": {"allowedValues": [*known]}}
+            for number, field in enumerate(fields)
+            if field["name"] not in known
+        ]
     if not isinstance(body.get("filter", ""), str):
         details.append(_detail("INVALID_VALUE", "filter", "must be a string"))
     elif body.get("filter", "").count('"') % 2:
@@ -50,11 +61,10 @@ def settings_of(body: object) -> Settings:
             " request.",
             details,
         )
-    defaults = Settings()
     return Settings(
-        tuple(field["name"] for field in fields) or defaults.fields,
+        tuple(field["name"] for field in fields) or tuple(known),
         body.get("filter"),
-        body.get("deliverAs", defaults.deliver_as),
+        body.get("deliverAs", Settings.deliver_as),
     )
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from local.pingone_simulator.clock import Clock
-from local.pingone_simulator.report_data import ALL_FIELDS
 from local.pingone_simulator.report_files import ReportFiles
 from local.pingone_simulator.scenario import Scenario
 
@@ -22,7 +21,7 @@ _WALL_SECONDS_TO_FINISH = 1.0
 class Settings:
     """A request's settings; "exactly the same settings" means that two of these are equal."""
 
-    fields: tuple[str, ...] = ALL_FIELDS
+    fields: tuple[str, ...]
     filter: str | None = None
     deliver_as: str = "ENTRIES"
 

@@ -34,16 +34,7 @@ def make_report_files(
     is_replaced = any(isinstance(fault.effect, ReplaceObject) for fault in scenario.faults)
     for format_ in formats:
         key = f"{name}.{format_}.zip"
-        data = report_content(
-            format_,
-            scenario.rows if format_ == "csv" or scenario.json_rows is None else scenario.json_rows,
-            scenario.columns or tuple(fields),
-            scenario.seed,
-            scenario.day,
-            scenario.repeated_rows,
-            scenario.csv_line_end,
-            scenario.json_shape,
-        )
+        data = content_of(scenario, fields, format_)
         for target in (key, replacement_of(key)) if is_replaced else (key,):
             # Each zip has a salt of its own.
             archive = make_zip(
@@ -78,8 +69,22 @@ def random_password() -> str:
     return "".join(secrets.choice(string.ascii_lowercase) for _ in range(16))
 
 
+def content_of(scenario: Scenario, fields: Sequence[str], format_: ReportFormat) -> bytes:
+    """A report's file, before it is zipped."""
+    return _content(
+        format_,
+        scenario.rows if format_ == "csv" or scenario.json_rows is None else scenario.json_rows,
+        scenario.columns or tuple(fields),
+        scenario.seed,
+        scenario.day,
+        scenario.repeated_rows,
+        scenario.csv_line_end,
+        scenario.json_shape,
+    )
+
+
 @lru_cache(4)  # a large report takes seconds, and tests use the same one again
-def report_content(
+def _content(
     format_: ReportFormat,
     rows: int,
     fields: tuple[str, ...],
@@ -89,7 +94,6 @@ def report_content(
     csv_line_end: str,
     json_shape: JsonShape,
 ) -> bytes:
-    """A report's file, before it is zipped."""
     report = DevicesReport(rows, fields, seed=seed, day=day, repeated=repeated_rows)
     blocks = report.csv_blocks(csv_line_end) if format_ == "csv" else report.json_blocks(json_shape)
     return b"".join(block.encode() for block in blocks)

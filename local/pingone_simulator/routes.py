@@ -117,10 +117,9 @@ def create_app(parts: Parts) -> Flask:
         _meet_faults(parts, environment_id, "create")
         if not request.is_json:
             raise platform_error(415, "The content type is not application/json.")
+        scenario = parts.environments.scenario_of(environment_id)
         exploration = parts.explorations.create(
-            environment_id,
-            settings_of(request.get_json(silent=True)),
-            parts.environments.scenario_of(environment_id),
+            environment_id, settings_of(request.get_json(silent=True), scenario.fields), scenario
         )
         return _json(body_of(exploration, _api_url(), parts.clock), 201)
 

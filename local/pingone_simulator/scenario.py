@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from local.pingone_simulator.faults import Fault
-from local.pingone_simulator.report_data import JsonShape
+from local.pingone_simulator.report_data import ALL_FIELDS, JsonShape
 from local.pingone_simulator.zip_damage import Damage
 from local.zip_maker import Compression, Encryption
 
@@ -25,6 +25,9 @@ class Scenario:
     link_seconds: int = 300
     wrong_password: bool = False
 
+    fields: tuple[str, ...] = ALL_FIELDS
+    """What the tenant's report has: who asks for another field is refused, who names none gets all.
+    """
     rows: int = 1000
     seed: int = 0
     day: int | None = None

@@ -1,13 +1,15 @@
 """The local cloud starts beside others, and ends with its user, however that one ends."""
 
+import shutil
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import certifi
 import pytest
 
-from local.cloud import LocalCloud
+from local.cloud import LocalCloud, is_taken
 from local.paths import ROOT
 from local.waiting import wait_until
 
@@ -68,7 +70,15 @@ def test_a_cloud_its_functions_and_its_data_end_with_its_user(end: str) -> None:
     wait_until(lambda: not _commands(group) and not Path(data).exists())
 
 
-def test_a_cloud_whose_port_was_taken_meanwhile_takes_another_one() -> None:
+def test_a_cloud_whose_port_was_taken_meanwhile_takes_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also behind a proxy, with the authorities in a folder: none is asked for this machine."""
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "example.com")
+    shutil.copy(certifi.where(), tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
     with socket.socket() as somebody:
         somebody.bind(("127.0.0.1", 0))
         somebody.listen()
@@ -77,3 +87,20 @@ def test_a_cloud_whose_port_was_taken_meanwhile_takes_another_one() -> None:
         with cloud:
             assert cloud.port != somebody.getsockname()[1]
             assert cloud.client("s3").list_buckets()["Buckets"] == []
+            assert cloud.environment["NO_PROXY"] == "example.com,127.0.0.1,localhost"
+
+
+@pytest.mark.parametrize(
+    ("logged", "is_own"),
+    [
+        ("ERROR: 127.0.0.1:4566 is already in use. Is MiniStack already running?", True),
+        (
+            "error while attempting to bind on address ('127.0.0.1', 4566): address already in use",
+            1,
+        ),
+        ("iot: port 8883 is already in use: MQTT is off", False),
+        ("gateway on 127.0.0.1:4566\niot: port 8883 is already in use: MQTT is off", False),
+    ],
+)
+def test_only_its_own_port_is_looked_for_in_its_log(logged: str, is_own: bool) -> None:
+    assert is_taken(4566, logged) == is_own

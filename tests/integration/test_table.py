@@ -194,7 +194,7 @@ class TestSeries:
                 replace(
                     self.published(environment, 2),
                     manifest_key=self.published(environment, 2).manifest_key.replace(
-                        "e2", f"e{hour}"
+                        "/e2/", f"/e{hour}/"
                     ),
                 ),
                 Day(

@@ -950,12 +950,12 @@ class TestWiring:
             "ExpiredObjectDeleteMarker": True,
         }
 
-    def test_the_readme_says_how_long_a_stacks_name_may_be(self) -> None:
+    def test_the_documentation_says_how_long_a_stacks_name_may_be(self) -> None:
         """CreateStateMachine and AppConfig's CreateApplication; the other services take more."""
         name = RESOURCES["ExportReport"]["Properties"]["StateMachineName"]["Fn::Sub"]
         assert RESOURCES["SettingsApplication"]["Properties"]["Name"] == {"Ref": "AWS::StackName"}
         longest = min(64, 80 - len(name.replace("${AWS::StackName}", "")))
-        text = " ".join((ROOT / "README.md").read_text().split())
+        text = " ".join((ROOT / "docs" / "deploy.md").read_text().split())
         assert f"stack's name: at most {longest} characters" in text
 
     def test_the_outputs_are_what_a_user_needs_next(self) -> None:

@@ -241,6 +241,19 @@ class TestExplorations:
             "dataExplorationTemplate": TEMPLATE | {"name": "Devices report"},
         }
 
+    def test_a_misspelt_field_is_refused_by_its_place(self, client: Client) -> None:
+        fields = [{"name": "userId"}, {"name": "devicestatus"}]
+        answer = client.create(REPORT | {"fields": fields})
+        assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_DATA")
+        assert answer.json()["details"] == [
+            {
+                "code": "INVALID_VALUE",
+                "target": "fields[1].name",
+                "message": "fields[1].name is no field: devicestatus",
+                "innerError": {"allowedValues": list(ALL_FIELDS)},
+            }
+        ]
+
     def test_only_the_template_is_required(self, client: Client, clock: ManualClock) -> None:
         body = ready_report(client, clock, {"dataExplorationTemplate": TEMPLATE})
         assert body["deliverAs"] == "ENTRIES"
@@ -396,8 +409,8 @@ class TestFiles:
     def test_both_files_hold_the_requested_fields_of_the_same_records(
         self, client: Client, bucket: FakeBucket, clock: ManualClock, scenario: Scenario
     ) -> None:
-        client.play(scenario)
-        fields = ["deviceId", "username", "somethingNew"]
+        fields = ("deviceId", "username", "somethingNew")
+        client.play(replace(scenario, fields=fields))
         body = ready_report(client, clock, REPORT | {"fields": [{"name": name} for name in fields]})
         csv_key, csv_zip = bucket.object_of(body["csvPresignedUrl"])
         json_key, json_zip = bucket.object_of(body["jsonPresignedUrl"])
@@ -410,7 +423,7 @@ class TestFiles:
         assert csv_name.removesuffix(".csv") == json_name.removesuffix(".json")
         records = json.loads(json_file)
         assert len(records) == 20
-        assert list(records[0]) == fields
+        assert list(records[0]) == list(fields)
         assert list(csv.DictReader(io.StringIO(csv_file.decode(), newline=""))) == records
 
 

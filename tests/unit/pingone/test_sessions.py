@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,17 +16,27 @@ from tests.support.raw_server import RawServer, http
 
 
 @pytest.fixture
-def bundle(tmp_path: Path) -> Iterator[tuple[int, str]]:
-    """The port of a server for localhost, and the bundle that trusts it."""
-    authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def server(authority: trustme.CA) -> Iterator[RawServer]:
+    """One for localhost. Each request opens a connection of its own."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("localhost").configure_cert(context)
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     server = RawServer()
-    # Each request opens a connection of its own.
     server.say(http(b"hello"))
     server.socket = context.wrap_socket(server.socket, server_side=True)
     with server:
-        yield server.server_address[1], str(tmp_path / "ca.pem")
+        yield server
+
+
+@pytest.fixture
+def bundle(server: RawServer, authority: trustme.CA, tmp_path: Path) -> tuple[int, str]:
+    """The server's port, and the bundle that trusts it."""
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    return server.server_address[1], str(tmp_path / "ca.pem")
 
 
 def test_the_authorities_are_read_once_for_all_connections(
@@ -116,3 +127,35 @@ def test_a_certificate_of_another_host_is_refused(
         pytest.raises(requests.exceptions.SSLError, match=r"127\.0\.0\.1"),
     ):
         session.get(f"https://127.0.0.1:{bundle[0]}")
+
+
+def test_authorities_may_be_in_a_folder(
+    bundle: tuple[int, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "authorities"
+    folder.mkdir()
+    # OpenSSL looks for an authority under its subject's hash.
+    subject = subprocess.run(
+        ["openssl", "x509", "-noout", "-subject_hash", "-in", bundle[1]],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    Path(bundle[1]).rename(folder / f"{subject.stdout.strip()}.0")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(folder))
+    with sessions.new_session() as session:
+        assert session.get(f"https://localhost:{bundle[0]}").text == "hello"
+
+
+def test_a_netrc_replaces_no_token_and_goes_to_nobody(
+    server: RawServer, bundle: tuple[int, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("default login somebody password canary\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle[1])
+    with sessions.new_session() as session:
+        session.get(f"https://localhost:{bundle[0]}", headers={"Authorization": "Bearer token"})
+        session.get(f"https://localhost:{bundle[0]}")
+    with_token, without = server.heads
+    assert "Authorization: Bearer token\n" in with_token
+    assert "Authorization" not in without

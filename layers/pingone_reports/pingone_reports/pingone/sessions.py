@@ -7,6 +7,7 @@ import socket
 import ssl
 import time
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import certifi
@@ -29,6 +30,8 @@ def new_session() -> requests.Session:
     # Its warnings about odd headers quote the URL, and a link is secret.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     session = _Session()
+    # Without an own one, requests takes a password from ~/.netrc in place of our token.
+    session.auth = lambda request: request
     for scheme in ("https://", "http://"):
         session.mount(scheme, _Adapter())
     return session
@@ -87,6 +90,8 @@ class _Adapter(HTTPAdapter):
 
 @cache
 def _context(bundle: str) -> ssl.SSLContext:
+    if Path(bundle).is_dir():
+        return ssl.create_default_context(capath=bundle)
     return ssl.create_default_context(cafile=bundle)
 
 
