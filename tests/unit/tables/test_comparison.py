@@ -261,7 +261,7 @@ def test_a_manifest_of_an_older_version_is_compared_with_what_came_before(world:
         (40, 0, [(0, 0), (10, 3)], "lost a factor"),
         (0, 40, [(0, 0), (10, 3)], "left the report"),
         (9, 9, [(0, 0)], ""),
-        (30, 9, [(10, 3)], ""),
+        (30, 9, [(0, 0), (10, 3)], ""),
         (31, 9, [(10, 3)], "31 users lost a factor"),
         (500, 500, [], ""),
         (500, None, [(None, None)], ""),

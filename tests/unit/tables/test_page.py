@@ -160,6 +160,25 @@ def test_the_headline_is_who_is_protected_and_of_these_who_resists_phishing() ->
     assert "Weak or worse 60.0% 1 weak, 3 without a factor, 2 with MFA off" in page.text
 
 
+@pytest.mark.parametrize(
+    ("protected_users", "others", "share"),
+    [
+        (0, 1, "0%"),
+        (1, 1_000, "<0.1%"),
+        (1, 999, "0.1%"),
+        (999, 1, "99.9%"),
+        (1_000, 1, ">99.9%"),
+        (1, 0, "100%"),
+    ],
+)
+def test_a_share_is_never_0_or_100_for_what_is_not(
+    protected_users: int, others: int, share: str
+) -> None:
+    users = protected(PHISHABLE=protected_users, NONE=others)
+    page = Page(replace(sample_posture(), protection=users))
+    assert f"Protected users {share} " in page.text
+
+
 def test_each_number_of_the_users_is_text() -> None:
     posture = sample_posture()
     page = Page(posture)

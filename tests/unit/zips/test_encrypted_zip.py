@@ -174,6 +174,15 @@ def test_a_zip64_end_record_with_extensible_data_is_passed_over(
     assert whole(EncryptedZip(download, PASSWORD, ".csv", NO_LIMIT)) == CSV
 
 
+def test_extensible_data_of_another_size_than_is_said_is_not_passed_over() -> None:
+    archive = with_extensible_data(csv_zip(zip64=True), noise(20))
+    record = archive.rindex(b"PK\6\6")
+    for wrong in (63, 65):
+        size = struct.pack("<Q", wrong)
+        with pytest.raises(CorruptZip):
+            opened(archive[: record + 4] + size + archive[record + 12 :])
+
+
 def test_directories_beside_the_report_are_ignored() -> None:
     assert content(open_zip(("reports/", b""), ("reports/devices.csv", CSV))) == CSV
 
