@@ -261,6 +261,7 @@ class TestMail:
             assert subject.isprintable()
             assert len(subject) < 100
             assert "all factors replaced (1)" in subject
+        assert subject.startswith(f"PingOne {'x' * 40}: ")
 
     @pytest.mark.parametrize(
         ("partition", "region", "console"),
