@@ -20,11 +20,12 @@ from local.memory_calendar import MemoryCalendar
 from pingone_reports import wiring
 from pingone_reports.aws.series import Series
 from pingone_reports.aws.tombstones import Tombstones
-from pingone_reports.model.exploration import Delivery, Exploration, Status
+from pingone_reports.model.exploration import Delivery, Exploration
 from pingone_reports.model.export import Execution, Export
 from pingone_reports.model.report_file import Format
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.model.series import PublishedExport
+from pingone_reports.model.status import Status
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens, ClientCredentials
 from pingone_reports.pingone.turns import Turns

@@ -27,7 +27,7 @@ from local.athena import saved_queries
 from local.paths import ROOT, WORK
 from local.pingone_simulator.report_data import ALL_FIELDS, DevicesReport
 from pingone_reports.aws.series import Series, Trend
-from pingone_reports.tables.announcements import Announcements
+from pingone_reports.tables.notifier import Notifier
 from tests.support.memory_table import MemoryTable
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def make(devices: int) -> Path:
         bucket=cast("Bucket", bucket),
         series=Series(table),
         trend=Trend(table),
-        announcements=Announcements(bus=cast("EventBus", _Nobody()), digest=None, most_events=500),
+        notifier=Notifier(bus=cast("EventBus", _Nobody()), digest=None, most_events=500),
         folder=root / "disk",
     )
     sample = json.loads((ROOT / "events" / "manifest.json").read_text())
@@ -159,7 +159,7 @@ def make(devices: int) -> Path:
         bucket.write_json(f"{folder}/manifest.json", manifest)
         with redirect_stdout(io.StringIO()):  # its metrics
             previous = f"{folder}/manifest.json"
-            step.run(previous, tell=False)
+            step.run(previous, notify=False)
     return root / "tables"
 
 

@@ -142,7 +142,6 @@ def localized(build: Path, copy: Path, wait_scale: float, endpoint_url: str) -> 
                 definition = yaml.safe_load(source.read_text())
                 for state in definition["States"].values():
                     _speak_as_the_emulator(state)
-                properties["DefinitionSubstitutions"]["MaxConcurrency"] = {"Ref": "MaxConcurrency"}
                 (copy / f"{name}.json").write_text(json.dumps(definition))
                 properties["DefinitionS3Location"] = f"{name}.json"
             case "AWS::IAM::Role" | "AWS::KMS::Key":
@@ -170,14 +169,34 @@ def _forget_unknown_conditions(value: Any) -> None:
 
 
 def _speak_as_the_emulator(state: dict[str, Any]) -> None:
-    """It knows no MaxConcurrencyPath, and calls the throttle of a function Lambda.Unknown."""
-    if state.pop("MaxConcurrencyPath", ""):
-        state["MaxConcurrency"] = "${MaxConcurrency}"
+    """Of a map, it reads JSONPath alone; it calls the throttle of a function Lambda.Unknown."""
+    if state["Type"] == "Map":
+        del state["Output"]
+        reader = state["ItemReader"]
+        reader["Parameters"] = _in_jsonpath(reader.pop("Arguments"))
+        state |= {
+            "QueryLanguage": "JSONPath",
+            "ItemSelector": _in_jsonpath(state["ItemSelector"]),
+            "MaxConcurrency": "${MaxConcurrency}",
+            "ResultPath": None,
+        }
+        for child in state["ItemProcessor"]["States"].values():
+            child["QueryLanguage"] = "JSONata"
     for retrier in state.get("Retry", []):
         errors = set(retrier["ErrorEquals"]) - {"Lambda.Unknown"}
         if "Lambda.TooManyRequestsException" in errors:
             errors.add("Lambda.Unknown")
         retrier["ErrorEquals"] = sorted(errors)
+
+
+def _in_jsonpath(fields: dict[str, str]) -> dict[str, str]:
+    """Fields that JSONata takes from input or context."""
+    paths: dict[str, str] = {}
+    for name, value in fields.items():
+        found = re.fullmatch(r"\{% \$states\.(context|input)\.([\w.]+) %\}", value)
+        root = found and {"context": "$$", "input": "$"}[found[1]]
+        paths |= {f"{name}.$": f"{root}.{found[2]}"} if found else {name: value}
+    return paths
 
 
 def _packages_of(layers: Sequence[str], build: Path) -> list[Path]:

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from local.stack import Stack, states_entered
-from pingone_reports.tables.visible_text import visible
+from pingone_reports.model.text import visible
 
 console = Console(highlight=False)
 

@@ -24,8 +24,8 @@ from local.virtual_load import CALLS_OF_AN_EXPORT, Run, VirtualLoad
 # How many of each function run at once on this machine.
 _CONCURRENCY = 8
 _TIME_SCALE = 0.4
-_PLOT = ROOT / "docs" / "load.png"
-_PAGE = ROOT / "docs" / "performance.md"
+_PLOT = ROOT / "benchmarks" / "load.png"
+_PAGE = ROOT / "benchmarks" / "load.md"
 _MARKS = "<!-- load -->", "<!-- end of load -->"
 
 # A fleet runs 200 exports at a time.
@@ -74,7 +74,7 @@ _VIRTUAL: Sequence[tuple[str, VirtualLoad]] = (
 
 
 def main() -> int:
-    """Run all loads, and write docs/performance.md's table and plot; returns the exit status."""
+    """Run all loads, and write benchmarks/load.md's table and plot; returns the exit status."""
     exports: Sequence[int] = [50]
     fleet: Sequence[int] = [1] * 200
     with _whole_stack() as (stack, pingone):

@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Callable
 
+from pingone_reports.aws.calendar import TurnCalendar
 
-class MemoryCalendar:
-    """As aws.calendar.TurnCalendar; `bookings` counts the times that were booked.
+
+class MemoryCalendar(TurnCalendar):
+    """`bookings` counts the times that were booked.
 
     `pause` is called before each write.
     """

@@ -130,7 +130,7 @@ def _watch_downloads(folder: Path) -> None:
 
     def watched(self: RemoteFile, *given: Any) -> Any:
         began = time.monotonic()
-        host = urlsplit(self._link.current()).hostname
+        host = urlsplit(self._links.current(self._format)).hostname
         note: Note = {"kind": "call", "call": "download", "host": host}
         try:
             response = get(self, *given)

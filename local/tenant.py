@@ -14,7 +14,7 @@ from dotenv import dotenv_values
 from local.cloud import trusted_authorities
 from local.deployment import read_template
 from local.paths import ROOT
-from pingone_reports.tables.visible_text import visible
+from pingone_reports.model.text import visible
 
 REQUIRED = {
     "PINGONE_ENVIRONMENT_ID": "environment of the worker application, and of the report",

@@ -11,4 +11,4 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     logger.append_keys(
         manifest_key=event["manifestKey"], correlation_id=event.get("correlationId", "")
     )
-    return wiring.show_fleet().run(event["manifestKey"], event.get("tell") is True)
+    return wiring.show_fleet().run(event["manifestKey"], event.get("notify") is True)

@@ -1,4 +1,4 @@
-"""TabulateReport: write a published report as Parquet, compare it and tell; return its keys."""
+"""TabulateReport: write a published report as Parquet, compare it and notify; return its keys."""
 
 from typing import Any
 
@@ -11,4 +11,4 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     logger.append_keys(
         manifest_key=event["manifestKey"], correlation_id=event.get("correlationId", "")
     )
-    return wiring.tabulate_report().run(event["manifestKey"], tell=event.get("tell", False))
+    return wiring.tabulate_report().run(event["manifestKey"], notify=event.get("notify", False))

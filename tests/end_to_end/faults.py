@@ -632,7 +632,8 @@ FAULTS_OF_ALL: dict[str, dict[str, Case]] = {
     },
     "DynamoDB": {
         "the start's place is throttled, try after try": Case(
-            aws=(AwsFault("PutItem", _THROTTLED, times=6),), retried=("TableUnavailable",)
+            aws=(AwsFault("UpdateItem", _THROTTLED, 6, about="start#"),),
+            retried=("TableUnavailable",),
         ),
         "what was started cannot be looked up, try after try": Case(
             aws=(AwsFault("GetItem", _THROTTLED, 6, about="start#"),),

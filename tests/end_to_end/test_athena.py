@@ -32,7 +32,9 @@ from tests.support.documents import faults
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_PAGE = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+_DATA, _EVENTS = (
+    (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("data.md", "events.md")
+)
 _ROWS = 2000
 _VALUES = ("old_value", "new_value")
 
@@ -55,7 +57,7 @@ def exporter(athena_stack: Stack, pingone: PingOneSimulator) -> Exporter:
 @pytest.fixture(scope="module")
 def tickets(athena_stack: Stack) -> Stack:
     """The stack, where the documentation's rule is the only subscriber."""
-    [pattern] = re.findall(r"put-rule .*? --event-pattern '(.*?)'", _PAGE, re.DOTALL)
+    [pattern] = re.findall(r"put-rule .*? --event-pattern '(.*?)'", _EVENTS, re.DOTALL)
     # Not a function: the local cloud loses what one prints if it is busy for 50 ms.
     bus = athena_stack.outputs["EventBusName"]
     queue = subscribe(athena_stack.cloud, bus, "open-ticket", pattern)
@@ -113,7 +115,7 @@ def _devices(ended: Ended) -> dict[str, dict[str, str]]:
 @pytest.fixture(scope="module")
 def reader(athena_stack: Stack) -> dict[str, str]:
     """The credentials of a user with the documentation's rights of a reader."""
-    [policy] = re.findall(r"```json\n(\{\n  \"Version\".*?)```", _PAGE, re.DOTALL)
+    [policy] = re.findall(r"```json\n(\{\n  \"Version\".*?)```", _DATA, re.DOTALL)
     for name, value in {**athena_stack.outputs, "KeyPrefix": "pingone"}.items():
         policy = policy.replace(f"<{name}>", value)
     iam = athena_stack.cloud.client("iam")
@@ -334,7 +336,8 @@ def test_other_fields_are_no_change_and_a_missing_one_is_null(exporter: Exporter
     fields = ["deviceId", "userId", "deviceStatus", "somethingNew"]
     _tabulated(exporter, Scenario(rows=400, day=0), reportName="mixed")
     asks: dict[str, Any] = {"fields": fields, "formats": ["json"], "reportName": "mixed"}
-    _tabulated(exporter, Scenario(rows=400, day=0), **asks)
+    knows = (*ALL_FIELDS, "somethingNew")
+    _tabulated(exporter, Scenario(rows=400, day=0, fields=knows), **asks)
 
     where = f"WHERE environment = '{exporter.environment_id}'"
     assert run_query(exporter.stack, f"SELECT * FROM changes {where}") == []
@@ -411,7 +414,7 @@ def test_the_documentations_function_gets_from_the_event_to_the_rows(
     exporter: Exporter, reader: dict[str, str]
 ) -> None:
     ended = exporter.run(Scenario(rows=_ROWS, day=5))
-    [function] = re.findall(r"```python\n(import csv.*?)```", _PAGE, re.DOTALL)
+    [function] = re.findall(r"```python\n(import csv.*?)```", _EVENTS, re.DOTALL)
     called = "import json, sys\nprint(json.dumps(handler(json.load(sys.stdin), None)))"
 
     answer = subprocess.run(

@@ -268,7 +268,7 @@ class Matrix:
                 FunctionName=self._tabulate_report(),
                 InvocationType="Event",
                 Payload=json.dumps(
-                    {"manifestKey": manifest_key, "correlationId": name, "tell": True}
+                    {"manifestKey": manifest_key, "correlationId": name, "notify": True}
                 ),
             )
 

@@ -18,7 +18,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.cloud import ACCOUNT_ID, REGION
-from local.pingone_simulator import Answer, Fault, ListedEnvironment, PingOneSimulator, Scenario
+from local.pingone_simulator import ListedEnvironment, PingOneSimulator, Scenario
 from local.pingone_simulator.zip_damage import flipped_bit
 from local.stack import Stack
 from local.waiting import wait_until
@@ -192,11 +192,6 @@ def _quarantined_export(bench: Bench, _role: str) -> str:
     return bench.error_of_export("QualityGateFailed", Scenario(rows=0))
 
 
-def _rejected_export(bench: Bench, _role: str) -> str:
-    rejected = Scenario(faults=(Fault("create", Answer(400), times=None),))
-    return bench.error_of_export("ReportRejected", rejected)
-
-
 def _late_turn(bench: Bench, role: str) -> str:
     """A call of the role's function by an export that needs a turn at PingOne."""
     now = datetime.now(UTC).isoformat()
@@ -248,7 +243,7 @@ def _tell(bench: Bench, _role: str) -> str:
     answer: dict[str, Any] = {}
     for rows in (20, 30):
         published = exporter.run(Scenario(rows=rows), formats=["csv"]).event["detail"]
-        call = {"manifestKey": published["manifestKey"], "tell": True}
+        call = {"manifestKey": published["manifestKey"], "notify": True}
         answer = _invoked(bench, "TabulateReport", call)
     return str(answer.get("errorType", ""))
 
@@ -453,8 +448,6 @@ _SHOWN_BY: dict[tuple[str, ...], _Shown] = {
     ("StartExport", "states:StartExecution"): (_start_execution("StateMachineArn"), "AccessDenied"),
     ("StartOnce", "dynamodb:GetItem"): (_export, "TableUnavailable"),
     ("StartOnce", "dynamodb:UpdateItem"): (_export, "TableUnavailable"),
-    ("StartOnce", "dynamodb:PutItem"): (_export, "TableUnavailable"),
-    ("StartOnce", "dynamodb:DeleteItem"): (_rejected_export, "StartInProgress"),
     ("SeeWhoHasTheKey", "states:DescribeExecution"): (
         _repeated_request,
         "StepFunctionsUnavailable",

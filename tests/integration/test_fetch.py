@@ -27,11 +27,11 @@ from pingone_reports.aws.series import Series, _key
 from pingone_reports.aws.table import Table
 from pingone_reports.aws.tombstones import Tombstones
 from pingone_reports.errors import CorruptZip, DownloadInterrupted, ExportError, QualityGateFailed
-from pingone_reports.model.exploration import Status
 from pingone_reports.model.export import Export
 from pingone_reports.model.keys import ExportKeys
 from pingone_reports.model.report_file import Compression, Format
 from pingone_reports.model.request import ExportRequest
+from pingone_reports.model.status import Status
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens
 from pingone_reports.pingone.link_hosts import LinkHosts

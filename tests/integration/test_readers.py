@@ -1,4 +1,4 @@
-"""What others make of the schemas and read the tables with, as docs/data.md shows it."""
+"""What others make of the schemas and read the tables with, as the pages for readers show it."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from local.paths import ROOT, program_of
 from tests.support.documents import EVENTS, sample, schema
 from tests.support.tabulating import World
 
-PAGE = (ROOT / "docs" / "data.md").read_text()
+PAGES = "".join((ROOT / "docs" / name).read_text() for name in ("data.md", "events.md"))
 _PYTHON = "readers", "python"
 # Of an environment of its own: it must not look for anything here.
 _ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
@@ -25,7 +25,7 @@ _SECOND = "User ID,username,deviceId,deviceType,deviceStatus,Risk\nu1,ada,d2,SMS
 
 def shown(language: str, word: str) -> str:
     """The one block of code of the page that has this word."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    blocks = re.findall(rf"```{language}\n(.*?)```", PAGES, re.DOTALL)
     [block] = [block for block in blocks if word in block]
     return str(block)
 

@@ -1,5 +1,6 @@
 """Turns, keys and starts in a real table, for many who ask at once."""
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -272,16 +273,6 @@ class TestIdempotencyKeys:
         assert keys.holder(key, "arn:second") == "arn:second"
 
 
-class Invocation:
-    """A Lambda context with so many milliseconds left."""
-
-    def __init__(self, left: int) -> None:
-        self._left = left
-
-    def get_remaining_time_in_millis(self) -> int:
-        return self._left
-
-
 class CutOff(BaseException):
     """What no function survives."""
 
@@ -342,14 +333,31 @@ class TestStarts:
         arn, exports = f"arn:{uuid4()}", iter([export_of("first"), export_of("second")])
         for _ in range(2):
             # Another container: nothing of the first one's memory.
-            starts = Starts(table, 1800).within(Invocation(80_000))
+            starts = Starts(table, lambda: 80_000)
             assert starts.once(arn, lambda: next(exports)).exploration_id == "first"
 
     def test_what_was_started_is_found_again(self, table: Table) -> None:
-        arn, starts = f"arn:{uuid4()}", Starts(table, 1800).within(Invocation(80_000))
+        arn, starts = f"arn:{uuid4()}", Starts(table, lambda: 80_000)
         assert starts.made(arn) is None
         starts.once(arn, lambda: EXPORT)
-        assert Starts(table, 1800).made(arn) == EXPORT
+        assert Starts(table, lambda: 80_000).made(arn) == EXPORT
+
+    def test_what_the_version_before_started_is_found(self, table: Table) -> None:
+        arn = f"arn:{uuid4()}"
+        table.client.put_item(
+            TableName=table.name,
+            Item={
+                # As Powertools' idempotency utility wrote it.
+                KEY: {"S": f"start#{hashlib.sha256(json.dumps(arn).encode()).hexdigest()}"},
+                EXPIRY: {"N": str(int(time.time()) + 600)},
+                "in_progress_expiration": {"N": str(int(time.time() * 1000) - 1000)},
+                "status": {"S": "COMPLETED"},
+                "data": {"S": json.dumps(EXPORT.to_state())},
+            },
+        )
+        starts = Starts(table, lambda: 80_000)
+        assert starts.made(arn) == EXPORT
+        assert starts.once(arn, lambda: export_of("second")) == EXPORT
 
     def test_a_start_that_was_cut_off_has_made_nothing(self, table: Table) -> None:
         arn = f"arn:{uuid4()}"
@@ -357,19 +365,19 @@ class TestStarts:
         def die() -> Export:
             raise CutOff
 
-        starts = Starts(table, 1800).within(Invocation(80_000))
+        starts = Starts(table, lambda: 80_000)
         with pytest.raises(CutOff):
             starts.once(arn, die)
         assert starts.made(arn) is None
 
     def test_executions_do_not_share_a_start(self, table: Table) -> None:
-        starts = Starts(table, 1800).within(Invocation(80_000))
+        starts = Starts(table, lambda: 80_000)
         for name in ("first", "second"):
             export = export_of(name)
             assert starts.once(f"arn:{uuid4()}", lambda export=export: export) == export  # type: ignore[misc]
 
     def test_a_start_that_raises_is_not_kept(self, table: Table) -> None:
-        arn, starts = f"arn:{uuid4()}", Starts(table, 1800).within(Invocation(80_000))
+        arn, starts = f"arn:{uuid4()}", Starts(table, lambda: 80_000)
 
         def fail() -> Export:
             raise ZeroDivisionError
@@ -388,8 +396,8 @@ class TestStarts:
             raise CutOff
 
         with pytest.raises(CutOff):
-            Starts(table, 1800).within(Invocation(80_000)).once(arn, die)
-        again = Starts(table, 1800).within(Invocation(80_000))
+            Starts(table, lambda: 80_000).once(arn, die)
+        again = Starts(table, lambda: 80_000)
         with time_machine.travel(timedelta(seconds=later)):
             if free:
                 assert again.once(arn, lambda: EXPORT) == EXPORT
@@ -398,7 +406,7 @@ class TestStarts:
                     again.once(arn, lambda: EXPORT)
 
     def test_a_missing_table_is_a_typed_error(self, missing_table: Table) -> None:
-        starts = Starts(missing_table, 1800).within(Invocation(80_000))
+        starts = Starts(missing_table, lambda: 80_000)
         with pytest.raises(TableUnavailable):
             starts.once("arn:1", lambda: EXPORT)
         with pytest.raises(TableUnavailable, match="ResourceNotFound"):

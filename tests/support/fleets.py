@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
+from pingone_reports.aws.fleet_entries import entry_of
 from pingone_reports.model.environment import Environment
-from pingone_reports.model.fleet import entry_of
 from pingone_reports.model.fleet_posture import FleetPosture
 from pingone_reports.model.keys import ExportKeys, FleetKeys
-from pingone_reports.model.manifest import utc
 from pingone_reports.model.security_events import Event
+from pingone_reports.model.times import utc
 
 FLEET = "pingone/fleet/date=2026-03-01/nightly/fleet.json"
 KEYS = cast("FleetKeys", FleetKeys.parse(FLEET))

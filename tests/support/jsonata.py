@@ -102,7 +102,7 @@ class Failure:
 
 @dataclass
 class Walk:
-    """An execution of a machine of Pass, Wait, Choice, Task and Fail; no time passes.
+    """An execution of a machine; no time passes, and a map does nothing.
 
     `answers` are what each task answers in turn: results and `Failure`s.
     """
@@ -132,7 +132,9 @@ class Walk:
                 case "Choice":
                     rule = self._chosen(state, bound)
                 case _:
-                    self._rendered(state.get("Seconds"), bound)
+                    of_maps = ("ItemReader", "ItemSelector", "MaxConcurrency")
+                    for field_ in ("Seconds", *of_maps):
+                        self._rendered(state.get(field_), bound)
                     rule = state
             default = bound.get("errorOutput", bound.get("result", document))
             assigned = self._rendered(rule.get("Assign", {}), bound)

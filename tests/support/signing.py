@@ -9,8 +9,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import RSAAlgorithm
 
+from pingone_reports.aws.signing_key import SigningKey
 
-class LocalKey:
+
+class LocalKey(SigningKey):
     """An RSA key pair. `refuses` is raised in place of a signature."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from pingone_reports.model.keys import ExportKeys
 from pingone_reports.model.manifest import manifest_of
 from pingone_reports.model.series import PublishedExport
 from pingone_reports.steps.tabulate import TabulateReport
-from pingone_reports.tables.announcements import Announcements
+from pingone_reports.tables.notifier import Notifier
 from pingone_reports.transfer.records import record_counter
 from tests.support.announced import Bus
 from tests.support.asking import export_of
@@ -80,19 +80,21 @@ class World:
         self.series.add(PublishedExport.of(written, f"{key}manifest.json"))
         return f"{key}manifest.json"
 
-    def tabulate(self, manifest_key: str, *, tell: bool = True, most: int = 500) -> dict[str, Any]:
+    def tabulate(
+        self, manifest_key: str, *, notify: bool = True, most: int = 500
+    ) -> dict[str, Any]:
         """TabulateReport, on a disk of its own."""
         return TabulateReport(
             bucket=cast("Bucket", self.bucket),
             series=self.series,
             trend=Trend(cast("Table", self.table)),
-            announcements=Announcements(
+            notifier=Notifier(
                 bus=cast("EventBus", self.bus),
                 digest=cast("Topic", self.bus),
                 most_events=most,
             ),
             folder=Path(mkdtemp(dir=self._folder)),
-        ).run(manifest_key, tell=tell)
+        ).run(manifest_key, notify=notify)
 
     def night(self, name: str, text: str, at: str, **manifest: Any) -> dict[str, Any]:
         """An export that is published, tabulated and told of."""

@@ -54,7 +54,6 @@ VARIABLES: dict[str, dict[str, str]] = {
         **_TABLE,
         **_BUCKET,
         **_KEY_PREFIX,
-        "MAX_CONCURRENCY": "200",
         "PSEUDONYMIZES": "false",
     },
     "summarize_fleet": {**_TABLE, **_BUCKET, **_KEY_PREFIX},

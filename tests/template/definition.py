@@ -43,6 +43,7 @@ def definition(
         "Partition": partition,
         "Bucket": "reports-bucket",
         "Table": "reports-table",
+        "MaxConcurrency": "200",
         "Pseudonymizes": "true" if pseudonymizes else "false",
     }
     text = re.sub(

@@ -119,14 +119,6 @@ def test_the_documentation_shows_the_queries_that_are_saved() -> None:
     assert queries.page() == queries.PAGE.read_text(encoding="utf-8"), "run `make queries`"
 
 
-def test_a_query_is_stopped_before_it_costs_much() -> None:
-    settings = RESOURCES["ReportsWorkGroup"]["Properties"]["WorkGroupConfiguration"]
-    assert settings["EnforceWorkGroupConfiguration"] is True
-    assert (
-        settings["BytesScannedCutoffPerQuery"] == 10_000_000_000
-    )  # of which a terabyte is 5 dollars
-
-
 WITH_PARTS = ("ExportsDashboard", "ReportsBusPolicy", "ExportFleet", "ExportFleetRole", "Settings")
 
 

@@ -102,7 +102,7 @@ def _rows(page: str, heading: str) -> list[list[str]]:
 
 
 def test_the_documentation_has_the_table_of_security_events() -> None:
-    assert _rows("data.md", "## What changed") == [
+    assert _rows("events.md", "## What changed") == [
         [
             str(rule.severity),
             f"`{event}`, `{event.name}`",
@@ -115,7 +115,7 @@ def test_the_documentation_has_the_table_of_security_events() -> None:
 
 
 def test_every_code_has_its_words_in_other_schemas() -> None:
-    rows = _rows("data.md", "### In the words of others")
+    rows = _rows("events.md", "## In OCSF and ECS")
     assert [row[0] for row in rows] == [f"`{event.name}`" for event in RULES]
 
 

@@ -1,11 +1,13 @@
-"""The template can be read from top to bottom: what belongs together is together, and said once."""
+"""The template can be read from top to bottom: what belongs together is together."""
 
+import json
 import re
 import subprocess
 import tomllib
-from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -16,66 +18,29 @@ from tests.support.template import FUNCTIONS, INTERFACE, PARAMETERS, RESOURCES, 
 
 _SOURCE = (ROOT / "template.yaml").read_text()
 _NAMES = list(RESOURCES)
-# Keys and values of a block that is worth an alias; a column of a table has fewer.
-_WORTH_AN_ALIAS = 6
+_HEADING = re.compile(r"^(\w+):$|^  # === (.+?) =+$")
 
 
-def _parts(node: yaml.Node) -> list[yaml.Node]:
-    match node:
-        case yaml.MappingNode():
-            return [part for pair in node.value for part in pair]
-        case yaml.SequenceNode():
-            return list(node.value)
-        case _:
-            return []
+def far_aliases(source: str) -> list[str]:
+    """The aliases whose anchor stands in another section."""
+    sections = list(accumulate(bool(_HEADING.match(line)) for line in source.splitlines()))
+    anchors = dict[str, int]()
+    far = []
+    for token in yaml.scan(source, Loader=yaml.SafeLoader):
+        if isinstance(token, yaml.AnchorToken | yaml.AliasToken):
+            section = sections[token.start_mark.line]
+            if anchors.setdefault(token.value, section) != section:
+                far.append(token.value)
+    return far
 
 
-def repeated_blocks(source: str) -> list[list[int]]:
-    """The lines at which blocks with the same content begin, each list for one content.
-
-    An alias counts as one value, and no block begins there.
-    """
-    root = yaml.compose(source, Loader=yaml.SafeLoader)
-    assert root
-    met = Counter[int]()
-
-    def blocks(node: yaml.Node) -> Iterator[yaml.Node]:
-        met[id(node)] += 1
-        if met[id(node)] == 1:
-            yield node
-            for part in _parts(node):
-                yield from blocks(part)
-
-    def words(node: yaml.Node) -> Iterator[str]:
-        if not _parts(node):
-            yield f"{node.tag} {node.value}"
-        for part in _parts(node):
-            yield from [f"alias of {id(part)}"] if met[id(part)] > 1 else words(part)
-
-    lines = defaultdict[tuple[str, ...], list[int]](list)
-    for block in list(blocks(root)):
-        content = (block.tag, *words(block))
-        if len(content) > _WORTH_AN_ALIAS:
-            lines[content].append(block.start_mark.line + 1)
-    return [found for found in lines.values() if len(found) > 1]
+def test_an_alias_stands_in_the_section_of_its_anchor() -> None:
+    assert far_aliases(_SOURCE) == []
 
 
-def test_the_template_says_nothing_twice() -> None:
-    assert repeated_blocks(_SOURCE) == []
-
-
-@pytest.mark.parametrize(
-    ("second", "repeated"),
-    [
-        ("{Sid: A, Effect: Allow, Action: [b, c], Resource: d}", [[1, 2]]),
-        ("{Sid: A, Effect: Allow, Action: [b, c], Resource: e}", []),
-        ("*first", []),
-        ("{<<: *first, Resource: e}", []),
-    ],
-)
-def test_a_block_that_stands_twice_is_found(second: str, repeated: list[list[int]]) -> None:
-    first = "&first {Sid: A, Effect: Allow, Action: [b, c], Resource: d}"
-    assert repeated_blocks(f"- {first}\n- {second}\n") == repeated
+def test_an_alias_of_another_section_is_found() -> None:
+    section = "  # === Another section ===\n"
+    assert far_aliases(f"Resources:\n  A: &a 1\n  B: *a\n{section}  C: *a\n") == ["a"]
 
 
 def test_sam_writes_out_what_cloudformation_does_not_know(tmp_path: Path) -> None:
@@ -96,11 +61,25 @@ def test_sam_writes_out_what_cloudformation_does_not_know(tmp_path: Path) -> Non
     assert not [event for event in events if getattr(event, "value", "") == "<<"]
 
 
+def _decisions(value: Any) -> Iterator[tuple[str, str]]:
+    """Each condition that a value depends on, and what it decides between."""
+    match value:
+        case {"Fn::If": [condition, *branches]}:
+            yield condition, json.dumps(branches)
+            yield from _decisions(branches)
+        case dict():
+            yield from _decisions([*value.values()])
+        case list():
+            for item in value:
+                yield from _decisions(item)
+
+
 @pytest.mark.parametrize(
     "condition", ["CreateBucket", "HasSecret", "HasSigningKey", "HasKeyPrefix"]
 )
-def test_a_name_that_depends_on_a_parameter_is_decided_once(condition: str) -> None:
-    assert _SOURCE.count(f"!If [{condition},") == 1
+def test_a_name_that_depends_on_a_parameter_is_the_same_everywhere(condition: str) -> None:
+    decided = _decisions([TEMPLATE["Resources"], TEMPLATE["Outputs"]])
+    assert len({branches for name, branches in decided if name == condition}) == 1
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

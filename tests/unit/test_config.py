@@ -123,7 +123,6 @@ class TestFunctions:
             table="coordination",
             bucket="reports",
             key_prefix="exports/pingone",
-            max_concurrency=200,
             pseudonymizes=False,
         )
 
@@ -157,7 +156,6 @@ class TestValues:
         [
             ("fetch_report", "MAX_REPORT_MEGABYTES"),
             ("fetch_report", "MAX_RECORD_DROP_PERCENT"),
-            ("list_environments", "MAX_CONCURRENCY"),
         ],
     )
     @pytest.mark.parametrize("value", ["", "half an hour", "-1", "1.5"])

@@ -24,9 +24,9 @@ ZIPS = {
 }
 TABLES = {"_duckdb", "duckdb", "pingone_reports.tables"}
 PAGE = {"jinja2", "markupsafe", "pingone_reports.tables.page"}
-STARTS = {"aws_lambda_powertools.utilities.idempotency", "pingone_reports.aws.idempotency"}
-KEYS = {"jwt", "pingone_reports.aws.signing_key", "pingone_reports.pingone.assertions"}
 FLEET_PAGE = {"pingone_reports.tables.fleet_page"}
+STARTS = {"pingone_reports.aws.idempotency"}
+KEYS = {"pingone_reports.aws.signing_key", "pingone_reports.pingone.assertions"}
 STEPS = {
     f"pingone_reports.steps.{path.stem}"
     for path in (ROOT / "layers/pingone_reports/pingone_reports/steps").glob("[!_]*.py")

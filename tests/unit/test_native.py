@@ -4,6 +4,8 @@ import ast
 import csv
 import ctypes
 import io
+import json
+import math
 import re
 import shutil
 import struct
@@ -16,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pingone_reports import native
+from pingone_reports.errors import InvalidReport
 from pingone_reports.native import library, library_path
-from pingone_reports.transfer.records import plain_csv
+from pingone_reports.transfer.records import plain_csv, record_counter
 from tests.support.chunks import CUTS, cut
 from tests.support.csv_dialects import rows_of
 
@@ -130,3 +133,51 @@ def exported_by(image: bytes) -> Iterator[str]:
         name, kind = struct.unpack_from("<IB", image, symbols + 16 * number)
         if kind == _EXPORTED:
             yield image[names + name + 1 :].split(b"\0")[0].decode()
+
+
+_JSON = st.lists(
+    st.sampled_from([*'{}[],:"\\ \n-+.019eEu', '"a"', '{"a":', "true", "nul", "null", "é", "\t"]),
+    max_size=30,
+).map("".join)
+
+
+@given(_JSON | st.lists(_JSON, max_size=2).map(lambda parts: f'[{{"a":{"".join(parts)}}}]'), CUTS)
+def test_json_is_taken_exactly_if_it_is_json(text: str, places: list[float]) -> None:
+    counter = record_counter("json")
+    for chunk in cut(text.encode(), places):
+        counter.update(chunk)
+    taken = True
+    try:
+        counter.finish()
+    except InvalidReport:
+        taken = False
+    assert taken == _is_json(text)
+
+
+def _is_json(text: str) -> bool:
+    """Whether it is nothing, one list or object, or objects one after another."""
+    decoder, values = json.JSONDecoder(parse_constant=_refuse), []
+    rest = text.strip(" \n\r\t")
+    try:
+        while rest:
+            value, end = decoder.raw_decode(rest)
+            values.append(value)
+            rest = rest[end:].lstrip(" \n\r\t")
+    except ValueError:
+        return False
+    if len(values) == 1 and isinstance(values[0], dict | list):
+        return not _is_mixed(values[0])
+    return all(isinstance(each, dict) for each in values)
+
+
+def _refuse(constant: str) -> float:
+    if constant != "NaN":
+        raise ValueError(constant)
+    return math.nan
+
+
+def _is_mixed(value: object) -> bool:
+    """Whether an outermost list has objects and others."""
+    if isinstance(value, dict):
+        return any(_is_mixed(each) for each in value.values())
+    return isinstance(value, list) and len({isinstance(each, dict) for each in value}) > 1

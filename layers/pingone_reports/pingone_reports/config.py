@@ -1,12 +1,13 @@
 """The functions' configuration: every environment variable, read here and nowhere else.
 
-Each function's class holds only what that function reads, and template.yaml sets only that.
+Each function's class holds only what that function reads, and template.yaml sets only that. A field
+is the variable of its name, and is read as its type says.
 """
 
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Self, TypeVar
 
@@ -43,10 +44,6 @@ class _Variables:
 
     def flag(self, name: str) -> bool:
         return self.matching(name, "true|false", "true or false") == "true"
-
-    def key_prefix(self) -> str:
-        """It neither begins nor ends with `/`."""
-        return self.text("KEY_PREFIX").strip("/")
 
     def words(self, name: str) -> list[str]:
         return [word.strip() for word in self.text(name).split(",") if word.strip()]
@@ -108,8 +105,47 @@ class PingOneConfig:
         return ClientKey(client_id, key_arn) if key_arn else ClientSecret(secret_arn)
 
 
+_READ: Mapping[Any, Callable[[_Variables, str], Any]] = {
+    str: _Variables.text,
+    int: _Variables.number,
+    bool: _Variables.flag,
+    list[str]: _Variables.words,
+    Compression: lambda variables, name: variables.choice(name, Compression),
+    PingOneConfig: lambda variables, _: PingOneConfig.of(variables),
+}
+
+
+def _as(read: Callable[[_Variables], Any]) -> Mapping[str, Callable[[_Variables], Any]]:
+    """The metadata of a field that is read in another way than its type says."""
+    return {"read": read}
+
+
+# It neither begins nor ends with `/`.
+_KEY_PREFIX = _as(lambda variables: variables.text("KEY_PREFIX").strip("/"))
+
+
 @dataclass(frozen=True, kw_only=True)
-class StartConfig:
+class Config:
+    """The configuration of a function."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Raises InvalidConfiguration."""
+        variables = _Variables(environment)
+        return cls(
+            **{
+                each.name: (
+                    each.metadata["read"](variables)
+                    if each.metadata
+                    else _READ[each.type](variables, each.name.upper())
+                )
+                for each in fields(cls)
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartConfig(Config):
     """StartReport's configuration. `request_defaults` fill in what a request leaves out.
 
     With `pseudonymizes`, personal data becomes tokens, also what a request has of it.
@@ -118,99 +154,63 @@ class StartConfig:
     pingone: PingOneConfig
     table: str
     pseudonymizes: bool
-    request_defaults: Mapping[str, Any]
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Raises InvalidConfiguration."""
-        read = _Variables(environment)
-        return cls(
-            pingone=PingOneConfig.of(read),
-            table=read.text("TABLE"),
-            pseudonymizes=read.flag("PSEUDONYMIZES"),
-            request_defaults={
-                "environmentId": read.text("PINGONE_ENVIRONMENT_ID"),
+    request_defaults: Mapping[str, Any] = field(
+        metadata=_as(
+            lambda variables: {
+                "environmentId": variables.text("PINGONE_ENVIRONMENT_ID"),
                 "reportName": "devices",
-                "fields": read.words("REPORT_FIELDS"),
-                "filter": read.text("REPORT_FILTER"),
-                "formats": read.words("REPORT_FORMATS"),
-            },
+                "fields": variables.words("REPORT_FIELDS"),
+                "filter": variables.text("REPORT_FILTER"),
+                "formats": variables.words("REPORT_FORMATS"),
+            }
         )
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckConfig:
+class CheckConfig(Config):
     """CheckReport's configuration."""
 
     pingone: PingOneConfig
     table: str
 
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Raises InvalidConfiguration."""
-        read = _Variables(environment)
-        return cls(pingone=PingOneConfig.of(read), table=read.text("TABLE"))
-
 
 @dataclass(frozen=True, kw_only=True)
-class FetchConfig:
+class FetchConfig(Config):
     """FetchReport's configuration.
 
-    `key_prefix` neither begins nor ends with `/`; `max_report_bytes` limits one unpacked file. The
-    secret `pseudonym_key_arn` holds the key with which personal data becomes tokens, and the fields
-    of `pseudonymize`; nothing does if there are none.
+    `max_report_bytes` limits one unpacked file. The secret `pseudonym_key_arn` holds the key with
+    which personal data becomes tokens, and the fields of `pseudonymize`; nothing does if there are
+    none.
     """
 
     pingone: PingOneConfig
     table: str
     bucket: str
-    key_prefix: str
+    key_prefix: str = field(metadata=_KEY_PREFIX)
     compression: Compression
     link_hosts: list[str]
-    max_report_bytes: int
+    max_report_bytes: int = field(
+        metadata=_as(lambda variables: variables.number("MAX_REPORT_MEGABYTES") * 1_000_000)
+    )
     max_record_drop_percent: int
-    pseudonymize: list[str]
+    pseudonymize: list[str] = field(
+        metadata=_as(lambda variables: variables.fields("PSEUDONYMIZE"))
+    )
     pseudonym_key_arn: str
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Raises InvalidConfiguration."""
-        read = _Variables(environment)
-        return cls(
-            pingone=PingOneConfig.of(read),
-            table=read.text("TABLE"),
-            bucket=read.text("BUCKET"),
-            key_prefix=read.key_prefix(),
-            compression=read.choice("COMPRESSION", Compression),
-            link_hosts=read.words("LINK_HOSTS"),
-            max_report_bytes=read.number("MAX_REPORT_MEGABYTES") * 1_000_000,
-            max_record_drop_percent=read.number("MAX_RECORD_DROP_PERCENT"),
-            pseudonymize=read.fields("PSEUDONYMIZE"),
-            pseudonym_key_arn=read.text("PSEUDONYM_KEY_ARN"),
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiscardConfig:
-    """DiscardReport's configuration. `key_prefix` neither begins nor ends with `/`."""
+class DiscardConfig(Config):
+    """DiscardReport's configuration."""
 
     table: str
     bucket: str
-    key_prefix: str
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Raises InvalidConfiguration."""
-        read = _Variables(environment)
-        return cls(
-            table=read.text("TABLE"),
-            bucket=read.text("BUCKET"),
-            key_prefix=read.key_prefix(),
-        )
+    key_prefix: str = field(metadata=_KEY_PREFIX)
 
 
 @dataclass(frozen=True, kw_only=True)
-class TabulateConfig:
+class TabulateConfig(Config):
     """TabulateReport's configuration. `digest_topic` is empty if nobody gets a mail."""
 
     table: str
@@ -218,71 +218,30 @@ class TabulateConfig:
     event_bus: str
     digest_topic: str
 
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Raises InvalidConfiguration."""
-        read = _Variables(environment)
-        return cls(
-            table=read.text("TABLE"),
-            bucket=read.text("BUCKET"),
-            event_bus=read.text("EVENT_BUS"),
-            digest_topic=read.text("DIGEST_TOPIC"),
-        )
-
 
 @dataclass(frozen=True, kw_only=True)
-class ShowFleetConfig:
+class ShowFleetConfig(Config):
     """ShowFleet's configuration. `digest_topic` is empty if nobody gets a mail."""
 
     bucket: str
     digest_topic: str
 
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Raises InvalidConfiguration."""
-        read = _Variables(environment)
-        return cls(bucket=read.text("BUCKET"), digest_topic=read.text("DIGEST_TOPIC"))
-
 
 @dataclass(frozen=True, kw_only=True)
-class ListConfig:
-    """ListEnvironments' configuration. `key_prefix` neither begins nor ends with `/`."""
+class ListConfig(Config):
+    """ListEnvironments' configuration."""
 
     pingone: PingOneConfig
     table: str
     bucket: str
-    key_prefix: str
-    max_concurrency: int
+    key_prefix: str = field(metadata=_KEY_PREFIX)
     pseudonymizes: bool
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Raises InvalidConfiguration."""
-        read = _Variables(environment)
-        return cls(
-            pingone=PingOneConfig.of(read),
-            table=read.text("TABLE"),
-            bucket=read.text("BUCKET"),
-            key_prefix=read.key_prefix(),
-            max_concurrency=read.number("MAX_CONCURRENCY"),
-            pseudonymizes=read.flag("PSEUDONYMIZES"),
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class SummarizeConfig:
-    """SummarizeFleet's configuration. `key_prefix` neither begins nor ends with `/`."""
+class SummarizeConfig(Config):
+    """SummarizeFleet's configuration."""
 
     table: str
     bucket: str
-    key_prefix: str
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Raises InvalidConfiguration."""
-        read = _Variables(environment)
-        return cls(
-            table=read.text("TABLE"),
-            bucket=read.text("BUCKET"),
-            key_prefix=read.key_prefix(),
-        )
+    key_prefix: str = field(metadata=_KEY_PREFIX)

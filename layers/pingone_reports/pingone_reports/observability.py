@@ -83,11 +83,7 @@ def measure_report(report_name: str, values: Mapping[str, float], **beside: str)
     `beside` is written on the same line, and is no dimension.
     """
     _metrics.add_dimension("report", report_name)
-    for name, value in values.items():
-        _metrics.add_metric(name, UNITS[name], value)
-    for name, text in beside.items():
-        _metrics.add_metadata(name, text)
-    _metrics.flush_metrics()
+    _write(values, UNITS, beside)
 
 
 def measure_fleet(values: Mapping[str, float], **beside: str) -> None:
@@ -95,8 +91,14 @@ def measure_fleet(values: Mapping[str, float], **beside: str) -> None:
 
     `beside` is written on the same line, and is no dimension.
     """
+    _write(values, FLEET_UNITS, beside)
+
+
+def _write(
+    values: Mapping[str, float], units: Mapping[str, str], beside: Mapping[str, str]
+) -> None:
     for name, value in values.items():
-        _metrics.add_metric(name, FLEET_UNITS[name], value)
+        _metrics.add_metric(name, units[name], value)
     for name, text in beside.items():
         _metrics.add_metadata(name, text)
     _metrics.flush_metrics()

@@ -5,7 +5,7 @@ Modules that only one function needs are imported in its builder: the others sta
 
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
@@ -54,8 +54,6 @@ if TYPE_CHECKING:
 # The fetch stops this early, to abort its uploads and report an error. This is longer than the 20
 # seconds after which a stalled download is noticed.
 _SECONDS_TO_GIVE_UP = 30
-# Longer than the tries of a start, and than PingOne keeps a report.
-_SECONDS_OF_A_START = 3600
 # botocore's own are a minute each, which is most of a function's time.
 _TIMEOUTS = BotoConfig(connect_timeout=5, read_timeout=20)
 
@@ -78,7 +76,7 @@ def start_report(context: Any) -> "StartReport":
         pingone=_pingone(config.pingone),
         turns=turns(config.table, config.pingone.calls_per_minute),
         keys=IdempotencyKeys(table, _client("stepfunctions")),
-        starts=Starts(table, _SECONDS_OF_A_START).within(context),
+        starts=Starts(table, lambda: context.get_remaining_time_in_millis()),
         durations=Durations(table),
         pseudonymizes=config.pseudonymizes,
     )
@@ -106,10 +104,7 @@ def fetch_report(context: Any) -> "FetchReport":
     from pingone_reports.steps.fetch import FetchReport
     from pingone_reports.transfer.transfer import Transfer
 
-    def seconds_left() -> float:
-        return float(context.get_remaining_time_in_millis()) / 1000 - _SECONDS_TO_GIVE_UP
-
-    config = _fetch_config()
+    config, seconds_left = _fetch_config(), partial(_seconds_left, context)
     table = _table(config.table)
     return FetchReport(
         pingone=_pingone(config.pingone),
@@ -152,7 +147,7 @@ def tabulate_report() -> "TabulateReport":
     from pingone_reports.aws.event_bus import EventBus
     from pingone_reports.aws.series import Series, Trend
     from pingone_reports.steps.tabulate import TabulateReport
-    from pingone_reports.tables.announcements import Announcements
+    from pingone_reports.tables.notifier import Notifier
 
     config = TabulateConfig.from_environment()
     table = _table(config.table)
@@ -160,7 +155,7 @@ def tabulate_report() -> "TabulateReport":
         bucket=_bucket(config.bucket),
         series=Series(table),
         trend=Trend(table),
-        announcements=Announcements(
+        notifier=Notifier(
             bus=EventBus(_client("events"), config.event_bus),
             digest=_digest(config.digest_topic),
         ),
@@ -188,11 +183,8 @@ def list_environments(context: Any) -> "ListEnvironments":
         keys=IdempotencyKeys(_table(config.table), _client("stepfunctions")),
         bucket=_bucket(config.bucket),
         key_prefix=config.key_prefix,
-        max_concurrency=config.max_concurrency,
         pseudonymizes=config.pseudonymizes,
-        seconds_left=lambda: (
-            float(context.get_remaining_time_in_millis()) / 1000 - _SECONDS_TO_GIVE_UP
-        ),
+        seconds_left=partial(_seconds_left, context),
         sleep=time.sleep,
     )
 
@@ -222,6 +214,10 @@ def summarize_fleet() -> "SummarizeFleet":
 def turns(table: str, calls_per_minute: int) -> Turns:
     """The turns at PingOne."""
     return Turns(TurnCalendar(_table(table)), calls_per_minute)
+
+
+def _seconds_left(context: Any) -> float:
+    return float(context.get_remaining_time_in_millis()) / 1000 - _SECONDS_TO_GIVE_UP
 
 
 @cache

@@ -106,3 +106,19 @@ def test_a_mail_that_sns_does_not_take_is_a_typed_error() -> None:
         stub.add_client_error("publish", "NotFound")
         with pytest.raises(AnnouncementFailed, match="SNS"):
             Topic(sns, "arn:aws:sns:us-east-1:123456789012:digest").send("s", "t")
+
+
+@pytest.mark.parametrize(
+    ("subject", "sent"),
+    [
+        ("PingOne M\u00fcller\r\nBcc: x: nothing", "PingOne M?ller Bcc: x: nothing"),
+        ("x" * 999, "x" * 99),
+    ],
+)
+def test_whatever_a_subject_holds_sns_takes_it(subject: str, sent: str) -> None:
+    sns, arn = _client("sns"), "arn:aws:sns:us-east-1:123456789012:digest"
+    with Stubber(sns) as stub:
+        expected = {"TopicArn": arn, "Subject": sent, "Message": "t"}
+        stub.add_response("publish", {"MessageId": "1"}, expected)
+        Topic(sns, arn).send(subject, "t")
+        stub.assert_no_pending_responses()

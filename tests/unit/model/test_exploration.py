@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from pingone_reports.errors import InvalidResponse, ReportFailed, ReportWithdrawn
-from pingone_reports.model.exploration import Delivery, Exploration, Status
+from pingone_reports.model.exploration import Delivery, Exploration
 from pingone_reports.model.report_file import Format
+from pingone_reports.model.status import Status
 from tests.support.asking import told
 from tests.support.documents import polling_answer
 

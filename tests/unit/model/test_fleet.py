@@ -7,13 +7,13 @@ from uuid import UUID
 
 import pytest
 
+from pingone_reports.aws.fleet_entries import entry_of
 from pingone_reports.errors import InvalidResponse, NoEnvironments
-from pingone_reports.model.environment import Environment, EnvironmentPage
+from pingone_reports.model.environment import Environment
 from pingone_reports.model.export import Execution
 from pingone_reports.model.fleet import (
     FleetExports,
     Listing,
-    entry_of,
     failure_of,
     fleet_event,
     fleet_manifest,
@@ -21,6 +21,7 @@ from pingone_reports.model.fleet import (
 )
 from pingone_reports.model.fleet_request import FleetRequest
 from pingone_reports.model.request import ExportRequest
+from pingone_reports.pingone.hal import EnvironmentPage
 from tests.support.documents import faults, sample
 from tests.support.postures import HOSTILE
 

@@ -64,7 +64,7 @@ class TestDefaults:
 
     def test_a_field_without_a_default_must_be_given(self) -> None:
         with pytest.raises(InvalidRequest, match="'environmentId' must be the UUID"):
-            ExportRequest.parse({}, {})
+            ExportRequest.parse({}, {"correlationId": "nightly"})
 
     def test_a_wrong_default_is_found(self) -> None:
         with pytest.raises(InvalidRequest, match="'formats'"):

@@ -37,8 +37,9 @@ from pingone_reports.errors import (
     ReportWithdrawn,
     Unauthorized,
 )
-from pingone_reports.model.exploration import Exploration, Status
+from pingone_reports.model.exploration import Exploration
 from pingone_reports.model.report_file import Format
+from pingone_reports.model.status import Status
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens
 from pingone_reports.pingone.polling import pause_after

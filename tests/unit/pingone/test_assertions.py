@@ -40,7 +40,7 @@ def assertions(simulator: PingOneSimulator, key: LocalKey, clock: ManualClock) -
         good: dict[str, Any] = {
             "client_id": simulator.keyed_client_id,
             "token_url": simulator.token_url(ENVIRONMENT_ID),
-            "signer": key,
+            "key": key,
             "now": lambda: clock.instant(clock.seconds()).timestamp(),
         }
         return ClientAssertions(**(good | given))
@@ -141,9 +141,9 @@ class TestTokens:
         new = local_key(1)
         simulator.register_jwks(jwks_with(key, new))
         assert keyed().current()
-        assert keyed(signer=new).current()
+        assert keyed(key=new).current()
         simulator.register_jwks(jwks_with(new))
-        assert keyed(signer=new).current()
+        assert keyed(key=new).current()
         with pytest.raises(Unauthorized, match="JWKS has no key"):
             keyed().current()
 
@@ -186,7 +186,7 @@ class TestTokens:
         other = LocalKey()
         other.id = key.id
         with pytest.raises(Unauthorized, match="Signature verification failed"):
-            keyed(signer=other).current()
+            keyed(key=other).current()
 
     def test_an_application_without_keys_refuses_every_assertion(
         self, simulator: PingOneSimulator, keyed: Callable[..., AccessTokens]

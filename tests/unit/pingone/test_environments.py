@@ -23,10 +23,11 @@ from pingone_reports.errors import (
     InvalidResponse,
     PingOneUnavailable,
 )
-from pingone_reports.model.environment import Environment, EnvironmentPage
+from pingone_reports.model.environment import Environment
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens
 from pingone_reports.pingone.environments import all_environments
+from pingone_reports.pingone.hal import EnvironmentPage
 from tests.support.asking import secrets_in, told
 
 

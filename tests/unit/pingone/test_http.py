@@ -30,6 +30,7 @@ from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens, ClientCredentials
 from pingone_reports.pingone.http import ask, tellable
 from pingone_reports.pingone.link_hosts import LinkHosts
+from pingone_reports.pingone.links import FreshLinks
 from pingone_reports.pingone.sessions import new_session
 from pingone_reports.transfer import remote_file
 from pingone_reports.transfer.remote_file import RemoteFile
@@ -77,14 +78,16 @@ def get_token(server: RawServer, session: requests.Session) -> object:
 
 
 def open_file(server: RawServer, session: requests.Session) -> object:
-    class Links:
-        def current(self) -> str:
+    class Links(FreshLinks):
+        def __init__(self) -> None: ...
+
+        def current(self, _: Format) -> str:
             return f"{server.url}/devices.csv.zip?X-Amz-Signature=canary"
 
-        def renew(self, dead: str) -> str:
+        def renew(self, _: Format, dead: str) -> str:
             return dead
 
-    return RemoteFile(session, Links(), lambda: 100, lambda _: None).read(100)
+    return RemoteFile(session, Links(), Format.CSV, lambda: 100, lambda _: None).read(100)
 
 
 Call = Callable[[RawServer, requests.Session], object]

@@ -65,7 +65,6 @@ class World:
             keys=cast("IdempotencyKeys", self.keys),
             bucket=cast("Bucket", self.bucket),
             key_prefix=self.prefix,
-            max_concurrency=200,
             pseudonymizes=self.pseudonymizes,
             seconds_left=lambda: 300,
             sleep=lambda _seconds: None,
@@ -133,7 +132,6 @@ class TestListing:
             "status": "LISTED",
             "itemsKey": keys.items,
             "request": {"correlationId": "ticket", "formats": ["csv"]},
-            "maxConcurrency": 200,
             "duplicateOf": None,
         }
         assert keys.items == "pingone/fleet/date=2026-03-01/first/exports.json"

@@ -37,9 +37,9 @@ class World:
             key = summary_key(self.exports[number - 1])
             self.bucket.write_json(key, summary(number, 10, WEAK_FACTOR_ADDED=number))
 
-    def show(self, tell: bool = True) -> dict[str, Any]:
+    def show(self, notify: bool = True) -> dict[str, Any]:
         bucket, topic = cast("Bucket", self.bucket), cast("Topic", self.bus)
-        answer = ShowFleet(bucket=bucket, digest=topic).run(FLEET, tell)
+        answer = ShowFleet(bucket=bucket, digest=topic).run(FLEET, notify)
         assert faults("show-fleet-output", answer) == []
         return answer
 
@@ -91,7 +91,7 @@ def test_whoever_writes_the_page_anew_sends_a_mail_only_if_asked_to() -> None:
     world = World().ended(minutes_ago=41)
     world.show()
     world.tabulated(1, 2)
-    assert world.show(tell=False)["missing"] == 0
+    assert world.show(notify=False)["missing"] == 0
     assert "were not in the tables" not in world.page
     assert len(world.bus.mails) == 1
 

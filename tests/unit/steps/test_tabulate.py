@@ -16,7 +16,7 @@ from pingone_reports.aws.series import Series, Trend
 from pingone_reports.errors import InvalidReport, InvalidRequest, ReportTooLarge
 from pingone_reports.model.keys import ExportKeys
 from pingone_reports.steps.tabulate import TabulateReport
-from pingone_reports.tables.announcements import Announcements
+from pingone_reports.tables.notifier import Notifier
 from tests.support.announced import Bus
 from tests.support.memory_bucket import MemoryBucket
 from tests.support.memory_table import MemoryTable
@@ -55,15 +55,17 @@ class _Files(MemoryBucket):
         self.before_download()
         return super().download(key, path)
 
-    def tabulate(self, manifest_key: str = _MANIFEST_KEY, *, tell: bool = False) -> dict[str, Any]:
+    def tabulate(
+        self, manifest_key: str = _MANIFEST_KEY, *, notify: bool = False
+    ) -> dict[str, Any]:
         table = cast("Table", MemoryTable())
         return TabulateReport(
             bucket=cast("Bucket", self),
             series=Series(table),
             trend=Trend(table),
-            announcements=Announcements(bus=cast("EventBus", Bus()), digest=None, most_events=500),
+            notifier=Notifier(bus=cast("EventBus", Bus()), digest=None, most_events=500),
             folder=self.folder,
-        ).run(manifest_key, tell=tell)
+        ).run(manifest_key, notify=notify)
 
     def row(self, key: str) -> dict[str, Any]:
         """The first row of a Parquet file."""
@@ -324,8 +326,8 @@ def test_files_that_a_killed_call_left_on_the_disk_are_removed_first(tmp_path: P
 
 def test_who_says_whether_to_tell_says_it_in_json(tmp_path: Path) -> None:
     files = _Files(tmp_path, b"a\r\n1\r\n", records=1)
-    with pytest.raises(InvalidRequest, match="tell"):
-        files.tabulate(tell=cast("bool", "false"))
+    with pytest.raises(InvalidRequest, match="notify"):
+        files.tabulate(notify=cast("bool", "false"))
 
 
 @pytest.mark.parametrize("key", ["", "manifest.json", f"{_FOLDER}/other/manifest.json"])

@@ -27,7 +27,9 @@ from pingone_reports.errors import (
     TruncatedZip,
     UntrustedCertificate,
 )
+from pingone_reports.model.report_file import Format
 from pingone_reports.pingone import sessions
+from pingone_reports.pingone.links import FreshLinks
 from pingone_reports.pingone.sessions import new_session
 from pingone_reports.transfer import remote_file
 from pingone_reports.transfer.remote_file import RemoteFile
@@ -157,17 +159,17 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-class Links:
+class Links(FreshLinks):
     """Presigned URLs that are numbered: one dies, the next is given."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self.number = 1
 
-    def current(self) -> str:
+    def current(self, _: Format = Format.CSV) -> str:
         return f"{self._url}/devices.csv.zip?X-Amz-Signature=canary{self.number}"
 
-    def renew(self, dead: str) -> str:
+    def renew(self, _: Format, dead: str) -> str:
         assert dead == self.current()
         self.number += 1
         return self.current()
@@ -183,7 +185,13 @@ class Reader:
         self._session = session
 
     def open(self) -> RemoteFile:
-        return RemoteFile(self._session, self.links, lambda: self.seconds_left, self.pauses.append)
+        return RemoteFile(
+            self._session,
+            self.links,
+            Format.CSV,
+            lambda: self.seconds_left,
+            self.pauses.append,
+        )
 
     def read(self, piece: int = 50) -> bytes:
         """All of it, in pieces of so many bytes."""
@@ -356,7 +364,7 @@ class TestInterruptions:
         store.put(BLOB, None, Trouble(how="trickle"))
         clock = itertools.count(20, -1)
         with (
-            RemoteFile(session, reader.links, lambda: next(clock)) as file,
+            RemoteFile(session, reader.links, Format.CSV, lambda: next(clock)) as file,
             pytest.raises(DownloadInterrupted, match="time ran out after"),
         ):
             file.read(900)
@@ -435,7 +443,7 @@ class TestLinks:
     def test_an_error_of_a_renewal_is_raised(
         self, reader: Reader, store: FileStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def renew(_dead: str) -> str:
+        def renew(_: Format, _dead: str) -> str:
             raise DownloadInterrupted("No time is left.")
 
         monkeypatch.setattr(reader.links, "renew", renew)

@@ -127,16 +127,6 @@ class Bucket:
             return written
         return dict(document)
 
-    def names(self, folder: str, after: str) -> Iterator[str]:
-        """The names of a folder's objects behind this one, in the order of their bytes."""
-        with _storage_errors("ListObjectsV2"):
-            pages = self.s3.get_paginator("list_objects_v2").paginate(
-                Bucket=self.name, Prefix=folder, StartAfter=f"{folder}{after}"
-            )
-            for page in pages:
-                for item in page.get("Contents", []):
-                    yield item["Key"].removeprefix(folder)
-
     def keys(self, folder: str) -> list[str]:
         """The keys in a folder, at most a thousand."""
         with _storage_errors("ListObjectsV2"):

@@ -16,7 +16,10 @@ _COMMON = "stack"
 
 
 class TurnCalendar:
-    """Times are booked with one write, or with two if others wait."""
+    """Where the times of environments and of licences' places are booked. Raises TableUnavailable.
+
+    A time is booked with one write, or with two if others wait.
+    """
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -31,7 +34,12 @@ class TurnCalendar:
         latest: int,
         licence: str | None = None,
     ) -> tuple[int, bool, str | None]:
-        """See turns.Calendar. Raises TableUnavailable."""
+        """Atomically book `length` milliseconds after everything that is booked under this key.
+
+        They begin at `earliest` if nothing is booked beyond that, or only what ends at `own_end`.
+        Returns the beginning, True, and the licence that was last given with this key. If the
+        beginning would be after `latest`, books nothing and returns it with False.
+        """
         keep: dict[str, Value] = {"licence": licence} if licence else {}
         also = f", {EXPIRY} = :expiry" + (", licence = :licence" if licence else "")
         while True:
@@ -75,7 +83,10 @@ class TurnCalendar:
                 return int(item["bookedUntil"]) - length, True, _licence(item)
 
     def pool(self, licence: str, now: int) -> str:
-        """See turns.Calendar. Raises TableUnavailable."""
+        """Whose places the licence's calls take: `stack` if it was the first one to be told.
+
+        So they share them with all environments whose licence nobody has told.
+        """
         if not self._first:
             item = self._table.update(
                 "licence",
@@ -87,7 +98,7 @@ class TurnCalendar:
         return _COMMON if licence == self._first else licence
 
     def ticket(self, pool: str, now: int) -> int:
-        """See turns.Calendar. Raises TableUnavailable."""
+        """A number that grows by one with each call that takes a place of the pool."""
         item = self._table.update(
             f"tickets#{pool}",
             f"SET {EXPIRY} = :expiry ADD tickets :one",

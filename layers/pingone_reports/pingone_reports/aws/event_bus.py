@@ -7,11 +7,14 @@ from typing import Any
 
 from pingone_reports.aws.error_codes import AWS_ERRORS, code_of
 from pingone_reports.errors import AnnouncementFailed
+from pingone_reports.model.text import printable
 
 SOURCE = "pingone.reports"
 # EventBridge takes ten entries at once, of 256 KB in all. Ours have at most a few KB each.
 _MOST_AT_ONCE = 10
 _PAUSES = (0.2, 0.5, 1, 2, 4)
+# "less than 100 characters long", of ASCII, in one line (Publish, Amazon SNS API reference).
+_LONGEST_SUBJECT = 99
 
 
 class EventBus:
@@ -71,9 +74,10 @@ class Topic:
         self._arn = arn
 
     def send(self, subject: str, text: str) -> None:
-        """Send a mail."""
+        """Send a mail. In its subject, other characters than those of ASCII become `?`."""
+        line = printable(subject.encode("ascii", "replace").decode())[:_LONGEST_SUBJECT]
         try:
-            self._sns.publish(TopicArn=self._arn, Subject=subject, Message=text)
+            self._sns.publish(TopicArn=self._arn, Subject=line, Message=text)
         except AWS_ERRORS as error:
             raise _failed("SNS", code_of(error)) from None
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pingone_reports.aws.table import EXPIRY, ConditionFailed, Table
-from pingone_reports.model.manifest import utc
+from pingone_reports.model.times import utc
 
 # botocore keeps ten connections.
 _AT_A_TIME = 8

@@ -1,31 +1,23 @@
 """Only once: which execution holds an idempotency key, and what each execution has started."""
 
+import hashlib
+import json
 import time
 from collections.abc import Callable
-from typing import Any, Self
-
-from aws_lambda_powertools.utilities.idempotency import (
-    DynamoDBPersistenceLayer,
-    IdempotencyConfig,
-    idempotent_function,
-)
-from aws_lambda_powertools.utilities.idempotency.exceptions import (
-    BaseError,
-    IdempotencyAlreadyInProgressError,
-    IdempotencyItemNotFoundError,
-)
+from typing import Any
 
 from pingone_reports.aws.error_codes import AWS_ERRORS, code_of
 from pingone_reports.aws.fleets import FleetResults
-from pingone_reports.aws.table import EXPIRY, KEY, ConditionFailed, Table
-from pingone_reports.errors import StartInProgress, StepFunctionsUnavailable, TableUnavailable
+from pingone_reports.aws.table import EXPIRY, ConditionFailed, Item, Table
+from pingone_reports.errors import StartInProgress, StepFunctionsUnavailable
 from pingone_reports.model.export import Export
 
 # Longer than any execution and any redelivery: EventBridge retries for 24 hours at most.
 _KEPT_SECONDS = 48 * 3600
 
-# The prefix of the keys of started exports.
-_PREFIX = "start"
+# Longer than the tries of a start, and than PingOne keeps a report.
+_SECONDS_OF_A_START = 3600
+_STARTING, _STARTED = "INPROGRESS", "COMPLETED"
 
 # What the keys of a fleet's exports begin with; see FleetExports.
 _OF_A_FLEET = "fleet:"
@@ -98,64 +90,72 @@ class IdempotencyKeys:
 
 
 class Starts:
-    """The export that each execution has started, remembered for `remember_seconds`.
+    """The export that each execution has started, remembered for an hour.
 
     A start that raises is not remembered. A start that is cut off blocks other tries until the end
-    of its invocation, which Lambda's `context` knows.
+    of its invocation, which has so many milliseconds left. An item is what Powertools' idempotency
+    utility wrote in versions before this one.
     """
 
-    def __init__(self, table: Table, remember_seconds: int) -> None:
-        self._store = DynamoDBPersistenceLayer(
-            table.name, key_attr=KEY, expiry_attr=EXPIRY, boto3_client=table.client
-        )
-        self._config = IdempotencyConfig(
-            expires_after_seconds=remember_seconds, hash_function="sha256"
-        )
-
-    def within(self, context: Any) -> Self:
-        """Limit the next start to the time that this Lambda context has left."""
-        self._config.register_lambda_context(context)
-        return self
+    def __init__(self, table: Table, millis_left: Callable[[], int]) -> None:
+        self._table = table
+        self._millis_left = millis_left
 
     def made(self, execution_arn: str) -> Export | None:
         """The export that this execution has already started, if any. Raises TableUnavailable."""
-        self._store.configure(self._config, key_prefix=_PREFIX)
-        try:
-            record = self._store.get_record(data=execution_arn)  # type: ignore[arg-type]
-        except IdempotencyItemNotFoundError:
-            return None
-        except AWS_ERRORS as error:
-            raise TableUnavailable(
-                f"DynamoDB did not return what was started ({code_of(error)}): try again later."
-            ) from None
-        if record is None or record.status != "COMPLETED":
-            return None
-        return Export.from_state(record.response_json_as_dict() or {})
+        return _made(self._table.get(_start_key(execution_arn)))
 
     def once(self, execution_arn: str, start: Callable[[], Export]) -> Export:
         """Start the export, or return the one that this execution has already started.
 
         Raises StartInProgress, TableUnavailable, and whatever `start` raises.
         """
-
-        def run(*, execution: str) -> dict[str, Any]:  # noqa: ARG001 -- the key
-            return start().to_state()
-
-        once = idempotent_function(
-            run,
-            data_keyword_argument="execution",
-            persistence_store=self._store,
-            config=self._config,
-            key_prefix=_PREFIX,
-        )
+        key, now = _start_key(execution_arn), time.time()
         try:
-            return Export.from_state(once(execution=execution_arn))
-        except IdempotencyAlreadyInProgressError:
+            self._table.update(
+                key,
+                f"SET #status = :busy, in_progress_expiration = :end, {EXPIRY} = :expiry",
+                f"attribute_not_exists(#status) OR {EXPIRY} < :now "
+                "OR (#status = :busy AND in_progress_expiration < :millis)",
+                {
+                    "busy": _STARTING,
+                    "end": int(now * 1000) + self._millis_left(),
+                    "now": int(now),
+                    "millis": int(now * 1000),
+                    "expiry": int(now) + _SECONDS_OF_A_START,
+                },
+            )
+        except ConditionFailed as failed:
+            if export := _made(failed.item):
+                return export
             raise StartInProgress(
                 "Another try of this execution's start is running, or was cut off just now: try "
                 "again in two minutes."
             ) from None
-        except BaseError as error:
-            raise TableUnavailable(
-                f"DynamoDB did not store the start ({type(error).__name__}): try again later."
-            ) from None
+        try:
+            export = start()
+        except Exception:
+            self._table.update(key, "SET in_progress_expiration = :over", None, {"over": 0})
+            raise
+        self._table.update(
+            key,
+            f"SET #status = :made, #data = :export, {EXPIRY} = :expiry",
+            None,
+            {
+                "made": _STARTED,
+                "export": json.dumps(export.to_state()),
+                "expiry": int(time.time()) + _SECONDS_OF_A_START,
+            },
+        )
+        return export
+
+
+def _start_key(execution_arn: str) -> str:
+    return f"start#{hashlib.sha256(json.dumps(execution_arn).encode()).hexdigest()}"
+
+
+def _made(item: Item | None) -> Export | None:
+    # Items may be there for days after they have expired.
+    if not item or item["status"] != _STARTED or int(item[EXPIRY]) < time.time():
+        return None
+    return Export.from_state(json.loads(str(item["data"])))

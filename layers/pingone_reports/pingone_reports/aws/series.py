@@ -1,7 +1,7 @@
 """What the stack's table keeps of each report and environment: its exports, and its days."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,24 +32,17 @@ class Series:
         """The last exports, the oldest first."""
         key = _key("series", report, environment)
         text = self._read[key] = self._text(key)
-        return _parse(text) if text else []
+        return _parse(text)
 
     def add(self, export: PublishedExport) -> list[PublishedExport]:
         """Keep a published export; returns the series. The same one again is no change."""
         key = _key("series", export.keys.report, export.keys.environment)
         before = self._read.pop(key) if key in self._read else self._text(key)
-        for _ in range(_MOST_TRIES):
-            series = with_export(_parse(before) if before else [], export)
-            text = _text(series)
-            if text == before:
-                return series
-            try:
-                _write(self._table, key, "exportList", text, before)
-            except ConditionFailed as failed:
-                before = _attribute(failed.item, "exportList")
-            else:
-                return series
-        raise TableUnavailable("Other exports of the report are published all the time.")
+
+        def added(before: str | None) -> str:
+            return _text(with_export(_parse(before), export))
+
+        return _parse(_change(self._table, key, "exportList", before, added))
 
     def _text(self, key: str) -> str | None:
         return _attribute(self._table.get(key), "exportList")
@@ -68,38 +61,45 @@ class Trend:
         """
         key = _key("trend", export.keys.report, export.keys.environment, export.filter)
         name, export_id = f"{day.exported_at[:10]}", export.keys.execution
-        before = _attribute(self._table.get(key), "dayList")
-        for _ in range(_MOST_TRIES):
-            days: dict[str, Any] = json.loads(before) if before else {}
+
+        def added(before: str | None) -> str:
+            days: dict[str, Any] = json.loads(before or "{}")
             of_day = days.setdefault(name, {"exportedAt": "", "users": {}, "exports": {}})
             if of_day["exportedAt"] <= day.exported_at:
                 of_day |= {"exportedAt": day.exported_at, "users": dict(day.users)}
             of_day["exports"][export_id] = [day.events, day.lost, day.left]
-            days = dict(sorted(days.items())[-_DAYS:])
-            text = json.dumps(days)
-            try:
-                if text != before:
-                    _write(self._table, key, "dayList", text, before)
-            except ConditionFailed as failed:
-                before = _attribute(failed.item, "dayList")
-            else:
-                return [_day(each) for at, each in days.items() if at <= name]
-        raise TableUnavailable("Other exports of the report are tabulated all the time.")
+            return json.dumps(dict(sorted(days.items())[-_DAYS:]))
+
+        before = _attribute(self._table.get(key), "dayList")
+        days = json.loads(_change(self._table, key, "dayList", before, added))
+        return [_day(each) for at, each in days.items() if at <= name]
 
 
 def _attribute(item: Mapping[str, Value] | None, name: str) -> str | None:
     return str(item[name]) if item and name in item else None
 
 
-def _write(table: Table, key: str, name: str, text: str, before: str | None) -> None:
-    """Write an attribute, unless somebody else has written it meanwhile."""
+def _change(
+    table: Table, key: str, name: str, before: str | None, change: Callable[[str | None], str]
+) -> str:
+    """Change an attribute, anew whenever somebody else has written it meanwhile; returns it."""
     expiry = int((datetime.now(UTC) + _KEPT).timestamp())
-    table.update(
-        key,
-        f"SET {name} = :text, {EXPIRY} = :expiry",
-        f"{name} = :before" if before else f"attribute_not_exists({name})",
-        {"text": text, "expiry": expiry, **({"before": before} if before else {})},
-    )
+    for _ in range(_MOST_TRIES):
+        text = change(before)
+        if text == before:
+            return text
+        try:
+            table.update(
+                key,
+                f"SET {name} = :text, {EXPIRY} = :expiry",
+                f"{name} = :before" if before else f"attribute_not_exists({name})",
+                {"text": text, "expiry": expiry, **({"before": before} if before else {})},
+            )
+        except ConditionFailed as failed:
+            before = _attribute(failed.item, name)
+        else:
+            return text
+    raise TableUnavailable("Other exports of the report come all the time.")
 
 
 def _day(document: Mapping[str, Any]) -> Day:
@@ -114,8 +114,8 @@ def _day(document: Mapping[str, Any]) -> Day:
     )
 
 
-def _parse(text: str) -> list[PublishedExport]:
-    return [PublishedExport.from_document(each) for each in json.loads(text)]
+def _parse(text: str | None) -> list[PublishedExport]:
+    return [PublishedExport.from_document(each) for each in json.loads(text or "[]")]
 
 
 def _text(series: list[PublishedExport]) -> str:

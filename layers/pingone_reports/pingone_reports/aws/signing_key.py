@@ -23,11 +23,8 @@ class SigningKey:
     def __init__(self, client: Any, arn: str) -> None:
         self._client = client
         self._arn = arn
-
-    @property
-    def id(self) -> str:
-        """The key's id, which is the end of its ARN."""
-        return self._arn.rpartition("/")[2]
+        # Also what the public key is called in the application's JWKS.
+        self.id = arn.rpartition("/")[2]
 
     def sign(self, message: bytes) -> bytes:
         """The message's signature, as RS256 has it. Raises SigningRefused, SigningUnavailable."""

@@ -1,5 +1,6 @@
 """The stack's DynamoDB table: items that are written conditionally, and that expire."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -35,8 +36,10 @@ class Table:
     ) -> Item:
         """Write an item atomically, with or without a condition; returns the whole new item.
 
-        Raises ConditionFailed, TableUnavailable.
+        An attribute whose name is a word of DynamoDB's is written as `#name`. Raises
+        ConditionFailed, TableUnavailable.
         """
+        names = {f"#{name}": name for name in re.findall(r"#(\w+)", f"{expression} {condition}")}
         try:
             answer = self.client.update_item(
                 TableName=self.name,
@@ -47,6 +50,7 @@ class Table:
                     for name, value in values.items()
                 },
                 ReturnValues="ALL_NEW",
+                **({"ExpressionAttributeNames": names} if names else {}),
                 **(
                     {
                         "ConditionExpression": condition,

@@ -1,4 +1,4 @@
-"""What is told of an export's comparison: two kinds of events, and a mail.
+"""What an export's comparison announces: two kinds of events, and a mail.
 
 No user has a name there, only an id.
 """
@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
 from uuid import NAMESPACE_URL, uuid5
 
 from pingone_reports.model.keys import ExportKeys
@@ -29,32 +28,31 @@ SECURITY_EVENT_DETECTED = "PingOne Device Security Event Detected"
 SCHEMA_VERSION = "1.0"
 """Of both events. A field that is added later leaves it as it is."""
 
-# "less than 100 characters long" (Publish, Amazon SNS API reference).
-_LONGEST_SUBJECT, _LONGEST_NAME = 99, 40
+_LONGEST_NAME = 40
 _NO_SURPRISE = (FIRST, OLDER_DATA)
 _COUNTED = (
     *("devices", "minor", "securityEvents", "securityEventsNotSent", "usersJoined", "usersLeft"),
     *("usersLost", "unusual", "repeatedIds"),
 )
-_CONSOLES = {"aws-us-gov": "console.amazonaws-us-gov.com", "aws-cn": "console.amazonaws.cn"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnnouncedExport:
-    """The export that is told of: its keys, its manifest, and the bucket that holds both."""
+    """The export that is told of: keys, manifest, the bucket of both, and a link to its page."""
 
     keys: ExportKeys
     manifest: Mapping[str, Any]
     bucket: str
+    page_link: str
 
 
-def security_events(posture: Posture, told: AnnouncedExport, most: int) -> list[dict[str, Any]]:
+def security_events(posture: Posture, export: AnnouncedExport, most: int) -> list[dict[str, Any]]:
     """The details of an export's security events, the gravest first, at most so many."""
     changes = posture.changes
     if not changes:
         return []
     ranked = {event: [each for each in changes.security if each.event is event] for event in Event}
-    about = _about(posture, told)
+    about = _about(posture, export)
     return [
         {
             "id": _id(each, about["previousManifestKey"] or changes.previous_export_id),
@@ -75,7 +73,7 @@ def security_events(posture: Posture, told: AnnouncedExport, most: int) -> list[
     ]
 
 
-def compared(posture: Posture, told: AnnouncedExport, sent: int) -> dict[str, Any]:
+def compared(posture: Posture, export: AnnouncedExport, sent: int) -> dict[str, Any]:
     """The detail of the one event about an export's comparison; `sent` security events went before.
 
     What the exports cannot show is "not asked", and what the filter may have caused is "hidden by
@@ -85,7 +83,7 @@ def compared(posture: Posture, told: AnnouncedExport, sent: int) -> dict[str, An
     return {
         "result": str(posture.result),
         "reason": None if changes else posture.not_compared,
-        **_about(posture, told),
+        **_about(posture, export),
         "filter": posture.filter,
         "records": posture.records,
         "dataNotBefore": posture.data_not_before,
@@ -97,7 +95,7 @@ def compared(posture: Posture, told: AnnouncedExport, sent: int) -> dict[str, An
     }
 
 
-def mail(posture: Posture, told: AnnouncedExport) -> tuple[str, str] | None:
+def mail(posture: Posture, export: AnnouncedExport) -> tuple[str, str] | None:
     """Subject and text of the mail about an export, with numbers alone; None if there is none.
 
     An export that changed nothing has none. Neither has a first one, or one of no newer data.
@@ -106,30 +104,17 @@ def mail(posture: Posture, told: AnnouncedExport) -> tuple[str, str] | None:
     if changes.result is Result.UNCHANGED if changes else posture.not_compared in _NO_SURPRISE:
         return None
     line = subject(posture.environment_name or posture.environment, _gist(changes))
-    return line, "\n".join(_lines(posture, told))
+    return line, "\n".join(_lines(posture, export))
 
 
 def subject(name: str, gist: str) -> str:
-    """As SNS takes it: one short line of ASCII, where other characters of a name become `?`."""
-    line = f"PingOne {name[:_LONGEST_NAME]}: {gist}".encode("ascii", "replace").decode()
-    return " ".join("".join(c if c.isprintable() else " " for c in line).split())[:_LONGEST_SUBJECT]
+    """The subject of a mail, with room for its gist whatever the name is."""
+    return f"PingOne {name[:_LONGEST_NAME]}: {gist}"
 
 
-def console_link(bucket: str, key: str, execution_arn: str) -> str:
-    """Where the AWS console shows an object to whoever is signed on and may read it.
-
-    Each partition has a console of its own: "Service endpoints", AWS General Reference. A bucket is
-    in the region of the stack, so in that of an execution.
-    """
-    _, partition, _, region, *_ = execution_arn.split(":")
-    query = urlencode({"region": region, "prefix": key}, quote_via=quote)
-    console = _CONSOLES.get(partition, "console.aws.amazon.com")
-    return f"https://{console}/s3/object/{bucket}?{query}"
-
-
-def _about(posture: Posture, told: AnnouncedExport) -> dict[str, Any]:
+def _about(posture: Posture, export: AnnouncedExport) -> dict[str, Any]:
     """Which exports an event is of. What happened did so after one time and before the other."""
-    changes, manifest, keys = posture.changes, told.manifest, told.keys
+    changes, manifest, keys = posture.changes, export.manifest, export.keys
     return {
         "schemaVersion": SCHEMA_VERSION,
         "observedAfter": changes.previous_data_not_before if changes else None,
@@ -144,7 +129,7 @@ def _about(posture: Posture, told: AnnouncedExport) -> dict[str, Any]:
         "previousExportId": changes.previous_export_id if changes else None,
         "previousExportedAt": changes.previous_exported_at if changes else None,
         "previousManifestKey": (manifest.get("previous") or {}).get("manifestKey"),
-        "bucket": told.bucket,
+        "bucket": export.bucket,
         "manifestKey": keys.manifest,
         "changesKey": keys.changes_table if changes else None,
         "pageKey": keys.page,
@@ -217,7 +202,7 @@ def _gist(changes: Changes | None) -> str:
     return f"unusual! {what}" if changes.unusual else what
 
 
-def _lines(posture: Posture, told: AnnouncedExport) -> Iterator[str]:
+def _lines(posture: Posture, export: AnnouncedExport) -> Iterator[str]:
     changes, named = posture.changes, (posture.environment_name, posture.environment)
     yield f"Report {posture.report} of environment {' '.join(filter(None, named))}"
     if posture.filter:
@@ -230,11 +215,11 @@ def _lines(posture: Posture, told: AnnouncedExport) -> Iterator[str]:
     if changes and changes.unusual:
         yield f"\nUNUSUAL: {changes.unusual}"
     yield from (f"Doubtful: {doubt}" for doubt in posture.doubts)
-    for title, numbers in _sections(compared(posture, told, 0)).items():
+    for title, numbers in _sections(compared(posture, export, 0)).items():
         if shown := [f"  {what}: {_said(number)}" for what, number in numbers.items() if number]:
             yield "\n".join((f"\n{title}", *shown))
     yield "\nThe page, for who is signed on to this account:"
-    yield console_link(told.bucket, told.keys.page, told.manifest["executionArn"])
+    yield export.page_link
 
 
 def _sections(numbers: Mapping[str, Any]) -> dict[str, Mapping[str, int | str | None]]:

@@ -4,19 +4,14 @@ Source: "Read all environments", PingOne Platform APIs, developer.pingidentity.c
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 from pingone_reports.errors import InvalidResponse
 from pingone_reports.model.request import UUID
+from pingone_reports.model.text import one_line
 
-# Longer than any name that PingOne takes.
-_MOST_CHARACTERS = 256
-# A lone surrogate cannot be encoded, so it could be neither written nor sent.
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-_NO_WIDTH = re.compile(r"[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
 # Documented are PRODUCTION and SANDBOX.
 _TYPE = r"[A-Za-z0-9_-]{1,40}"
 # Of an environment in its waiting period before it is gone: PingOne lists it, and refuses its use.
@@ -75,45 +70,8 @@ class Environment:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class EnvironmentPage:
-    """A page of the list. `next` is the link to the page after it, if there is one."""
-
-    environments: tuple[Environment, ...]
-    next: str | None
-
-    @classmethod
-    def parse(cls, body: Mapping[str, Any]) -> Self:
-        """Raises InvalidResponse for an undocumented shape."""
-        match body:
-            case {"_embedded": {"environments": [*listed]}, **others}:
-                pass
-            case _:
-                raise InvalidResponse(
-                    "PingOne's answer has no list in '_embedded.environments'. If this lasts, look "
-                    "for a newer version of this application."
-                )
-        match others.get("_links"):
-            case {"next": {"href": str() as link}} if link:
-                following: str | None = link
-            case {"next": _}:
-                raise InvalidResponse(
-                    "PingOne's list of environments has a next page without a link. If this lasts, "
-                    "look for a newer version of this application."
-                )
-            case _:
-                following = None
-        return cls(environments=tuple(map(Environment.parse, listed)), next=following)
-
-
 def _license_of(body: Mapping[object, Any]) -> str | None:
     match body.get("license"):
         case {"id": str() as id_} if re.fullmatch(UUID, id_):
             return id_.lower()
     return None
-
-
-def one_line(name: str) -> str:
-    """A name as it is shown: composed, on one line, and without characters that have no width."""
-    whole = unicodedata.normalize("NFC", _NO_WIDTH.sub("", _SURROGATE.sub("\ufffd", name)))
-    return "".join(sign if sign.isprintable() else " " for sign in whole)[:_MOST_CHARACTERS]

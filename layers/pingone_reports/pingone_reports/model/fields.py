@@ -3,9 +3,8 @@
 PingOne publishes no list of them. These are seen in its documentation's examples, or second-hand.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from enum import Enum
-from itertools import chain, count
 
 
 class Weight(Enum):
@@ -53,7 +52,7 @@ FIELDS = {
 """The fields that are compared, if both exports have them."""
 
 KNOWN = tuple(name.lower() for name in FIELDS)
-"""Their names in lower case, as Athena has them."""
+"""Their names in lower case, as tables have them."""
 
 USER_FIELDS = frozenset(
     ("userid", "username", "givenname", "familyname", "email", "usercreatedat", "userupdatedat")
@@ -69,21 +68,3 @@ def spelled(name: str) -> str:
 def has_known(names: Iterable[str]) -> bool:
     """Whether one of these is a known field, in any spelling."""
     return any(spelled(name) in KNOWN for name in names)
-
-
-def table_names(names: Collection[str], taken: Iterable[str]) -> list[str]:
-    """What a table calls these columns, each in another way than `taken`: in lower case, as Athena.
-
-    A known field has its own name, whatever its spelling. A column without a name has its number.
-    """
-    given, used = ({name.lower() for name in those} for those in (names, taken))
-    chosen = []
-    for number, name in enumerate(names, 1):
-        wanted = spelled(name)
-        # If two columns are spellings of a field, it is the one with PingOne's spelling.
-        if wanted not in KNOWN or (wanted in given and wanted != name.lower()):
-            wanted = name.strip(" ").replace("\0", "\ufffd").lower() or f"column_{number}"
-        others = (f"{wanted}_{other}" for other in count(1))
-        chosen.append(next(own for own in chain([wanted], others) if own not in used))
-        used.add(chosen[-1])
-    return chosen

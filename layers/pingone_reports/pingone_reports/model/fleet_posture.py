@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from posixpath import dirname, relpath
 from typing import Any, Self
 
-from pingone_reports.model.announcements import console_link, subject
+from pingone_reports.model.announcements import subject
 from pingone_reports.model.fleet import COMPLETED
 from pingone_reports.model.keys import ExportKeys, FleetKeys
 from pingone_reports.model.posture import Posture
@@ -154,8 +154,8 @@ def summary_of(posture: Posture) -> dict[str, Any]:
     }
 
 
-def fleet_mail(posture: FleetPosture, bucket: str, page: str) -> tuple[str, str]:
-    """Subject and text of the one mail about a fleet, whose page has this key in the bucket."""
+def fleet_mail(posture: FleetPosture, page_link: str) -> tuple[str, str]:
+    """Subject and text of the one mail about a fleet."""
     events, failed = posture.events or {}, posture.numbers["failed"]
     seen = f"{posture.above_info:,} security events in {posture.environments:,} environments"
     parts = (
@@ -164,8 +164,8 @@ def fleet_mail(posture: FleetPosture, bucket: str, page: str) -> tuple[str, str]
         next((f"{event} ({number:,})" for event, number in events.items() if number), ""),
         "not compared" if posture.events is None else seen,
     )
-    link = console_link(bucket, page, posture.execution_arn)
-    return subject("fleet", ", ".join(filter(None, parts))), "\n".join((*_lines(posture), link))
+    text = "\n".join((*_lines(posture), page_link))
+    return subject("fleet", ", ".join(filter(None, parts))), text
 
 
 def _environment(

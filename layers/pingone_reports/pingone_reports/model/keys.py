@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, date
-from typing import Self
+from typing import Any, Self
 
 from pingone_reports.model.export import Execution, Export
 
@@ -45,19 +45,8 @@ class ExportKeys:
     @classmethod
     def parse(cls, manifest_key: str) -> Self | None:
         """The keys of the export that has this manifest; None if this is not a manifest's key."""
-        if not (found := _MANIFEST_KEY.fullmatch(manifest_key)):
-            return None
-        try:
-            day = date.fromisoformat(found["date"])
-        except ValueError:
-            return None
-        return cls(
-            prefix=found["prefix"],
-            report=found["report"],
-            environment=found["environment"],
-            date=day,
-            execution=found["execution"],
-        )
+        parts = _parts(_MANIFEST_KEY, manifest_key)
+        return cls(**parts) if parts else None
 
     @property
     def folder(self) -> str:
@@ -106,22 +95,18 @@ class ExportKeys:
 
     @property
     def page(self) -> str:
-        """The page about the export, outside of the tables that Athena reads."""
+        """The page about the export, outside of the tables that queries read."""
         return f"{self.prefix}posture/{self._below.removesuffix('/')}.html"
-
-    @property
-    def series_folder(self) -> str:
-        """Where the numbers of fleets' exports are, of this report and environment; ends in `/`."""
-        return f"{self.prefix}series/report={self.report}/environment={self.environment}/"
 
     @property
     def summary(self) -> str:
         """The numbers of an export of a fleet, for the page of that fleet."""
-        return f"{self.series_folder}summary/{self.execution}"
+        folder = f"{self.prefix}series/report={self.report}/environment={self.environment}"
+        return f"{folder}/summary/{self.execution}"
 
     def _in_table(self, table: str) -> str:
         """The export's file in a table that has a partition for each day."""
-        # Athena ignores files whose names begin with these. No execution's name has a comma, so
+        # A query ignores files whose names begin with these. No execution's name has a comma, so
         # the new name is unique.
         hidden = self.execution.startswith(("_", "."))
         name = f"name,{self.execution}" if hidden else self.execution
@@ -159,13 +144,8 @@ class FleetKeys:
     @classmethod
     def parse(cls, manifest_key: str) -> Self | None:
         """The keys of the fleet that has this manifest; None if this is not a manifest's key."""
-        if not (found := _FLEET_KEY.fullmatch(manifest_key)):
-            return None
-        try:
-            day = date.fromisoformat(found["date"])
-        except ValueError:
-            return None
-        return cls(prefix=found["prefix"], date=day, execution=found["execution"])
+        parts = _parts(_FLEET_KEY, manifest_key)
+        return cls(**parts) if parts else None
 
     @classmethod
     def below(cls, manifest_key: str, key_prefix: str) -> Self | None:
@@ -197,3 +177,11 @@ class FleetKeys:
     def page(self) -> str:
         """The page about the fleet."""
         return f"{self.prefix}posture/fleet/date={self.date}/{self.execution}.html"
+
+
+def _parts(pattern: re.Pattern[str], manifest_key: str) -> dict[str, Any] | None:
+    try:
+        found = pattern.fullmatch(manifest_key)
+        return found and {**found.groupdict(), "date": date.fromisoformat(found["date"])}
+    except ValueError:
+        return None

@@ -10,6 +10,7 @@ from pingone_reports.model.export import Export
 from pingone_reports.model.freshness import changes_included, data_not_before
 from pingone_reports.model.report_file import ReportFile
 from pingone_reports.model.series import Predecessor
+from pingone_reports.model.times import utc
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +88,3 @@ def description_of(export: Export, exploration: Exploration, landed: Landed) -> 
 def completed_event(manifest: Mapping[str, Any], manifest_key: str) -> dict[str, Any]:
     """The detail of `PingOne Report Export Completed`: the manifest and where it is."""
     return {**manifest, "manifestKey": manifest_key}
-
-
-def utc(time: datetime) -> str:
-    """A time as ISO 8601 in UTC, with milliseconds: such texts sort by time."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -11,12 +11,6 @@ class Format(StrEnum):
     CSV = "csv"
     JSON = "json"
 
-    @property
-    def content_type(self) -> str:
-        """The media type of an uncompressed file."""
-        # Without a charset: S3 fixes the type before a byte is known, and some may be no UTF-8.
-        return {Format.CSV: "text/csv", Format.JSON: "application/json"}[self]
-
 
 class Compression(StrEnum):
     """How files are compressed in the bucket."""
@@ -32,7 +26,10 @@ def file_name(report_name: str, file_format: Format, compression: Compression) -
 
 def content_type(file_format: Format, compression: Compression) -> str:
     """The media type of a report's file."""
-    return "application/gzip" if compression is Compression.GZIP else file_format.content_type
+    if compression is Compression.GZIP:
+        return "application/gzip"
+    # Without a charset: S3 fixes the type before a byte is known, and some may be no UTF-8.
+    return "text/csv" if file_format is Format.CSV else "application/json"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,11 +26,11 @@ from pingone_reports.errors import (
     ReportRejected,
     Unauthorized,
 )
-from pingone_reports.model.environment import EnvironmentPage
 from pingone_reports.model.exploration import DEVICES_REPORT_TEMPLATE_ID, Delivery, Exploration
 from pingone_reports.model.export import Export
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.pingone.credentials import AccessTokens
+from pingone_reports.pingone.hal import EnvironmentPage
 from pingone_reports.pingone.http import MOST_BYTES, Answer, ask, tellable
 from pingone_reports.pingone.sessions import connect
 

@@ -10,6 +10,7 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from pingone_reports.errors import InvalidResponse, PingOneUnavailable
+from pingone_reports.model.text import printable
 
 # The documented answers have less than 10 KB, but for lists.
 MOST_BYTES = 1024 * 1024
@@ -74,5 +75,4 @@ def tellable(text: str, secrets: Collection[str]) -> str:
     # The longest first, because one secret may be a piece of another.
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, "(secret)")
-    text = _OPAQUE.sub("(secret)", _LINK.sub("(link)", text))
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    return printable(_OPAQUE.sub("(secret)", _LINK.sub("(link)", text)))

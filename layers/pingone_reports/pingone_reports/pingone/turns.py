@@ -13,8 +13,9 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
+from pingone_reports.aws.calendar import TurnCalendar
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.pingone.polling import MIN_SECONDS_BETWEEN_CALLS
 
@@ -86,41 +87,12 @@ class Turn:
         return min(late, _EARLIEST) if self.begins else self.early
 
 
-class Calendar(Protocol):
-    """Where the times of environments and of licences' places are booked."""
-
-    def book(
-        self,
-        key: str,
-        earliest: int,
-        length: int,
-        own_end: int,
-        latest: int,
-        licence: str | None = None,
-    ) -> tuple[int, bool, str | None]:
-        """Atomically book `length` milliseconds after everything that is booked under this key.
-
-        They begin at `earliest` if nothing is booked beyond that, or only what ends at `own_end`.
-        Returns the beginning, True, and the licence that was last given with this key. If the
-        beginning would be after `latest`, books nothing and returns it with False.
-        """
-
-    def pool(self, licence: str, now: int) -> str:
-        """Whose places the licence's calls take: `stack` if it was the first one to be told.
-
-        So they share them with all environments whose licence nobody has told.
-        """
-
-    def ticket(self, pool: str, now: int) -> int:
-        """A number that grows by one with each call that takes a place of the pool."""
-
-
 class Turns:
     """Gives out turns. `clock` returns epoch seconds, `sleep` waits for seconds of that clock."""
 
     def __init__(
         self,
-        calendar: Calendar,
+        calendar: TurnCalendar,
         calls_per_minute: int = MAX_CALLS_PER_MINUTE,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,

@@ -6,8 +6,8 @@ from typing import Any
 
 from pingone_reports.aws.durations import Durations
 from pingone_reports.errors import ASK_LATER
-from pingone_reports.model.exploration import Status
 from pingone_reports.model.export import Export
+from pingone_reports.model.status import Status
 from pingone_reports.observability import logger, measure
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.polling import MIN_SECONDS_BETWEEN_CALLS, seconds_until_next_poll

@@ -10,7 +10,6 @@ from pingone_reports.aws.bucket import Bucket
 from pingone_reports.aws.series import Series
 from pingone_reports.aws.tombstones import Tombstones
 from pingone_reports.errors import ASK_LATER, DownloadChanged, QualityGateFailed, TableUnavailable
-from pingone_reports.model.exploration import Status
 from pingone_reports.model.export import Export
 from pingone_reports.model.keys import MANIFEST, QUARANTINE, ExportKeys
 from pingone_reports.model.manifest import (
@@ -23,6 +22,7 @@ from pingone_reports.model.manifest import (
 from pingone_reports.model.quality import violations
 from pingone_reports.model.report_file import ReportFile, content_type, file_name
 from pingone_reports.model.series import PublishedExport
+from pingone_reports.model.status import Status
 from pingone_reports.observability import logger, measure
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.link_hosts import LinkHosts
@@ -34,9 +34,6 @@ from pingone_reports.transfer.transfer import Transfer
 
 if TYPE_CHECKING:
     from pingone_reports.transfer.pseudonyms import Pseudonyms
-
-# The report and its manifest are in the bucket.
-PUBLISHED = "PUBLISHED"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +94,7 @@ class FetchReport:
         except TableUnavailable as error:
             # The export is published, so it has succeeded. The next one uses an older comparison.
             logger.warning("The next export cannot be compared with this one.", error=str(error))
-        return _answer(PUBLISHED, completed=completed_event(manifest, keys.manifest))
+        return _answer(Status.PUBLISHED, completed=completed_event(manifest, keys.manifest))
 
     def _publish(
         self, export: Export, keys: ExportKeys, publication: Publication, turn: Turn
@@ -185,7 +182,7 @@ class FetchReport:
 
 
 def _answer(
-    status: str,
+    status: Status,
     wait: int = 0,
     turn: Turn | None = None,
     completed: dict[str, Any] | None = None,

@@ -12,15 +12,14 @@ from pingone_reports.model.filters import is_without_values, without_values
 from pingone_reports.model.fleet import COMPLETED, FleetExports, Listing
 from pingone_reports.model.fleet_request import FleetRequest, of_exports
 from pingone_reports.model.keys import FleetKeys
+from pingone_reports.model.status import Status
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.environments import all_environments
 
 if TYPE_CHECKING:
     from pingone_reports.aws.idempotency import IdempotencyKeys
 
-LISTED = "LISTED"
-# Another execution holds the request's idempotency key.
-DUPLICATE = "DUPLICATE"
+_NOTHING: dict[str, Any] = dict.fromkeys(("itemsKey", "request", "duplicateOf"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +30,6 @@ class ListEnvironments:
     keys: "IdempotencyKeys"
     bucket: Bucket
     key_prefix: str
-    max_concurrency: int
     pseudonymizes: bool
     seconds_left: Callable[[], float]
     sleep: Callable[[float], None]
@@ -48,7 +46,7 @@ class ListEnvironments:
             # No export's request can ask for this key, because of its hash sign.
             holder = self.keys.holder(f"fleet#{key}", execution.arn)
             if holder != execution.arn:
-                return self._answer(DUPLICATE, duplicate_of=holder)
+                return _NOTHING | {"status": str(Status.DUPLICATE), "duplicateOf": holder}
         keys = FleetKeys.of(execution, self.key_prefix)
         listing = self.bucket.read_json(keys.listing)
         if not listing:
@@ -64,7 +62,11 @@ class ListEnvironments:
             **of_exports(listing["request"]),
             **request.export,
         }
-        return self._answer(LISTED, items_key=keys.items, request=of_each)
+        return _NOTHING | {
+            "status": str(Status.LISTED),
+            "itemsKey": keys.items,
+            "request": of_each,
+        }
 
     def _listing(self, request: FleetRequest) -> Listing:
         if request.environment_ids:
@@ -95,23 +97,4 @@ class ListEnvironments:
             raise InvalidRequest(
                 "Of the filter of this fleet only a hash was kept: give it again, in 'filter'."
             )
-        return Listing(
-            request=request,
-            environments=tuple(failed),
-        )
-
-    def _answer(
-        self,
-        status: str,
-        *,
-        items_key: str | None = None,
-        request: dict[str, Any] | None = None,
-        duplicate_of: str | None = None,
-    ) -> dict[str, Any]:
-        return {
-            "status": status,
-            "itemsKey": items_key,
-            "request": request,
-            "maxConcurrency": self.max_concurrency,
-            "duplicateOf": duplicate_of,
-        }
+        return Listing(request=request, environments=tuple(failed))

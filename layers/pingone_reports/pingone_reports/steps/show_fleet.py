@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pingone_reports.aws.bucket import Bucket
+from pingone_reports.aws.console import console_link
 from pingone_reports.aws.event_bus import Topic
 from pingone_reports.errors import InvalidRequest
 from pingone_reports.model.fleet import COMPLETED
 from pingone_reports.model.fleet_posture import FleetPosture, fleet_mail
 from pingone_reports.model.keys import ExportKeys, FleetKeys
+from pingone_reports.model.status import Status
 from pingone_reports.observability import logger
 from pingone_reports.tables.fleet_page import render_fleet
 
@@ -27,7 +29,7 @@ class ShowFleet:
     bucket: Bucket
     digest: Topic | None
 
-    def run(self, manifest_key: str, tell: bool) -> dict[str, Any]:
+    def run(self, manifest_key: str, notify: bool) -> dict[str, Any]:
         """Write the fleet's page, and then send its mail, if whoever asks wants that.
 
         If exports are not in the tables yet, the answer is how many: the state machine waits and
@@ -42,13 +44,14 @@ class ShowFleet:
         missing = posture.numbers["untabulated"]
         until = datetime.fromisoformat(manifest["completedAt"]) + _LONGEST_WAIT
         if missing and datetime.now(UTC) < until:
-            return {"status": "WAITING", "missing": missing}
+            return {"status": str(Status.WAITING), "missing": missing}
         self.bucket.write_text(keys.page, render_fleet(posture), "text/html; charset=utf-8")
-        if self.digest and tell:
-            self.digest.send(*fleet_mail(posture, self.bucket.name, keys.page))
+        if self.digest and notify:
+            link = console_link(self.bucket.name, keys.page, posture.execution_arn)
+            self.digest.send(*fleet_mail(posture, link))
         if missing:
             logger.warning("Exports of the fleet are not in the tables.", exports=missing)
-        return {"status": "SHOWN", "missing": missing, "pageKey": keys.page}
+        return {"status": str(Status.SHOWN), "missing": missing, "pageKey": keys.page}
 
     def _summaries(self, manifest: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         """The summaries of the exports that are in the tables, by manifest key."""

@@ -8,11 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from pingone_reports.errors import ASK_LATER, DeadlineExceeded
-from pingone_reports.model.exploration import Status
 from pingone_reports.model.export import Execution, Export
 from pingone_reports.model.filters import values_of, without_values
 from pingone_reports.model.freshness import includes_from
 from pingone_reports.model.request import ExportRequest
+from pingone_reports.model.status import Status
 from pingone_reports.observability import logger
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.polling import pause_after, seconds_until_next_poll
@@ -21,11 +21,6 @@ from pingone_reports.pingone.turns import Turn, Turns
 if TYPE_CHECKING:
     from pingone_reports.aws.durations import Durations
     from pingone_reports.aws.idempotency import IdempotencyKeys, Starts
-
-# It is too early, or PingOne is too busy: the state machine runs StartReport again after the wait.
-NOT_STARTED = "NOT_STARTED"
-# Another execution holds the request's idempotency key.
-DUPLICATE = "DUPLICATE"
 
 # PingOne forgets a report then, whatever it says when it accepts it.
 _LONGEST_GENERATION = timedelta(minutes=30)
@@ -72,14 +67,14 @@ class StartReport:
         if request.idempotency_key:
             holder = self.keys.holder(request.idempotency_key, execution.arn)
             if holder != execution.arn:
-                return _answer(DUPLICATE, 0, duplicate_of=holder)
+                return _answer(Status.DUPLICATE, 0, duplicate_of=holder)
 
         in_line_since = queued.since
         if request.changes_until:
             earliest = includes_from(request.changes_until)
             too_early = (earliest - datetime.now(UTC)).total_seconds()
             if too_early > 0:
-                return _answer(NOT_STARTED, math.ceil(too_early))
+                return _answer(Status.NOT_STARTED, math.ceil(too_early))
             in_line_since = max(in_line_since, earliest)
 
         # If an earlier try has created the exploration, no call is due, and so no turn.
@@ -131,11 +126,11 @@ def _later(in_line_since: datetime, wait: int, turn: Turn | None = None) -> dict
             "PingOne did not accept this report within two hours: request fewer reports at a time, "
             "and look in the logs for calls that PingOne refused."
         )
-    return _answer(NOT_STARTED, wait, turn=turn)
+    return _answer(Status.NOT_STARTED, wait, turn=turn)
 
 
 def _answer(
-    status: str,
+    status: Status,
     wait: int,
     *,
     export: Export | None = None,
@@ -143,7 +138,7 @@ def _answer(
     duplicate_of: str | None = None,
 ) -> dict[str, Any]:
     return {
-        "status": status,
+        "status": str(status),
         "waitSeconds": wait,
         "export": export and export.to_state(),
         "turn": turn and turn.to_state(),

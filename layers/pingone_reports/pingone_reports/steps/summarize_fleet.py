@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from pingone_reports.aws.bucket import Bucket
+from pingone_reports.aws.fleet_entries import entry_of
 from pingone_reports.aws.fleets import FleetHistory, FleetResults
 from pingone_reports.errors import ExportError, InvalidRequest, TableUnavailable
 from pingone_reports.model.environment import Environment
 from pingone_reports.model.export import Execution
 from pingone_reports.model.fleet import (
     FleetExports,
-    entry_of,
     failure_of,
     fleet_event,
     fleet_manifest,

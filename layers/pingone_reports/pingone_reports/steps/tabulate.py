@@ -1,4 +1,4 @@
-"""TabulateReport: write a published report as Parquet, for Athena; find and tell what changed."""
+"""TabulateReport: write a published report as Parquet, for Athena; notify of what changed."""
 
 import shutil
 from dataclasses import dataclass, replace
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pingone_reports.aws.bucket import Bucket
+from pingone_reports.aws.console import console_link
 from pingone_reports.aws.series import Series, Trend
 from pingone_reports.errors import InvalidReport, InvalidRequest
 from pingone_reports.model.announcements import AnnouncedExport
@@ -14,11 +15,11 @@ from pingone_reports.model.keys import ExportKeys
 from pingone_reports.model.posture import Changes, Day, Posture
 from pingone_reports.model.strength import Strength
 from pingone_reports.observability import logger, measure_report
-from pingone_reports.tables.announcements import Announcements
 from pingone_reports.tables.comparison import compare, posture_of, unusual
 from pingone_reports.tables.database import open_database, within_limits
 from pingone_reports.tables.export_row import write_row
 from pingone_reports.tables.newest import show_newest
+from pingone_reports.tables.notifier import Notifier
 from pingone_reports.tables.page import render
 from pingone_reports.tables.tabulated import TabulatedExport, Workplace
 
@@ -40,19 +41,19 @@ class TabulateReport:
     bucket: Bucket
     series: Series
     trend: Trend
-    announcements: Announcements
+    notifier: Notifier
     folder: Path
 
-    def run(self, manifest_key: str, *, tell: bool) -> dict[str, Any]:
-        """Write an export's rows, what it changed, and the row about it; then tell, if asked to.
+    def run(self, manifest_key: str, *, notify: bool) -> dict[str, Any]:
+        """Write an export's rows, what it changed, and the row about it; then notify, if asked to.
 
         The same manifest always gives the same rows and events. The files of an earlier run that
         was killed are removed first. Returns the numbers of rows, repaired cells and changes, and
         the keys. Raises InvalidRequest, InvalidReport, ReportTooLarge, InvalidConfiguration,
         StorageDenied, StorageUnavailable, TableUnavailable and AnnouncementFailed.
         """
-        if not isinstance(tell, bool):
-            raise InvalidRequest("The field 'tell' must be true or false.")
+        if not isinstance(notify, bool):
+            raise InvalidRequest("The field 'notify' must be true or false.")
         keys = ExportKeys.parse(manifest_key)
         manifest = self.bucket.read_json(manifest_key) if keys else None
         if not keys or not manifest:
@@ -61,11 +62,11 @@ class TabulateReport:
         try:
             with within_limits(), open_database(self.folder) as database:
                 workplace = Workplace(self.bucket, self.folder, database)
-                return self._tabulate(TabulatedExport(workplace, keys, manifest), tell=tell)
+                return self._tabulate(TabulatedExport(workplace, keys, manifest), notify=notify)
         finally:
             _empty(self.folder)
 
-    def _tabulate(self, export: TabulatedExport, *, tell: bool) -> dict[str, Any]:
+    def _tabulate(self, export: TabulatedExport, *, notify: bool) -> dict[str, Any]:
         keys, manifest = export.keys, export.manifest
         if not export.make_rows():
             raise InvalidReport("The file of the manifest is gone: export the report again.")
@@ -80,9 +81,14 @@ class TabulateReport:
             self._measure(export, posture)
         if manifest.get("fleet"):
             self.bucket.write_json(keys.summary, summary_of(posture))
-        if tell and standing:
-            about = AnnouncedExport(keys=keys, manifest=manifest, bucket=self.bucket.name)
-            self.announcements.tell(posture, about)
+        if notify and standing:
+            about = AnnouncedExport(
+                keys=keys,
+                manifest=manifest,
+                bucket=self.bucket.name,
+                page_link=console_link(self.bucket.name, keys.page, manifest["executionArn"]),
+            )
+            self.notifier.notify(posture, about)
         return {
             "rows": posture.records,
             "repairedCells": export.repaired_cells,

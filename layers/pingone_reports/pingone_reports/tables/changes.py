@@ -16,13 +16,14 @@ from pingone_reports.tables.database import (
     Cell,
     Database,
     literals,
+    number,
     quoted,
     within_limits,
     write,
 )
 from pingone_reports.tables.events import find_events
 from pingone_reports.tables.facts import fields_of, rows_of
-from pingone_reports.tables.findings import Shown, found_changes, number
+from pingone_reports.tables.findings import Shown, found_changes
 
 _KIND_IN_FILTERED = (
     "CASE change WHEN 'added' THEN 'entered' WHEN 'removed' THEN 'left' ELSE change END"

@@ -69,6 +69,11 @@ def write(database: Database, query: str, parquet: Path) -> int:
     return int(cast("tuple[int]", database.fetchone())[0])
 
 
+def number(database: Database, query: str) -> int:
+    """The one number that a query answers."""
+    return int(cast("tuple[int]", database.execute(query).fetchone())[0])
+
+
 def literals(cells: Mapping[str, Cell]) -> list[str]:
     """Values as columns of a query."""
     return [f"{_literal(cell)} AS {name_of(name)}" for name, cell in cells.items()]

@@ -19,7 +19,7 @@ from pingone_reports.model.posture import (
 )
 from pingone_reports.model.security_events import LOSSES, Event, fair
 from pingone_reports.model.strength import Strength
-from pingone_reports.tables.database import Cell, Database, quoted
+from pingone_reports.tables.database import Cell, Database, number, quoted
 
 _IN_WHOLE = (Kind.ADDED, Kind.REMOVED, Kind.CHANGED)
 _IN_FILTERED = (Kind.ENTERED, Kind.LEFT, Kind.CHANGED)
@@ -124,8 +124,3 @@ def _rows(database: Database) -> Iterator[Change]:
             old_value=old,
             new_value=new,
         )
-
-
-def number(database: Database, query: str) -> int:
-    """The one number that a query answers."""
-    return int(cast("tuple[int]", database.execute(query).fetchone())[0])

@@ -17,8 +17,9 @@ from markupsafe import Markup, escape
 from pingone_reports.model.posture import Day, Kind, Posture
 from pingone_reports.model.security_events import RULES, Event, Severity
 from pingone_reports.model.strength import DORMANT_DAYS, Strength
-from pingone_reports.tables.strength_chart import DAYS, HEIGHT, bar, columns, pillars, utc
-from pingone_reports.tables.visible_text import visible
+from pingone_reports.model.text import visible
+from pingone_reports.model.times import time_of
+from pingone_reports.tables.strength_chart import DAYS, HEIGHT, bar, columns, pillars
 
 MOST_FACTORS = 50
 """Device types that are listed."""
@@ -63,7 +64,7 @@ def render(posture: Posture) -> str:
         grave=[each for each in security if each.severity != Severity.INFO],
         info=[each for each in security if each.severity == Severity.INFO],
         unseen=[event for event in Event if event not in changes.events] if changes else [],
-        since=utc(posture.exported_at).date() - timedelta(days=1),
+        since=time_of(posture.exported_at).date() - timedelta(days=1),
     )
 
 
@@ -133,20 +134,20 @@ def _shown(value: Any) -> Any:
 
 
 def _moment(time: str) -> Markup:
-    at = utc(time)
+    at = time_of(time)
     return Markup('<time datetime="{}">{}</time>').format(
         f"{at:%Y-%m-%dT%H:%M:%SZ}", f"{_day(at)}, {at:%H:%M} UTC"
     )
 
 
 def _day(time: str | datetime, year: bool = True) -> str:
-    at = utc(time) if isinstance(time, str) else time
+    at = time_of(time) if isinstance(time, str) else time
     return f"{at.day} {at:%B %Y}" if year else f"{at.day} {at:%b}"
 
 
 def _age(then: str, now: str) -> str:
     """From one time to another, such as `2 h 15 min`."""
-    minutes = max(-(-(utc(now) - utc(then)) // timedelta(minutes=1)), 0)
+    minutes = max(-(-(time_of(now) - time_of(then)) // timedelta(minutes=1)), 0)
     days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
     parts = ((days, "d"), (hours, "h"), (minutes, "min"))
     return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 min"

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 from pingone_reports.errors import InvalidReport
-from pingone_reports.model.fields import spelled, table_names
+from pingone_reports.model.fields import spelled
+from pingone_reports.tables.column_names import table_names
 from pingone_reports.tables.csv_rows import CsvShape, csv_shape, csv_to_rows
 from pingone_reports.tables.database import (
     Cell,
@@ -21,6 +21,7 @@ from pingone_reports.tables.database import (
     columns_of,
     literals,
     name_of,
+    number,
     quoted,
     within_limits,
     write,
@@ -112,11 +113,11 @@ def repeated_values(database: Database, parquet: Path, column: str) -> int:
     if not (values := names.get(spelled(column))):
         return 0
     with within_limits():
-        database.execute(
+        return number(
+            database,
             f"SELECT count(*) FROM (SELECT lower({values}) AS value FROM {file} "  # noqa: S608
-            f"WHERE {values} <> '' GROUP BY value HAVING count(*) > 1)"
+            f"WHERE {values} <> '' GROUP BY value HAVING count(*) > 1)",
         )
-    return int(cast("tuple[int]", database.fetchone())[0])
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pingone_reports.tables.database import (
     Cell,
     Database,
     literals,
+    number,
     quoted,
     within_limits,
     write,
@@ -90,7 +91,7 @@ def _protection(database: Database, export: Rows, parquet: Path, at: str) -> Pro
         f"SELECT strength, count(*) FROM {file} GROUP BY strength"  # noqa: S608
     ).fetchall()
     on = f"NOT ({has('flags', MFA_OFF)} AND NOT {has('flags', MFA_ON)})"
-    [protected] = _row(
+    protected = number(
         database,
         "SELECT count(*) FROM per_user "  # noqa: S608
         f"WHERE usable > 0 AND {on} AND NOT {has('flags', BYPASS_UNKNOWN)}",

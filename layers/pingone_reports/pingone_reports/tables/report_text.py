@@ -2,17 +2,17 @@
 
 import codecs
 import io
-import re
 from collections.abc import MutableSequence
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
 from isal import igzip
 
+from pingone_reports.model.text import SURROGATE
+
 # Stands for bytes that are no UTF-8, and is no character, as half of one in JSON is none.
 _NO_CHARACTER = "\udfff"
 NO_UTF_8 = "no UTF-8"
-_HALVES = re.compile("[\ud800-\udfff]")
 
 
 def _no_character(error: UnicodeError) -> tuple[str, int]:
@@ -25,9 +25,9 @@ codecs.register_error(NO_UTF_8, _no_character)
 
 def repair(cells: MutableSequence[Any]) -> int:
     """Put U+FFFD in the place of what is no character; returns in how many cells."""
-    broken = [at for at, cell in enumerate(cells) if cell and _HALVES.search(cell)]
+    broken = [at for at, cell in enumerate(cells) if cell and SURROGATE.search(cell)]
     for at in broken:
-        cells[at] = _HALVES.sub("\ufffd", cells[at] or "")
+        cells[at] = SURROGATE.sub("\ufffd", cells[at] or "")
     return len(broken)
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from pingone_reports.model.posture import Day
 from pingone_reports.model.strength import Strength
+from pingone_reports.model.times import time_of
 
 DAYS = 31
 """30 days before, and the export's own."""
@@ -62,12 +63,6 @@ class Columns:
     labels: Sequence[Label]
 
 
-def utc(time: str) -> datetime:
-    """ISO 8601 as a time; one without a zone is UTC."""
-    parsed = datetime.fromisoformat(time)
-    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
-
-
 def bar(users: Mapping[Strength, int]) -> Sequence[Segment]:
     """All users as one bar of 100, the strongest first."""
     total = sum(users.values())
@@ -95,7 +90,7 @@ def columns(past: Sequence[Day]) -> Columns:
         )
         for place, day in shown.items()
     ]
-    last = utc(past[-1].exported_at)
+    last = time_of(past[-1].exported_at)
     dates = [last - timedelta(days=before) for before in (DAYS - 1, DAYS // 2, 0)]
     return Columns(ticks, dates, drawn, _labels(drawn[-1].segments))
 
@@ -113,8 +108,8 @@ def pillars(past: Sequence[Day]) -> Sequence[tuple[int, Day, float]]:
 
 def _placed(past: Sequence[Day]) -> Mapping[int, Day]:
     """The days by their places, of which the last is the last day's."""
-    last = utc(past[-1].exported_at) if past else datetime.now(UTC)
-    days = {(utc(day.exported_at).date() - last.date()).days + DAYS - 1: day for day in past}
+    last = time_of(past[-1].exported_at) if past else datetime.now(UTC)
+    days = {(time_of(day.exported_at).date() - last.date()).days + DAYS - 1: day for day in past}
     return {place: day for place, day in sorted(days.items()) if 0 <= place < DAYS}
 
 

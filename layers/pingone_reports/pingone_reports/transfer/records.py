@@ -17,8 +17,7 @@ from pingone_reports.errors import InvalidReport
 from pingone_reports.native import library
 
 _FLAT_OBJECTS = re.compile(rb"(?:\{\})+")
-_OPENING = {ord("}"): ord("{"), ord("]"): ord("[")}
-# No report nests its values this deep. It is a limit because each open bracket takes a byte.
+# As in json_grammar.c. No report nests its values this deep.
 _MOST_OPEN = 1000
 # Names are looked for in the first bytes alone. As JSON, names of this size fit into the manifest,
 # its event (256 KB), the state (256 KiB) and the DynamoDB item (400 KB).
@@ -150,6 +149,24 @@ class _JsonStrings(ctypes.Structure):
     )
 
 
+class _JsonGrammar(ctypes.Structure):
+    """`struct grammar` of json_grammar.c."""
+
+    _fields_ = (
+        ("expects", ctypes.c_uint8),
+        ("within", ctypes.c_uint8),
+        ("is_name", ctypes.c_uint8),
+        ("word", ctypes.c_uint8),
+        ("letter", ctypes.c_uint8),
+        ("items", ctypes.c_uint8),
+        ("mixed", ctypes.c_uint8),
+        ("fault", ctypes.c_uint8),
+        ("open", ctypes.c_uint16),
+        ("list", ctypes.c_uint16),
+        ("is_object", ctypes.c_uint8 * (_MOST_OPEN + 1)),
+    )
+
+
 class JsonRecordCounter:
     """Counts the records of a JSON file; PingOne does not document its shape.
 
@@ -161,12 +178,10 @@ class JsonRecordCounter:
 
     def __init__(self) -> None:
         self._native = library()
-        self._strings = _JsonStrings()
+        self._strings, self._grammar = _JsonStrings(), _JsonGrammar()
         self._marks = ctypes.create_string_buffer(0)
         self._open = bytearray()
-        self._fault = ""
         self._head = b""
-        self._first_byte = b""
         self._top_level_objects = 0
         self._has_list = False
         self._list_depth = -1
@@ -175,19 +190,20 @@ class JsonRecordCounter:
 
     def update(self, chunk: bytes) -> None:
         """Take the next bytes of the file."""
-        if not chunk or self._fault:
+        self._native.json_grammar(ctypes.byref(self._grammar), chunk, len(chunk))
+        if not chunk or self._grammar.fault:
             return
         self._head += chunk[: _HEAD - len(self._head)]
-        self._first_byte = self._first_byte or chunk.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
         self._count(self._structure(chunk))
 
     def finish(self) -> int:
         """The number of records; raises InvalidReport unless the file is whole JSON."""
-        if self._fault:
-            raise InvalidReport(self._fault)
-        if self._open or self._strings.in_string or self._first_byte not in (b"", b"[", b"{"):
+        mixed = self._grammar.mixed and self.record_depth != 0
+        if self._grammar.fault or mixed or self._open or self._strings.in_string:
             raise InvalidReport(
-                "The JSON file is not JSON or ends inside a value: run the export again."
+                "The JSON file is not JSON, ends inside a value, has a list of objects and others, "
+                f"or nests more than {_MOST_OPEN} values: run the export again. If that does not "
+                "help, export CSV in its place."
             )
         return self.records
 
@@ -232,7 +248,7 @@ class JsonRecordCounter:
 
     def _count(self, run: bytes) -> None:
         at = 0
-        while at < len(run) and not self._fault:
+        while at < len(run):
             # By far the most records are flat objects in a list: they are counted all at once.
             if (
                 len(self._open) == self._list_depth
@@ -246,10 +262,8 @@ class JsonRecordCounter:
             at += 1
             if mark in b"{[":
                 self._enter(mark)
-            elif not self._open or self._open.pop() != _OPENING[mark]:
-                self._fault = (
-                    "The JSON file closes a bracket that it did not open: run the export again."
-                )
+            else:
+                self._open.pop()
 
     def _enter(self, mark: int) -> None:
         if mark == ord("{"):
@@ -264,11 +278,6 @@ class JsonRecordCounter:
             self._has_list = True
         self._open.append(mark)
         self._deepest = max(self._deepest, len(self._open))
-        if self._deepest > _MOST_OPEN:
-            self._fault = (
-                f"The JSON file nests more than {_MOST_OPEN} lists and objects: run the export "
-                "again."
-            )
 
 
 def record_counter(format_name: str) -> RecordCounter:

@@ -5,7 +5,6 @@ import re
 import ssl
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -17,6 +16,8 @@ from pingone_reports.errors import (
     TruncatedZip,
     UntrustedCertificate,
 )
+from pingone_reports.model.report_file import Format
+from pingone_reports.pingone.links import FreshLinks
 
 # A zip's directory is at its end, so this much of the end is read first, in one request.
 _TAIL_BYTES = 64 * 1024
@@ -28,18 +29,8 @@ _MAX_TRIES = 5
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})")
 
 
-class Link(Protocol):
-    """A link to the file, which can be renewed."""
-
-    def current(self) -> str:
-        """The newest presigned URL."""
-
-    def renew(self, dead: str) -> str:
-        """A newer presigned URL than `dead`."""
-
-
 class RemoteFile(io.RawIOBase):
-    """A seekable, read-only file over HTTP.
+    """A seekable, read-only file over HTTP: the file of a format.
 
     Its tail stays in memory, and everything before it streams: to read on is cheap, to seek opens a
     new request. After a dead link, a reset, a stall or a short answer, another request asks for the
@@ -52,12 +43,14 @@ class RemoteFile(io.RawIOBase):
     def __init__(
         self,
         session: requests.Session,
-        link: Link,
+        links: FreshLinks,
+        file_format: Format,
         seconds_left: Callable[[], float],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._session = session
-        self._link = link
+        self._links = links
+        self._format = file_format
         self._seconds_left = seconds_left
         self._sleep = sleep
         self._etag = ""
@@ -142,7 +135,7 @@ class RemoteFile(io.RawIOBase):
 
         Raises _DeadLink for an answer that a fresh link may prevent.
         """
-        url = self._link.current()
+        url = self._links.current(self._format)
         response = self._session.get(
             url,
             headers={
@@ -181,7 +174,7 @@ class RemoteFile(io.RawIOBase):
                 failure = f"the file store answered {dead.status}"
                 error: type[DownloadInterrupted | LinkRefused] = LinkRefused
                 if attempt < _MAX_TRIES - 1:
-                    self._link.renew(dead.url)
+                    self._links.renew(self._format, dead.url)
             except (requests.RequestException, HTTPError, OSError) as interruption:
                 # The interruption's own message would quote the link.
                 self._hang_up()

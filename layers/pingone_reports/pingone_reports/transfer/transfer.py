@@ -43,7 +43,7 @@ class Transfer:
         stop = threading.Event()
         with ThreadPoolExecutor(len(uploads)) as pool:
             files = [
-                pool.submit(self._transfer, _Link(links, file_format), upload, stop)
+                pool.submit(self._transfer, links, file_format, upload, stop)
                 for file_format, upload in uploads.items()
             ]
             failed = [
@@ -52,13 +52,15 @@ class Transfer:
             stop.set()
         return [file.result() for file in failed or files]
 
-    def _transfer(self, link: "_Link", upload: Upload, stop: threading.Event) -> ReportFile:
+    def _transfer(
+        self, links: FreshLinks, file_format: Format, upload: Upload, stop: threading.Event
+    ) -> ReportFile:
         gzip = self.compression is Compression.GZIP
-        content, records = _Measure(), record_counter(link.format)
+        content, records = _Measure(), record_counter(file_format)
         landed = _Measure() if gzip else content
-        tokens = self.pseudonyms.in_file(link.format) if self.pseudonyms else None
-        with RemoteFile(self.session, link, self.seconds_left) as remote:
-            zipped = EncryptedZip(remote, link.zip_password, f".{link.format}", self.max_bytes)
+        tokens = self.pseudonyms.in_file(file_format) if self.pseudonyms else None
+        with RemoteFile(self.session, links, file_format, self.seconds_left) as remote:
+            zipped = EncryptedZip(remote, links.zip_password, f".{file_format}", self.max_bytes)
             for piece in self._landing(zipped.pieces(), tokens):
                 if stop.is_set():
                     raise DownloadInterrupted("The export's other file failed.")
@@ -73,11 +75,11 @@ class Transfer:
             records.finish()
         except InvalidReport:
             # A text of another kind, such as a page, is what the quality gate keeps back.
-            if link.format is Format.JSON or not records.columns or has_known(records.columns):
+            if file_format is Format.JSON or not records.columns or has_known(records.columns):
                 raise
             is_table = False
         return ReportFile(
-            format=link.format,
+            format=file_format,
             key=upload.key,
             bytes=landed.bytes,
             sha256=landed.sha256.hexdigest(),
@@ -95,24 +97,6 @@ class Transfer:
             return gzipped(pieces) if gzip else pieces
         texts = tokens.replaced(pieces)
         return compressed(texts) if gzip else (Piece(b"", text) for text in texts)
-
-
-@dataclass(frozen=True)
-class _Link:
-    """The newest link to one file of a report."""
-
-    links: FreshLinks
-    format: Format
-
-    @property
-    def zip_password(self) -> str:
-        return self.links.zip_password
-
-    def current(self) -> str:
-        return self.links.current(self.format)
-
-    def renew(self, dead: str) -> str:
-        return self.links.renew(self.format, dead)
 
 
 class _Measure:

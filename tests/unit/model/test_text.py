@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingone_reports.tables.visible_text import LONGEST, visible
+from pingone_reports.model.text import LONGEST, visible
 
 # Any text that Python can hold, lone surrogates too.
 TEXTS = st.text(st.characters(codec=None), max_size=LONGEST + 20)

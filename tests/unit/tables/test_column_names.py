@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from pingone_reports.model.fields import table_names
+from pingone_reports.tables.column_names import table_names
 
 
 @pytest.mark.parametrize(
