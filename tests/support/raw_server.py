@@ -4,7 +4,10 @@ import socketserver
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Self
+from typing import Any, Self
+
+import boto3
+from botocore.config import Config
 
 Script = Callable[[str], Iterable[bytes]]
 
@@ -12,8 +15,8 @@ Script = Callable[[str], Iterable[bytes]]
 class RawServer(socketserver.ThreadingTCPServer):
     """Writes what `script` yields for each request's head, and hangs up unless `keeps_open`.
 
-    `sent` is how many bytes of the last answer went out before the other side hung up, `heads` are
-    those of all requests.
+    `sent` is how many bytes of the last answer went out before the other side hung up, `heads` and
+    `bodies` are those of all requests.
     """
 
     allow_reuse_address = True
@@ -24,6 +27,7 @@ class RawServer(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.stopping = threading.Event()
         self.heads: list[str] = []
+        self.bodies: list[bytes] = []
         self.sent = self.connections = 0
         self.keeps_open = False
         self.script: Script = lambda _: []
@@ -48,6 +52,17 @@ class RawServer(socketserver.ThreadingTCPServer):
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def aws_client(self, service: str) -> Any:
+        """A client of this AWS service, which this server is; it tries once."""
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.url,
+            region_name="eu-central-1",
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -77,7 +92,7 @@ class _Handler(socketserver.StreamRequestHandler):
         if not head:
             return False
         sizes = [line for line in head.lower().splitlines() if line.startswith("content-length")]
-        self.rfile.read(int(sizes[0].partition(":")[2]) if sizes else 0)
+        self.server.bodies.append(self.rfile.read(int(sizes[0].partition(":")[2]) if sizes else 0))
         self.server.heads.append(head)
         self.server.sent = 0
         for piece in self.server.script(head):

@@ -11,11 +11,13 @@ import duckdb
 from local.paths import ROOT
 from pingone_reports.aws.series import Series, Trend
 from pingone_reports.model.keys import ExportKeys
+from pingone_reports.model.manifest import manifest_of
 from pingone_reports.model.series import PublishedExport
 from pingone_reports.steps.tabulate import TabulateReport
 from pingone_reports.tables.notifier import Notifier
 from pingone_reports.transfer.records import record_counter
 from tests.support.announced import Bus
+from tests.support.asking import export_of
 from tests.support.memory_bucket import MemoryBucket
 from tests.support.memory_table import MemoryTable
 
@@ -72,14 +74,10 @@ class World:
         }
         published = PublishedExport.of(described, f"{key}manifest.json")
         predecessor = published.predecessor(self.series.exports(report, ENVIRONMENT))
-        previous = predecessor.export
-        described["previous"] = {
-            "manifestKey": previous.manifest_key if previous else None,
-            "reason": predecessor.why_none or None,
-        }
+        written = manifest_of(export_of(name), described, predecessor)
         self.bucket.objects[file["key"]] = data
-        self.bucket.write_json(f"{key}manifest.json", described)
-        self.series.add(PublishedExport.of(described, f"{key}manifest.json"))
+        self.bucket.write_json(f"{key}manifest.json", written)
+        self.series.add(PublishedExport.of(written, f"{key}manifest.json"))
         return f"{key}manifest.json"
 
     def tabulate(

@@ -14,7 +14,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,57 +89,31 @@ def test_damaged_reports_make_the_search_for_values_neither_overrun_nor_overflow
     assert min(ends["read"], ends["refused"]) > 300
 
 
-# By `sys.platform` and `platform.machine()`: how a file begins, and where it names which processor.
-# Sources: <elf.h>, <mach-o/loader.h> and <mach/machine.h>.
-_ELF, _MACH_O = b"\x7fELF\x02", struct.pack("<I", 0xFEEDFACF)
-_FORMATS = {
-    ("linux", "x86_64"): (_ELF, 18, 0x3E),
-    ("linux", "aarch64"): (_ELF, 18, 0xB7),
-    ("darwin", "x86_64"): (_MACH_O, 4, 0x07),
-    ("darwin", "arm64"): (_MACH_O, 4, 0x0C),
-}
+# By `platform.machine()`: how Mach-O names the processor. Source: <mach/machine.h>.
+_PROCESSORS = {"x86_64": 0x07, "arm64": 0x0C}
+_MAGIC = struct.pack("<I", 0xFEEDFACF)
 _SYMBOLS, _CODE_SIGNATURE = 0x2, 0x1D
 _EXPORTED = 0x0F
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], bytes]:
-    """What the layer's Makefile makes for each system and processor, where the loader looks."""
-    folder = tmp_path_factory.mktemp("layer")
-    shutil.copytree(LAYER / "native", folder / "native")
+def test_a_mac_loads_a_library_of_its_own_with_all_that_is_called(tmp_path: Path) -> None:
+    """tests/end_to_end/test_build.py looks at those that the layer has for Linux."""
+    shutil.copytree(LAYER / "native", tmp_path / "native")
     for file in ("Makefile", "requirements-compiler.txt"):
-        shutil.copy(LAYER / file, folder)
-    names = {of: str(library_path(*of).relative_to(LAYER)) for of in _FORMATS}
-    for name in names.values():
-        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(LAYER / file, tmp_path)
+    names = {of: str(library_path("darwin", of).relative_to(LAYER)) for of in _PROCESSORS}
+    (tmp_path / "pingone_reports").mkdir()
     tools = f"TOOLS={ROOT / '.venv' / 'tools'}"
-    subprocess.run(["make", "--silent", tools, *names.values()], cwd=folder, check=True)
-    return {of: (folder / name).read_bytes() for of, name in names.items()}
-
-
-@pytest.mark.parametrize("platform", _FORMATS)
-def test_each_platform_loads_a_library_of_its_own(
-    made: dict[tuple[str, str], bytes], platform: tuple[str, str]
-) -> None:
-    magic, at, processor = _FORMATS[platform]
-    assert made[platform].startswith(magic)
-    assert made[platform][at] == processor
-
-
-@pytest.mark.parametrize("processor", ["x86_64", "arm64"])
-def test_a_library_for_macos_exports_what_is_called(
-    made: dict[tuple[str, str], bytes], processor: str
-) -> None:
-    image = made["darwin", processor]
+    subprocess.run(["make", "--silent", tools, *names.values()], cwd=tmp_path, check=True)
     called = set(re.findall(r'^ +\("(\w+)",', Path(native.__file__).read_text(), re.M))
     assert called
-    assert called <= set(exported_by(image))
-
-
-def test_a_library_for_macos_on_arm_is_signed_because_no_other_is_loaded(
-    made: dict[tuple[str, str], bytes],
-) -> None:
-    assert _CODE_SIGNATURE in dict(load_commands(made["darwin", "arm64"]))
+    for processor, code in _PROCESSORS.items():
+        image = (tmp_path / names[processor]).read_bytes()
+        assert image.startswith(_MAGIC)
+        assert image[4] == code
+        assert called <= set(exported_by(image))
+        # No unsigned library is loaded on ARM.
+        assert processor == "x86_64" or _CODE_SIGNATURE in dict(load_commands(image))
 
 
 def load_commands(image: bytes) -> Iterator[tuple[int, int]]:

@@ -2,45 +2,26 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.errors import StorageDenied, StorageUnavailable
+from tests.support.raw_server import RawServer, http
 
 
 @contextmanager
 def refusing(status: int, code: str) -> Iterator[Bucket]:
     """A bucket whose S3 answers everything so: what the local cloud never says."""
+    body = f"<Error><Code>{code}</Code><Message>No.</Message></Error>".encode()
 
-    class Refusal(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"] or 0))
-            body = f"<Error><Code>{code}</Code><Message>No.</Message></Error>".encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def answer(head: str) -> list[bytes]:
+        # botocore asks for the bucket's region by HEAD when it is sent elsewhere.
+        return [http(body, f"{status} No") if head.startswith("POST") else http(b"", "501 No")]
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Refusal) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        s3 = boto3.client(
-            "s3",
-            endpoint_url=f"http://127.0.0.1:{server.server_port}",
-            region_name="eu-central-1",
-            aws_access_key_id="local",
-            aws_secret_access_key="local",
-            config=Config(retries={"total_max_attempts": 1}),
-        )
-        yield Bucket(s3, "reports")
-        server.shutdown()
+    with RawServer() as server:
+        server.script = answer
+        yield Bucket(server.aws_client("s3"), "reports")
 
 
 @pytest.mark.parametrize(

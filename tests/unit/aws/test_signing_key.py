@@ -4,57 +4,30 @@ import base64
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from pingone_reports.aws.signing_key import SigningKey
 from pingone_reports.errors import ExportError, SigningRefused, SigningUnavailable
+from tests.support.raw_server import RawServer, http
 
 ARN = "arn:aws:kms:eu-central-1:123456789012:key/mrk-5678"
 
 
 @contextmanager
-def kms(status: int, body: dict[str, Any]) -> Iterator[tuple[SigningKey, list[dict[str, Any]]]]:
+def kms(status: int, body: dict[str, Any]) -> Iterator[tuple[SigningKey, list[bytes]]]:
     """The key at a KMS that answers everything so, and what it was asked."""
-    asked = []
-
-    class Answering(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            answer = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        client = boto3.client(
-            "kms",
-            endpoint_url=f"http://127.0.0.1:{server.server_port}",
-            region_name="eu-central-1",
-            aws_access_key_id="local",
-            aws_secret_access_key="local",
-            config=Config(retries={"total_max_attempts": 1}),
-        )
-        yield SigningKey(client, ARN), asked
-        client.close()
-        server.shutdown()
+    with RawServer() as server:
+        server.say(http(json.dumps(body).encode(), f"{status} So"))
+        yield SigningKey(server.aws_client("kms"), ARN), server.bodies
 
 
 def test_a_signature_is_that_of_rs256() -> None:
     signature = base64.b64encode(b"signed").decode()
     with kms(200, {"KeyId": ARN, "Signature": signature}) as (key, asked):
         assert key.sign(b"message") == b"signed"
-    assert asked == [
+    assert [*map(json.loads, asked)] == [
         {
             "KeyId": ARN,
             "Message": base64.b64encode(b"message").decode(),
@@ -96,14 +69,8 @@ def test_every_error_of_kms_has_its_type_and_says_what_to_do(
 
 
 def test_a_kms_that_cannot_be_reached_is_unavailable() -> None:
-    client = boto3.client(
-        "kms",
-        endpoint_url="http://127.0.0.1:1",
-        region_name="eu-central-1",
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-        config=Config(retries={"total_max_attempts": 1}),
-    )
+    with RawServer() as server:
+        client = server.aws_client("kms")
     with pytest.raises(SigningUnavailable, match="EndpointConnectionError"):
         SigningKey(client, ARN).sign(b"message")
     client.close()

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -67,15 +66,13 @@ def test_a_key_that_is_not_for_rs256_is_named() -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["alias/pingone"]])
-def test_without_an_arn_the_command_says_how_it_is_used(arguments: list[str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "local.jwks", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "make jwks KEY=<SigningKeyArn>" in done.stderr
+def test_without_an_arn_the_command_says_how_it_is_used(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "make jwks KEY=<SigningKeyArn>" in said.err
 
 
 def test_the_documented_command_of_the_aws_cli_prints_the_same_line(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import threading
-import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,6 @@ import time_machine
 
 from local.pingone_simulator import (
     Answer,
-    Body,
     ChangeBody,
     DropConnection,
     EchoCredentials,
@@ -26,15 +24,12 @@ from local.pingone_simulator import (
     Hang,
     LinkLifetime,
     LoseAnswer,
-    MalformedJson,
-    Operation,
     PingOneSimulator,
     Scenario,
 )
 from local.pingone_simulator.clock import ScaledClock
 from local.pingone_simulator.rate_limits import RateLimits
 from local.pingone_simulator.report_data import ALL_FIELDS, DEFAULT_FIELDS, DevicesReport, JsonShape
-from local.pingone_simulator.zip_damage import empty_zip, flipped_bit, html_page, truncated
 from local.waiting import wait_until
 from tests.support.simulator import FakeBucket, ManualClock
 
@@ -332,15 +327,6 @@ class TestExplorations:
         assert answer.status_code == 405
         assert answer.json()["code"] == "METHOD_NOT_ALLOWED"
 
-    @pytest.mark.parametrize("status", ["FAILED", "CANCELLED", None])
-    def test_an_exploration_can_end_in_another_status(
-        self, client: Client, clock: ManualClock, status: str | None
-    ) -> None:
-        client.play(Scenario(final_status=status))
-        body = ready_report(client, clock)
-        assert body["status"] == status
-        assert "zipPassword" not in body
-
 
 class TestCache:
     def test_explorations_with_the_same_settings_get_the_same_files_at_once(
@@ -409,12 +395,6 @@ class TestRateLimits:
         clock.now = 60
         assert limits.admit(str(uuid4())) is None
 
-    def test_the_limits_can_be_off(self, bucket: FakeBucket, clock: ManualClock) -> None:
-        with PingOneSimulator(bucket, clock=clock, rate_limits=False) as simulator:
-            client = Client(simulator)
-            client.authorize()
-            assert [client.create().status_code for _ in range(3)] == [201] * 3
-
 
 class TestFiles:
     @pytest.mark.parametrize(
@@ -446,48 +426,9 @@ class TestFiles:
         assert list(records[0]) == list(fields)
         assert list(csv.DictReader(io.StringIO(csv_file.decode(), newline=""))) == records
 
-    def test_the_password_can_be_wrong(
-        self, client: Client, bucket: FakeBucket, clock: ManualClock
-    ) -> None:
-        client.play(Scenario(wrong_password=True))
-        body = ready_report(client, clock)
-        with pytest.raises(RuntimeError, match=r"[Bb]ad password"):
-            unzipped(bucket.object_of(body["csvPresignedUrl"])[1], body["zipPassword"])
-
-    def test_the_member_can_have_another_name(
-        self, client: Client, bucket: FakeBucket, clock: ManualClock
-    ) -> None:
-        client.play(Scenario(member_name="other.txt"))
-        body = ready_report(client, clock)
-        _, archive = bucket.object_of(body["csvPresignedUrl"])
-        assert unzipped(archive, body["zipPassword"])[0] == "other.txt"
-
-    def test_one_file_can_be_damaged(
-        self, client: Client, bucket: FakeBucket, clock: ManualClock
-    ) -> None:
-        client.play(Scenario(damage=html_page, damaged_formats=("json",)))
-        body = ready_report(client, clock)
-        assert bucket.object_of(body["csvPresignedUrl"])[1].startswith(b"PK")
-        assert bucket.object_of(body["jsonPresignedUrl"])[1].startswith(b"<!DOCTYPE html>")
-
-    def test_zips_are_damaged_in_the_way_that_was_asked_for(self) -> None:
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w") as archive:
-            archive.writestr("report.csv", b"data" * 100)
-        whole = buffer.getvalue()
-
-        assert zipfile.ZipFile(io.BytesIO(empty_zip(whole))).namelist() == []
-        with pytest.raises(zipfile.BadZipFile):
-            zipfile.ZipFile(io.BytesIO(truncated(whole)))
-        with (
-            zipfile.ZipFile(io.BytesIO(flipped_bit(whole))) as damaged,
-            pytest.raises(zipfile.BadZipFile, match="CRC"),
-        ):
-            damaged.read("report.csv")
-
 
 class TestReportData:
-    @pytest.mark.parametrize("rows", [0, 1, 4096, 5000])
+    @pytest.mark.parametrize("rows", [0, 1, 4097])
     @pytest.mark.parametrize("shape", ["array", "object", "lines"])
     def test_csv_and_json_are_the_same_records(self, rows: int, shape: JsonShape) -> None:
         report = DevicesReport(rows, seed=7)
@@ -504,55 +445,13 @@ class TestReportData:
         assert parsed.fieldnames == list(DEFAULT_FIELDS)
         assert len(records) == len({record["userId"] for record in records}) == rows
 
-    def test_a_single_column_keeps_its_empty_values(self) -> None:
-        report = DevicesReport(500, ["phone"])
-        records = json.loads("".join(report.json_blocks()))
-        assert {"phone": ""} in records
-        parsed = csv.DictReader(io.StringIO("".join(report.csv_blocks()), newline=""))
-        assert list(parsed) == records
-
-    @pytest.mark.parametrize("line_end", ["\r\n", "\n"])
-    def test_small_reports_are_as_awkward_to_read_as_large_ones(self, line_end: str) -> None:
-        text = "".join(DevicesReport(10).csv_blocks(line_end))
-        assert text.startswith(",".join(DEFAULT_FIELDS) + line_end)
+    def test_small_reports_are_as_awkward_to_read_as_large_ones(self) -> None:
+        text = "".join(DevicesReport(10).csv_blocks())
         for awkward in ('"O\'Brien, Seán"', 'Ada ""the Countess""', '"Zoë\nMüller"', "山田太郎"):
             assert awkward in text
 
-    def test_a_seed_always_makes_the_same_report(self) -> None:
-        def text(seed: int) -> str:
-            return "".join(DevicesReport(100, seed=seed).csv_blocks())
-
-        assert text(1) == text(1) != text(2)
-
 
 class TestFaults:
-    @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500, 503])
-    def test_a_call_is_answered_with_a_status(
-        self, client: Client, clock: ManualClock, status: int
-    ) -> None:
-        client.play(Scenario(faults=(Fault("create", Answer(status, retry_after=7)),)))
-        answer = client.create()
-        assert answer.status_code == status
-        assert answer.headers["Retry-After"] == "7"
-        assert list(answer.json()) == ["id", "code", "message", "details"]
-        clock.now += 5
-        assert client.create().status_code == 201
-
-    def test_a_status_may_come_as_html(self, client: Client) -> None:
-        client.play(Scenario(faults=(Fault("create", Answer(503, html=True)),)))
-        answer = client.create()
-        assert answer.status_code == 503
-        assert answer.headers["Content-Type"].startswith("text/html")
-        assert "Retry-After" not in answer.headers
-
-    def test_the_token_endpoint_fails_as_it_is_told_to(self, client: Client) -> None:
-        client.play(
-            Scenario(faults=(Fault("token", Answer(503)), Fault("token", Answer(401), skip=1)))
-        )
-        assert client.ask_token().status_code == 503
-        assert client.ask_token().json()["error"] == "invalid_client"
-        assert client.ask_token().status_code == 200
-
     @pytest.mark.parametrize(
         ("fault", "statuses"),
         [
@@ -589,25 +488,6 @@ class TestFaults:
         clock.now = 15.3
         assert client.read(exploration_id).json()["status"] == "SUCCESS"
 
-    def test_keys_of_an_answer_get_other_values(self, client: Client, clock: ManualClock) -> None:
-        link = "https://s3.test/other"
-        client.play(
-            Scenario(faults=(Fault("read_ready", ChangeBody(override={"csvPresignedUrl": link})),))
-        )
-        assert ready_report(client, clock)["csvPresignedUrl"] == link
-
-    def test_an_answers_body_is_cut_off(self, client: Client) -> None:
-        client.play(Scenario(faults=(Fault("create", MalformedJson()),)))
-        answer = client.create()
-        assert answer.status_code == 201
-        with pytest.raises(requests.JSONDecodeError):
-            answer.json()
-
-    def test_an_answers_body_is_another_one(self, client: Client) -> None:
-        client.play(Scenario(faults=(Fault("create", Body(b"[]")),)))
-        answer = client.create()
-        assert (answer.status_code, answer.content) == (201, b"[]")
-
     def test_an_error_repeats_the_token(self, client: Client) -> None:
         client.play(Scenario(faults=(Fault("create", EchoCredentials(400)),)))
         answer = client.create()
@@ -620,14 +500,6 @@ class TestFaults:
         assert "X-Amz-Expires=1&" in body["csvPresignedUrl"]
         clock.now += 5
         assert "X-Amz-Expires=60&" in client.read(body["id"]).json()["csvPresignedUrl"]
-
-    @pytest.mark.parametrize("operation", ["token", "create"])
-    def test_a_connection_is_dropped(self, client: Client, operation: Operation) -> None:
-        client.play(Scenario(faults=(Fault(operation, DropConnection()),)))
-        call = client.create if operation == "create" else client.ask_token
-        with pytest.raises(requests.ConnectionError):
-            call()
-        assert client.simulator.requests[-1].status is None
 
     def test_a_dropped_call_has_no_effect_and_a_lost_one_has(
         self, client: Client, clock: ManualClock, bucket: FakeBucket
@@ -644,13 +516,6 @@ class TestFaults:
         clock.now += 6
         ready_report(client, clock)
         assert len(bucket.objects) == 2, "the second exploration found the files of the first"
-
-    def test_an_answer_is_late(self, client: Client) -> None:
-        client.play(Scenario(faults=(Fault("create", Hang(3600)),)))
-        with pytest.raises(requests.ReadTimeout):
-            client.create(timeout=0.1)
-        wait_until(lambda: len(client.simulator.requests) == 2)
-        assert client.simulator.requests[-1].status == 201
 
     def test_stopping_does_not_wait_for_what_hangs(
         self, bucket: FakeBucket, clock: ManualClock

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -46,6 +45,7 @@ from pingone_reports.pingone.credentials import AccessTokens
 from pingone_reports.pingone.polling import pause_after
 from pingone_reports.pingone.sessions import new_session
 from tests.support.asking import ENVIRONMENT_ID, REQUEST, export_of, play, secrets_in, told
+from tests.support.raw_server import RawServer, http
 from tests.support.simulator import ManualClock
 
 UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
@@ -359,77 +359,55 @@ class TestFailures:
         assert "127.0.0.1" not in told(failure.value)
 
 
-class _Scripted(BaseHTTPRequestHandler):
-    server: "ScriptedServer"
-
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)
-        self.send_response(self.server.status)
-        self.send_header("Content-Length", str(len(self.server.body)))
-        self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/elsewhere")
-        self.end_headers()
-        self.wfile.write(self.server.body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing."""
-
-
-class ScriptedServer(ThreadingHTTPServer):
+class Scripted(RawServer):
     """Says what PingOne never should."""
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Scripted)
-        self.status = 200
-        self.body = b"{}"
-        self.asked: list[str] = []
+    def answer(self, status: int, body: bytes) -> None:
+        self.heads.clear()
+        self.say(http(body, f"{status} So", f"Location: {self.url}/elsewhere"))
 
 
 @pytest.fixture(scope="module")
-def scripted() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+def scripted() -> Iterator[Scripted]:
+    with Scripted() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 class TestAnswers:
     @pytest.fixture
     def pingone(
-        self, scripted: ScriptedServer, session: requests.Session, tokens: AccessTokens
+        self, scripted: Scripted, session: requests.Session, tokens: AccessTokens
     ) -> PingOne:
-        scripted.asked.clear()
-        return PingOne(session, f"http://127.0.0.1:{scripted.server_port}/v1", tokens)
+        return PingOne(session, f"{scripted.url}/v1", tokens)
 
     @pytest.mark.parametrize(
         "body", [b"", b"null", b"[]", b'"SUCCESS"', b"7", b"<html></html>", b'{"a', b"\xff\xfe"]
     )
     def test_a_success_without_an_object_is_invalid(
-        self, pingone: PingOne, scripted: ScriptedServer, body: bytes
+        self, pingone: PingOne, scripted: Scripted, body: bytes
     ) -> None:
-        scripted.status, scripted.body = 200, body
+        scripted.answer(200, body)
         with pytest.raises(InvalidResponse, match="without a JSON object"):
             pingone.read_exploration(export_of(UNKNOWN_ID))
 
     def test_a_new_token_that_is_refused_too_is_not_renewed_again(
-        self, pingone: PingOne, scripted: ScriptedServer
+        self, pingone: PingOne, scripted: Scripted
     ) -> None:
-        scripted.status, scripted.body = 401, b"{}"
+        scripted.answer(401, b"{}")
         with pytest.raises(CallPostponed):
             pingone.read_exploration(export_of(UNKNOWN_ID))
         with pytest.raises(Unauthorized, match="401 to a new token"):
             pingone.read_exploration(export_of(UNKNOWN_ID))
-        assert len(scripted.asked) == 2
+        assert len(scripted.heads) == 2
 
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
     def test_a_redirect_is_not_followed(
-        self, pingone: PingOne, scripted: ScriptedServer, status: int
+        self, pingone: PingOne, scripted: Scripted, status: int
     ) -> None:
-        scripted.status, scripted.body = status, b"{}"
+        scripted.answer(status, b"{}")
         with pytest.raises(InvalidResponse, match=f"{status}"):
             pingone.read_exploration(export_of(UNKNOWN_ID))
-        assert len(scripted.asked) == 1
+        assert len(scripted.heads) == 1
 
     @pytest.mark.parametrize(
         "body",
@@ -447,22 +425,22 @@ class TestAnswers:
         ],
     )
     def test_an_error_with_any_body_is_an_error(
-        self, pingone: PingOne, scripted: ScriptedServer, body: bytes
+        self, pingone: PingOne, scripted: Scripted, body: bytes
     ) -> None:
-        scripted.status, scripted.body = 400, body
+        scripted.answer(400, body)
         with pytest.raises(ReportRejected, match="PingOne answered 400"):
             pingone.read_exploration(export_of(UNKNOWN_ID))
 
-    def test_an_error_body_is_described(self, pingone: PingOne, scripted: ScriptedServer) -> None:
-        scripted.status = 400
-        scripted.body = json.dumps(
+    def test_an_error_body_is_described(self, pingone: PingOne, scripted: Scripted) -> None:
+        body = json.dumps(
             {
                 "id": "8b1c",
                 "code": "INVALID_DATA",
                 "message": "The request could not be completed.",
                 "details": [{"code": "X", "target": "filter", "message": "No such attribute."}],
             }
-        ).encode()
+        )
+        scripted.answer(400, body.encode())
         with pytest.raises(ReportRejected) as rejection:
             pingone.read_exploration(export_of(UNKNOWN_ID))
         assert str(rejection.value).startswith(
@@ -471,14 +449,14 @@ class TestAnswers:
         )
 
     def test_null_details_do_not_hide_the_message(
-        self, pingone: PingOne, scripted: ScriptedServer
+        self, pingone: PingOne, scripted: Scripted
     ) -> None:
-        scripted.status, scripted.body = 400, b'{"message": "No.", "details": null}'
+        scripted.answer(400, b'{"message": "No.", "details": null}')
         with pytest.raises(ReportRejected, match=r"No\."):
             pingone.read_exploration(export_of(UNKNOWN_ID))
 
-    def test_a_long_error_body_is_cut(self, pingone: PingOne, scripted: ScriptedServer) -> None:
-        scripted.status, scripted.body = 400, json.dumps({"message": "no" * 10_000}).encode()
+    def test_a_long_error_body_is_cut(self, pingone: PingOne, scripted: Scripted) -> None:
+        scripted.answer(400, json.dumps({"message": "no" * 10_000}).encode())
         with pytest.raises(ReportRejected) as rejection:
             pingone.read_exploration(export_of(UNKNOWN_ID))
         assert len(str(rejection.value)) < 800

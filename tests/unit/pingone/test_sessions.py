@@ -5,44 +5,38 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 import requests
 import trustme
 
 from pingone_reports.pingone import sessions
-
-
-class _Hello(BaseHTTPRequestHandler):
-    authorizations: ClassVar[list[str | None]] = []
-
-    def do_GET(self) -> None:
-        self.authorizations.append(self.headers["Authorization"])
-        self.send_response(200)
-        # Each request opens a connection of its own.
-        self.send_header("Connection", "close")
-        self.send_header("Content-Length", "5")
-        self.end_headers()
-        self.wfile.write(b"hello")
-
-    def log_message(self, *_: object) -> None:
-        pass
+from tests.support.raw_server import RawServer, http
 
 
 @pytest.fixture
-def bundle(tmp_path: Path) -> Iterator[tuple[int, str]]:
-    """The port of a server for localhost, and the bundle that trusts it."""
-    authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def server(authority: trustme.CA) -> Iterator[RawServer]:
+    """One for localhost. Each request opens a connection of its own."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("localhost").configure_cert(context)
+    server = RawServer()
+    server.say(http(b"hello"))
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with server:
+        yield server
+
+
+@pytest.fixture
+def bundle(server: RawServer, authority: trustme.CA, tmp_path: Path) -> tuple[int, str]:
+    """The server's port, and the bundle that trusts it."""
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Hello) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_port, str(tmp_path / "ca.pem")
-        server.shutdown()
+    return server.server_address[1], str(tmp_path / "ca.pem")
 
 
 def test_the_authorities_are_read_once_for_all_connections(
@@ -154,13 +148,14 @@ def test_authorities_may_be_in_a_folder(
 
 
 def test_a_netrc_replaces_no_token_and_goes_to_nobody(
-    bundle: tuple[int, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: RawServer, bundle: tuple[int, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "netrc").write_text("default login somebody password canary\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle[1])
-    monkeypatch.setattr(_Hello, "authorizations", [])
     with sessions.new_session() as session:
         session.get(f"https://localhost:{bundle[0]}", headers={"Authorization": "Bearer token"})
         session.get(f"https://localhost:{bundle[0]}")
-    assert _Hello.authorizations == ["Bearer token", None]
+    with_token, without = server.heads
+    assert "Authorization: Bearer token\n" in with_token
+    assert "Authorization" not in without

@@ -190,12 +190,12 @@ class TestListing:
             world.start()
         assert world.bucket.objects == {}
 
-    def test_ten_thousand_environments_are_listed_in_bounded_memory(
+    def test_very_many_environments_are_listed_in_bounded_memory(
         self, world: World, simulator: PingOneSimulator
     ) -> None:
-        simulator.list_environments(environments(*range(1, 10_001)))
+        simulator.list_environments(environments(*range(1, 2_001)))
         answer = world.start()
-        assert len(world.items()) == 10_000
+        assert len(world.items()) == 2_000
         assert len(json.dumps(answer)) < 1_000
 
 
@@ -366,16 +366,16 @@ class TestSummary:
         with pytest.raises(InvalidRequest):
             world.summarize()
 
-    def test_ten_thousand_environments_are_summed_up_in_bounded_memory(
+    def test_very_many_environments_are_summed_up_in_bounded_memory(
         self, world: World, simulator: PingOneSimulator
     ) -> None:
-        simulator.list_environments(environments(*range(1, 10_001)))
+        simulator.list_environments(environments(*range(1, 2_001)))
         world.start()
         world.end(n7="ReportFailed")
         tracemalloc.start()
         answer = world.summarize()
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        assert answer["fleet"]["numbers"]["environments"] == 10_000
+        assert answer["fleet"]["numbers"]["environments"] == 2_000
         assert len(json.dumps(answer)) < 2_000
-        assert peak < 100_000_000
+        assert peak < 20_000_000

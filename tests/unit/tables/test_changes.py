@@ -1,10 +1,7 @@
 """Each change that was planted is told once, to the user it concerns, and none that was not."""
 
 import csv
-import gzip
-import io
 import itertools
-import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -37,34 +34,25 @@ class Nights:
         self._database = database
         self._numbers = itertools.count()
 
-    def rows(self, devices: list[Device], name: str = "devices.csv") -> Path:
-        folder = self._folder / str(next(self._numbers))
-        folder.mkdir()
-        report = folder / name
-        if ".json" in name:
-            report.write_text(json.dumps(devices))
-        else:
-            text = io.StringIO(newline="")
+    def rows(self, devices: list[Device]) -> Path:
+        report = self._folder / f"{next(self._numbers)}.csv"
+        with report.open("w", newline="") as text:
             writer = csv.DictWriter(text, devices[0])
             writer.writeheader()
             writer.writerows(devices)
-            data = text.getvalue().encode()
-            report.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
-        parquet = folder / "rows"
-        format_name = "json" if ".json" in name else "csv"
-        report_to_parquet(self._database, report, format_name, {}, parquet)
+        parquet = report.with_suffix(".parquet")
+        report_to_parquet(self._database, report, "csv", {}, parquet)
         return parquet
 
     def compare(self, before: list[Device], after: list[Device], filter_: str = "") -> Changes:
-        return self.compare_files(self.rows(before), self.rows(after), filter_)
-
-    def compare_files(self, before: Path, after: Path, filter_: str = "") -> Changes:
+        older, newer = (
+            Side(rows=self.rows(rows), at=_AT, data_not_before=_AT) for rows in (before, after)
+        )
         about = {
             "filter": filter_,
             "previous_export_id": "before",
             "previous_exported_at": _AT,
         }
-        newer, older = (Side(rows=rows, at=_AT, data_not_before=_AT) for rows in (after, before))
         return changes_to_parquet(self._database, newer, older, about, self._folder / "changes")
 
 
@@ -250,10 +238,9 @@ _CASES: dict[str, tuple[list[Device], list[Device], _Told]] = {
 @pytest.mark.parametrize("name", _CASES)
 def test_the_right_event_is_told_of(nights: Nights, name: str) -> None:
     before, after, told = _CASES[name]
-    for form in ("devices.csv", "devices.json"):
-        changes = nights.compare_files(nights.rows(before, form), nights.rows(after, form))
-        assert [(event.user_id, event.event) for event in changes.security] == told
-        assert changes.events == {event: sum(event is each for _, each in told) for event in Event}
+    changes = nights.compare(before, after)
+    assert [(event.user_id, event.event) for event in changes.security] == told
+    assert changes.events == {event: sum(event is each for _, each in told) for event in Event}
 
 
 def test_an_event_has_all_its_reasons_the_strengths_and_the_devices(nights: Nights) -> None:

@@ -3,7 +3,6 @@
 import itertools
 import json
 import random
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,7 +59,7 @@ def test_every_order_of_tabulation_gives_the_same_tables_and_events(
         "e4": [],
         "e5": [],
     }
-    for order in random.Random(1).sample(list(itertools.permutations(keys)), 24):
+    for order in (keys[::-1], *random.Random(1).sample([*itertools.permutations(keys)], 3)):
         other = World(tmp_path, MemoryBucket())
         other.bucket.objects |= published
         other.table.items = {k: v for k, v in world.table.items.items() if k.startswith("series#")}
@@ -70,25 +69,28 @@ def test_every_order_of_tabulation_gives_the_same_tables_and_events(
         assert {event["id"] for event in other.bus.security} == ids
 
 
-def test_exports_that_are_tabulated_at_once_give_the_same_tables(
-    world: World, tmp_path: Path
+@pytest.mark.parametrize("at", range(6))
+def test_an_export_that_is_tabulated_during_any_write_of_an_older_one_stays_the_newest(
+    world: World, at: int
 ) -> None:
     keys = _published(world)
-    published = dict(world.bucket.objects)
-    for key in keys:
-        world.tabulate(key)
-    for seed in range(6):
-        other = World(tmp_path, MemoryBucket())
-        other.bucket.objects |= published
-        other.table.items = {k: v for k, v in world.table.items.items() if k.startswith("series#")}
-        with ThreadPoolExecutor(6) as pool:
-            list(pool.map(other.tabulate, random.Random(seed).sample([*keys, keys[2]], 6)))
-        assert _tables(other) == _tables(world)
+    writes = itertools.count()
+    upload = world.bucket.upload_file
+
+    def overtaken(path: Path, key: str) -> None:
+        if next(writes) == at:
+            world.tabulate(keys[4])
+        upload(path, key)
+
+    world.bucket.upload_file = overtaken  # type: ignore[method-assign]
+    world.tabulate(keys[3])
+    assert set(_told(world)) == {"e4", "e5"}
+    for table in ("latest", "users", "newest_exports"):
+        assert {row["export_id"] for row in world.newest(table)} == {"e5"}
 
 
 @pytest.mark.parametrize("dies_at", range(14))
 def test_what_dies_at_any_write_is_settled_by_its_next_try(world: World, dies_at: int) -> None:
-    """An older export that is slow, and a newer one that overtakes it."""
     keys = _published(world)
 
     class Killed(Exception):
@@ -103,7 +105,7 @@ def test_what_dies_at_any_write_is_settled_by_its_next_try(world: World, dies_at
         upload(path, key)
 
     world.bucket.upload_file = killed  # type: ignore[method-assign]
-    for key in (keys[3], keys[4], keys[3]):
+    for key in (keys[3], keys[4]):
         try:
             world.tabulate(key)
         except Killed:
@@ -111,14 +113,6 @@ def test_what_dies_at_any_write_is_settled_by_its_next_try(world: World, dies_at
     assert {row["export_id"] for row in world.newest("latest")} == {"e5"}
     assert {row["export_id"] for row in world.newest("users")} == {"e5"}
     assert {row["export_id"] for row in world.newest("newest_exports")} == {"e5"}
-
-
-def test_an_old_export_that_is_written_last_leaves_the_newest_tables_alone(world: World) -> None:
-    keys = _published(world)
-    for key in (keys[4], keys[0]):
-        world.tabulate(key)
-    for table in ("latest", "users", "newest_exports"):
-        assert {row["export_id"] for row in world.newest(table)} == {"e5"}
 
 
 def test_a_night_without_tables_is_compared_from_its_landed_file(world: World) -> None:
@@ -132,18 +126,6 @@ def test_a_predecessor_that_is_gone_is_said(world: World) -> None:
     keys = _published(world)
     del world.bucket.objects[keys[0]]
     assert "gone from the bucket" in world.tabulate(keys[1])["notCompared"]
-
-
-def test_an_export_by_hand_with_fewer_fields_hides_nothing(world: World) -> None:
-    """Under its own name it has fewer columns, so the night before it is compared."""
-    world.night("n1", _HEADER + "u,a,FIDO2\nu,b,SMS\n", "01", fields=[])
-    world.night("by-hand", "userId,deviceId\nu,b\n", "02", fields=["userId", "deviceId"])
-    world.night("n2", _HEADER + "u,b,SMS\n", "03", fields=[])
-    told = _told(world)
-    assert (told["n2"], world.bus.compared[-1]["previousExportId"]) == (
-        ["NO_BETTER_THAN_WEAK"],
-        "n1",
-    )
 
 
 def test_a_custom_export_changes_nothing_that_the_standing_report_shows(world: World) -> None:
@@ -174,8 +156,6 @@ _TOKENS = {"fields": ["phone"], "keyId": "one"}
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
-        (None, _TOKENS, []),
-        (_TOKENS, None, []),
         (_TOKENS, {"fields": ["phone"], "keyId": "two"}, []),
         (_TOKENS, _TOKENS, ["PHONE_CHANGED"]),
     ],
@@ -280,7 +260,7 @@ def test_a_manifest_of_an_older_version_is_compared_with_what_came_before(world:
         (40, 0, [(0, 0), (10, 3)], "lost a factor"),
         (0, 40, [(0, 0), (10, 3)], "left the report"),
         (9, 9, [(0, 0)], ""),
-        (30, 9, [(10, 3)], ""),
+        (30, 9, [(0, 0), (10, 3)], ""),
         (31, 9, [(10, 3)], "31 users lost a factor"),
         (500, 500, [], ""),
         (500, None, [(None, None)], ""),

@@ -160,6 +160,25 @@ def test_the_headline_is_who_is_protected_and_of_these_who_resists_phishing() ->
     assert "Weak or worse 60.0% 1 weak, 3 without a factor, 2 with MFA off" in page.text
 
 
+@pytest.mark.parametrize(
+    ("protected_users", "others", "share"),
+    [
+        (0, 1, "0%"),
+        (1, 1_000, "<0.1%"),
+        (1, 999, "0.1%"),
+        (999, 1, "99.9%"),
+        (1_000, 1, ">99.9%"),
+        (1, 0, "100%"),
+    ],
+)
+def test_a_share_is_never_0_or_100_for_what_is_not(
+    protected_users: int, others: int, share: str
+) -> None:
+    users = protected(PHISHABLE=protected_users, NONE=others)
+    page = Page(replace(sample_posture(), protection=users))
+    assert f"Protected users {share} " in page.text
+
+
 def test_each_number_of_the_users_is_text() -> None:
     posture = sample_posture()
     page = Page(posture)
@@ -186,6 +205,23 @@ def test_times_are_utc_and_the_age_of_the_data_is_told() -> None:
     assert "exported 31 March 2026, 23:30 UTC" in page.text
     assert "with data that is at most 23 h 45 min old" in page.text
     assert "between 30 March 2026, 23:45 UTC and 31 March 2026, 02:00 UTC" in page.text
+
+
+@pytest.mark.parametrize(
+    ("exported_at", "age"),
+    [
+        ("2026-03-01T01:59:59Z", "0 min"),
+        ("2026-03-01T02:00:00Z", "0 min"),
+        ("2026-03-01T02:00:01Z", "1 min"),
+        ("2026-03-01T03:00:00Z", "1 h"),
+        ("2026-03-02T02:00:00Z", "1 d"),
+        ("2026-03-03T04:01:00Z", "2 d 2 h 1 min"),
+    ],
+)
+def test_the_age_of_the_data_is_told_in_whole_minutes(exported_at: str, age: str) -> None:
+    not_before = "2026-03-01T02:00:00Z"
+    posture = replace(sample_posture(), exported_at=exported_at, data_not_before=not_before)
+    assert f"with data that is at most {age} old" in Page(posture).text
 
 
 def test_an_event_is_one_row_with_who_how_grave_and_what_happened() -> None:

@@ -89,7 +89,7 @@ def test_every_cell_of_a_hostile_csv_is_what_python_reads(
     assert [columns, *read] == _as_python_reads(data) == [list(_FIELDS), *rows]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(
     st.lists(
         st.tuples(*[st.text(st.characters(codec="utf-8", exclude_characters="\0"))] * 2),
@@ -158,7 +158,7 @@ def _csvs(draw: st.DrawFn) -> bytes:
     return text[: draw(st.sampled_from([-1, -2, None, None]))].encode(**_BYTES)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=120)
 @given(_csvs(), CUTS, st.sampled_from(["x.csv", "x.csv.gz"]))
 def test_what_is_counted_is_tabulated_cell_by_cell_in_any_dialect_and_else_refused(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, places: list[float], name: str
@@ -293,17 +293,18 @@ def _document(records: Sequence[Mapping[str, str]], shape: str) -> str:
 
 _SHAPES = ("list", "lines", "concatenated", "object", "nested")
 _NUMBERS = ("1.10", "1e5", "-0", "1e999", "-12345678901234567890.0", "98765432109876543210", "NaN")
+_OTHERS = ("true", "false", '{"a": [1.10,\n"\\u00e9"]}', "[]")
 
 
 @pytest.mark.parametrize("shape", _SHAPES)
-@pytest.mark.parametrize("value", [*_NUMBERS, "true", "false", '{"a": [1.10,\n"\\u00e9"]}', "[]"])
-def test_a_json_value_is_the_text_that_it_was(tmp_path: Path, value: str, shape: str) -> None:
-    record = {"id": '"1"', "value": value, "text": '"2.50"', "nothing": "null"}
+def test_a_json_value_is_the_text_that_it_was(tmp_path: Path, shape: str) -> None:
+    values = {f"value {number}": value for number, value in enumerate((*_NUMBERS, *_OTHERS))}
+    record = values | {"id": '"1"', "text": '"2.50"', "nothing": "null"}
     data = _document([record, record], shape).encode()
 
     columns, read = _tabulated(data, "x.json", tmp_path)
 
-    row = {"id": "1", "value": value, "text": "2.50", "nothing": ""}
+    row = values | {"id": "1", "text": "2.50", "nothing": ""}
     assert [dict(zip(columns, found, strict=True)) for found in read] == [row, row]
 
 
@@ -324,7 +325,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(
     st.lists(
         st.dictionaries(st.sampled_from("abcde"), _VALUES | _TEXTS, min_size=1),
@@ -369,18 +370,18 @@ def test_a_byte_order_mark_before_json_is_passed_over(
     assert _tabulated(data, "x.json", tmp_path) == (["a"], [["1"], ["1"]])
 
 
-@pytest.mark.parametrize("name", ["devices.json", "devices.json.gz"])
-def test_a_list_in_an_object_is_not_held_in_memory(tmp_path: Path, name: str) -> None:
+def test_a_list_in_an_object_is_not_held_in_memory(tmp_path: Path) -> None:
     records = ",".join(json.dumps({"userId": str(row) * 80}) for row in range(40_000))
     data = f'{{"entries": [{records}]}}'.encode()
     assert len(data) > 15_000_000
-    (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    report = tmp_path / "devices.json.gz"
+    report.write_bytes(gzip.compress(data))
     del records, data
 
     tracemalloc.start()
     try:
         with open_database(tmp_path) as database:
-            rows = report_to_parquet(database, tmp_path / name, "json", {}, tmp_path / "parquet")
+            rows = report_to_parquet(database, report, "json", {}, tmp_path / "parquet")
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -486,11 +487,8 @@ def test_a_column_named_as_a_constant_is_kept_beside_it(
 @pytest.mark.parametrize(
     ("name", "data", "columns"),
     [
-        ("x.csv", "Device ID,user_id,PHONE\n1,2,3\n", ["deviceid", "userid", "phone"]),
         ("x.json", '[{"Device ID":"1","user_id":"2"}]', ["deviceid", "userid"]),
         ("x.json", '[{"Device ID":1,"user_id":2}]', ["deviceid", "userid"]),
-        ("x.csv", "Device ID,DEVICEID\n1,2\n", ["device id", "deviceid"]),
-        ("x.csv", "Device ID,device_id\n1,2\n", ["deviceid", "deviceid_1"]),
         ("x.csv", "a,A,a_1,a\n1,2,3,4\n", ["a", "a_1", "a_1_1", "a_2"]),
         ("x.json", '[{"a":"1"},{"A":"2"}]', ["a", "a_1"]),
         ("x.json", '[{"a":1},{"A":2}]', ["a", "a_1"]),

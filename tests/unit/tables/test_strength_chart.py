@@ -19,6 +19,7 @@ def test_a_bar_has_a_part_for_each_strength_that_somebody_has() -> None:
     parts = bar({Strength.WEAK: 1, Strength.PHISHING_RESISTANT: 3, Strength.NONE: 0})
     assert [part.strength for part in parts] == [Strength.PHISHING_RESISTANT, Strength.WEAK]
     assert [part.start for part in parts] == [0, 75]
+    assert bar({Strength.WEAK: 1, Strength.NONE: 1_000_000})[0].length < 2
 
 
 @given(USERS)

@@ -479,8 +479,10 @@ _PERSONS = ("userId", "username", "givenName", "familyName", "email", "phone", "
             "deviceName")  # fmt: skip
 
 
-@pytest.mark.parametrize("shape", ["array", "object", "lines"])
-@pytest.mark.parametrize("named", [("phone",), (*_PERSONS, "deviceId")])
+@pytest.mark.parametrize(
+    ("shape", "named"),
+    [("array", ("phone",)), ("object", (*_PERSONS, "deviceId")), ("lines", ("deviceId",))],
+)
 def test_csv_and_json_of_a_devices_report_have_the_same_tokens(
     shape: JsonShape, named: Sequence[str]
 ) -> None:

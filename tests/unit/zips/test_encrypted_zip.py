@@ -1,4 +1,3 @@
-import gzip
 import io
 import os
 import random
@@ -134,7 +133,7 @@ def test_sizes_around_the_buffers_come_out(size: int, encryption: Any, compressi
         assert content(csv_zip(data, encryption=encryption, compression=compression)) == data
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     data=st.binary(max_size=3000)
     | st.integers(0, 200_000).map(lambda size: CSV * (size // len(CSV))),
@@ -157,15 +156,6 @@ def test_no_content_password_prefix_or_network_changes_a_byte(
     assert whole(zipped) == data
 
 
-@pytest.mark.parametrize("variant", VARIANTS, ids=variant_name)
-def test_the_deflate_stream_makes_a_gzip_file_of_the_same_content(variant: dict[str, Any]) -> None:
-    pieces = kept(opened(csv_zip(**variant)).pieces())
-    assert b"".join(piece.plain for piece in pieces) == CSV
-    header = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-    trailer = struct.pack("<LL", zlib.crc32(CSV), len(CSV))
-    assert gzip.decompress(header + b"".join(p.deflated for p in pieces) + trailer) == CSV
-
-
 def test_a_large_stored_member_makes_a_deflate_stream_too() -> None:
     data = noise(300_000)
     pieces = kept(opened(csv_zip(data, compression="stored")).pieces())
@@ -182,6 +172,15 @@ def test_a_zip64_end_record_with_extensible_data_is_passed_over(
     archive = archive[:-2] + struct.pack("<H", len(comment)) + comment
     download = Download(archive, lambda: 50)
     assert whole(EncryptedZip(download, PASSWORD, ".csv", NO_LIMIT)) == CSV
+
+
+def test_extensible_data_of_another_size_than_is_said_is_not_passed_over() -> None:
+    archive = with_extensible_data(csv_zip(zip64=True), noise(20))
+    record = archive.rindex(b"PK\6\6")
+    for wrong in (63, 65):
+        size = struct.pack("<Q", wrong)
+        with pytest.raises(CorruptZip):
+            opened(archive[: record + 4] + size + archive[record + 12 :])
 
 
 def test_directories_beside_the_report_are_ignored() -> None:
@@ -400,7 +399,7 @@ def test_a_wrong_password_that_passes_the_check_byte_is_told_before_any_output(
 # --- damage ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("variant", VARIANTS[::2], ids=variant_name)
+@pytest.mark.parametrize("variant", VARIANTS[::5], ids=variant_name)
 def test_a_flipped_bit_in_the_data_never_ends_well(variant: dict[str, Any]) -> None:
     archive = bytearray(csv_zip(**variant))
     start, size = body_start(bytes(archive)), compressed_size_of(bytes(archive))

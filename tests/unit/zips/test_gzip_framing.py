@@ -13,12 +13,20 @@ from pingone_reports.zips.encrypted_zip import EncryptedZip
 from pingone_reports.zips.gzip_framing import gzipped
 from tests.support.zips import VARIANTS, kept, variant_name
 
-_REPORTS = {"empty": b"", "long": b"userId,username\r\n" + b"1,Zo\xc3\xab\r\n" * 20_000}
+_LONG = b"userId,username\r\n" + b"1,Zo\xc3\xab\r\n" * 5_000
 
 
-@pytest.mark.parametrize("content", _REPORTS.values(), ids=_REPORTS)
 @pytest.mark.parametrize("variant", VARIANTS, ids=variant_name)
-def test_every_kind_of_zip_becomes_a_gzip_file(variant: Mapping[str, Any], content: bytes) -> None:
+def test_every_kind_of_zip_becomes_a_gzip_file(variant: Mapping[str, Any]) -> None:
+    assert_gzipped(_LONG, variant)
+
+
+def test_an_empty_report_becomes_a_gzip_file() -> None:
+    for compression in ("stored", "deflated"):
+        assert_gzipped(b"", {"compression": compression})
+
+
+def assert_gzipped(content: bytes, variant: Mapping[str, Any]) -> None:
     archive = make_zip("devices.csv", content, "secret", **variant)
     zipped = EncryptedZip(io.BytesIO(archive), "secret", ".csv", 10**6)
 
@@ -29,7 +37,7 @@ def test_every_kind_of_zip_becomes_a_gzip_file(variant: Mapping[str, Any], conte
 
 
 def test_a_zip_that_does_not_verify_makes_a_gzip_file_without_an_end() -> None:
-    archive = bytearray(make_zip("devices.csv", _REPORTS["long"], "secret"))
+    archive = bytearray(make_zip("devices.csv", _LONG, "secret"))
     archive[len(archive) // 2] ^= 1
     zipped = EncryptedZip(io.BytesIO(bytes(archive)), "secret", ".csv", 10**6)
     written: list[bytes] = []
