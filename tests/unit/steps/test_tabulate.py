@@ -128,26 +128,17 @@ def test_the_numbers_of_an_export_are_kept_for_the_page_of_its_fleet(
     assert bool(files.read_json(keys.summary)) == bool(fleet)
 
 
-def test_a_table_of_the_newest_has_the_types_that_it_says(tmp_path: Path) -> None:
+def test_each_file_has_the_types_that_its_table_says(tmp_path: Path) -> None:
     files = _Files(tmp_path, b"userId,deviceId,deviceType\r\nu,d,SMS\r\n", records=1)
     files.tabulate()
 
-    for table, resource in (("newest_exports", "NewestExportsTable"), ("users", "UsersTable")):
+    for table, resource in (
+        ("exports", "ExportsTable"),
+        ("newest_exports", "NewestExportsTable"),
+        ("users", "UsersTable"),
+    ):
         [key] = [key for key in files.objects if f"/tables/{table}/" in key]
         assert files.types_of(key, tmp_path) == _glue_columns(resource)
-
-
-def test_the_row_about_an_export_has_the_types_of_its_table(tmp_path: Path) -> None:
-    files = _Files(tmp_path, b"userId,deviceId\r\nu,d\r\n", records=1)
-    files.tabulate()
-
-    assert files.types_of(_EXPORTS, tmp_path) == _glue_columns("ExportsTable")
-
-
-def test_the_rows_of_devices_have_the_types_of_their_table(tmp_path: Path) -> None:
-    files = _Files(tmp_path, b"userId,deviceId\r\nu,d\r\n", records=1)
-    files.tabulate()
-
     devices = files.types_of(_DEVICES, tmp_path)
     assert devices.items() <= _glue_columns("DevicesTable").items()
     assert {"userid", "deviceid", "export_id"} <= set(devices)
