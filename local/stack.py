@@ -18,6 +18,7 @@ from local.pingone_simulator import (
 from local.pingone_simulator.report_data import DEFAULT_FIELDS
 from local.waiting import wait_until
 from pingone_reports.aws.table import KEY
+from pingone_reports.model.keys import ExportKeys
 
 # The sample environment of PingOne's documentation.
 ENVIRONMENT_ID = "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"
@@ -71,15 +72,23 @@ class Stack:
         return wait_until(ended, f"{execution_arn} has ended", timeout_seconds)
 
     def wait_for_tables(self, execution_arn: str) -> None:
-        """Wait until Athena's tables hold this export."""
+        """Wait until Athena's tables hold this export, those of the newest exports included."""
         name = execution_arn.rpartition(":")[2]
-        wait_until(
-            lambda: any(
-                "tables/exports/" in item["Key"] and item["Key"].endswith(f"{name}.parquet")
-                for item in self.objects()
-            ),
-            f"{execution_arn} is in the tables",
-        )
+
+        def are_written() -> bool:
+            objects = {item["Key"]: item["LastModified"] for item in self.objects()}
+            manifest = next((key for key in objects if key.endswith(f"/{name}/manifest.json")), "")
+            keys = ExportKeys.parse(manifest)
+            if not keys or keys.exports_table not in objects:
+                return False
+            # The row is written first. An export beside the standing report moves nothing else.
+            newest = keys.newest_exports_table("").rpartition("/")[0]
+            return not json.loads(self.read(manifest))["standing"] or any(
+                key.startswith(newest) and written >= objects[keys.exports_table]
+                for key, written in objects.items()
+            )
+
+        wait_until(are_written, f"{execution_arn} is in the tables")
 
     def log_groups(self) -> list[dict[str, Any]]:
         """The log groups of all stacks in this cloud."""
