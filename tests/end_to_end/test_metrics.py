@@ -49,16 +49,16 @@ def test_a_completed_export_is_measured_once(
 
     points = _points(stack, ended)
     calls = pingone.requests_of(exporter.environment_id)
-    # What PingOne refuses on a busy machine is no poll.
-    polls = [call for call in calls if (call.method, call.status) == ("GET", 200)]
-    assert Counter(point.name for point in points) == {
+    reads = [call.status for call in calls if call.method == "GET"]
+    measured = Counter(point.name for point in points)
+    # FetchReport asks once more, for the links. On a busy machine, PingOne may refuse some of both.
+    assert reads.count(200) - 1 <= measured.pop("Polls") < len(reads)
+    assert measured == {
         "ExportsCompleted": 1,
         "Bytes": 1,
         "Records": 1,
         "SecondsGenerating": 1,
         "SecondsFetching": 1,
-        # FetchReport asks once more, for the links.
-        "Polls": len(polls) - 1,
     }
     values = {point.name: point.value for point in points}
     assert values["Bytes"] == sum(file["bytes"] for file in ended.manifest["files"])
