@@ -22,7 +22,7 @@ from local.paths import ROOT, SAM_BUILD, program_of
 
 DIST = ROOT / "dist"
 SBOM, SUMS = "sbom.cdx.json", "SHA256SUMS"
-_BESIDE = ("LICENSE", "CHANGELOG.md", "SECURITY.md", "kms-key.yaml")
+_BESIDE = ("LICENSE", "CHANGELOG.md", "SECURITY.md", "kms-key.yaml", "deployer.yaml")
 # The first time that a zip can tell, and the rights of a file that everybody may read.
 _TIME, _RIGHTS = (1980, 1, 1, 0, 0, 0), 0o644 << 16
 # A folder beside the template, and a definition that `sam build` leaves where it was.

@@ -11,4 +11,6 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     logger.append_keys(
         manifest_key=event["manifestKey"], correlation_id=event.get("correlationId", "")
     )
-    return wiring.tabulate_report().run(event["manifestKey"], notify=event.get("notify", False))
+    # A queue keeps events for 14 days: older ones say `tell`.
+    notify = event.get("notify", event.get("tell", False))
+    return wiring.tabulate_report().run(event["manifestKey"], notify=notify)

@@ -60,7 +60,6 @@ NAMES = {
     "s3:PutBucketPolicy": "s3:::my-reports-reportsbucket-a1",
     "scheduler:UpdateSchedule": "scheduler:HERE:schedule/default/my-reports-X-A1",
     "secretsmanager:UpdateSecret": "secretsmanager:HERE:secret:WorkerAppSecret-A1-B2",
-    "sns:Unsubscribe": "sns:HERE:my-reports-AlarmTopic-A1:6b0e71bd",
     "sqs:SetQueueAttributes": "sqs:HERE:my-reports-UndeliveredRequests-A1",
     "states:UpdateStateMachine": "states:HERE:stateMachine:my-reports-export-report",
 }

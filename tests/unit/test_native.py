@@ -177,7 +177,19 @@ def _refuse(constant: str) -> float:
 
 
 def _is_mixed(value: object) -> bool:
-    """Whether an outermost list has objects and others."""
-    if isinstance(value, dict):
-        return any(_is_mixed(each) for each in value.values())
-    return isinstance(value, list) and len({isinstance(each, dict) for each in value}) > 1
+    """Whether objects and others stand in one list, not below the outermost list of objects."""
+    lists = list(_lists(value, 1, outermost=True))
+    depths = [depth for depth, _, kinds in lists if True in kinds]
+    return any(
+        outermost and len(kinds) > 1 and depth <= min(depths) for depth, outermost, kinds in lists
+    )
+
+
+def _lists(value: object, depth: int, *, outermost: bool) -> Iterator[tuple[int, bool, set[bool]]]:
+    """The depth of each list, whether it is in no other, and whether objects are among it."""
+    if isinstance(value, list):
+        yield depth, outermost, {isinstance(each, dict) for each in value}
+    if isinstance(value, list | dict):
+        for each in value.values() if isinstance(value, dict) else value:
+            within = outermost and isinstance(value, dict)
+            yield from _lists(each, depth + 1, outermost=within)

@@ -14,10 +14,11 @@ enum { NOTHING, STRING, ESCAPE, HEX, HEX_1, HEX_2, HEX_3, WORD, MINUS, ZERO, DIG
 struct grammar {
     uint8_t expects, within, is_name;
     uint8_t word, letter; /* which of the words, and how much of it is there */
-    uint8_t items, mixed; /* of the outermost list: 1 for objects, 2 for others; whether it has both */
+    uint8_t items;        /* of the outermost list: 1 for objects, 2 for others */
     uint8_t fault;
     uint16_t open, list; /* brackets and braces, and where the outermost list is among them */
     uint8_t is_object[MOST_OPEN + 1];
+    uint16_t mixed_at; /* where the outermost list that has both is, as `list`; 0 for none */
 };
 
 static const char *const WORDS[] = {"true", "false", "null", "NaN"}; /* the last is not JSON, but readers take it */
@@ -34,7 +35,8 @@ static void end_value(struct grammar *json) {
 
 static void begin_item(struct grammar *json, int is_object) {
     if (json->list && json->open == json->list && (json->items |= is_object ? 1 : 2) == 3)
-        json->mixed = 1;
+        if (!json->mixed_at || json->list < json->mixed_at)
+            json->mixed_at = json->list;
 }
 
 static void open(struct grammar *json, int is_object) {

@@ -159,11 +159,11 @@ class _JsonGrammar(ctypes.Structure):
         ("word", ctypes.c_uint8),
         ("letter", ctypes.c_uint8),
         ("items", ctypes.c_uint8),
-        ("mixed", ctypes.c_uint8),
         ("fault", ctypes.c_uint8),
         ("open", ctypes.c_uint16),
         ("list", ctypes.c_uint16),
         ("is_object", ctypes.c_uint8 * (_MOST_OPEN + 1)),
+        ("mixed_at", ctypes.c_uint16),
     )
 
 
@@ -198,7 +198,7 @@ class JsonRecordCounter:
 
     def finish(self) -> int:
         """The number of records; raises InvalidReport unless the file is whole JSON."""
-        mixed = self._grammar.mixed and self.record_depth != 0
+        mixed = 0 < self._grammar.mixed_at <= (self.record_depth or 0)
         if self._grammar.fault or mixed or self._open or self._strings.in_string:
             raise InvalidReport(
                 "The JSON file is not JSON, ends inside a value, has a list of objects and others, "
