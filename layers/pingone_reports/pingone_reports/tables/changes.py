@@ -98,29 +98,33 @@ def changes_to_parquet(
             shows_strength="devicetype" in common and not hides_factors(filter_),
             knows_phones="phone" in common,
         )
-        words = {event: str(event) for event in Event}
-        severities = {event: str(rule.severity) for event, rule in RULES.items()}
-        write(
-            own,
-            f"SELECT {', '.join(literals(about))}, * FROM ("  # noqa: S608
-            f"SELECT userid, username, deviceid, devicetype, change, field, old_value, new_value, "
-            "NULL::VARCHAR AS event, NULL::VARCHAR AS code, NULL::VARCHAR AS severity, "
-            "NULL::VARCHAR AS reasons, NULL::VARCHAR AS devices, NULL::VARCHAR AS strength_before, "
-            "NULL::VARCHAR AS strength_after FROM changed_fields "
-            "UNION ALL "
-            f"SELECT userid, username, '', '', 'event', '', '', '', {_said('code', words)}, code, "
-            f"{_said('code', severities)}, "
-            f"array_to_string(list_transform(reasons, lambda each: {_said('each', words)}), ', '), "
-            "array_to_string(list_transform(devices, lambda each: concat_ws(' ', "
-            "nullif(each.type, ''), each.id, each.what)), '; '), strength_before, strength_after "
-            "FROM events) "
-            "ORDER BY deviceid, userid, field, event",
-            parquet,
-        )
+        _write_changes(own, about, parquet)
         changes = found_changes(own, about, Shown(shown, unknown, hidden), knows_users=knows_users)
         return replace(
             changes, previous_data_not_before=older.data_not_before, repeated_ids=repeated
         )
+
+
+def _write_changes(database: Database, about: Mapping[str, Cell], parquet: Path) -> None:
+    words = {event: str(event) for event in Event}
+    severities = {event: str(rule.severity) for event, rule in RULES.items()}
+    write(
+        database,
+        f"SELECT {', '.join(literals(about))}, * FROM ("  # noqa: S608
+        f"SELECT userid, username, deviceid, devicetype, change, field, old_value, new_value, "
+        "NULL::VARCHAR AS event, NULL::VARCHAR AS code, NULL::VARCHAR AS severity, "
+        "NULL::VARCHAR AS reasons, NULL::VARCHAR AS devices, NULL::VARCHAR AS strength_before, "
+        "NULL::VARCHAR AS strength_after FROM changed_fields "
+        "UNION ALL "
+        f"SELECT userid, username, '', '', 'event', '', '', '', {_said('code', words)}, code, "
+        f"{_said('code', severities)}, "
+        f"array_to_string(list_transform(reasons, lambda each: {_said('each', words)}), ', '), "
+        "array_to_string(list_transform(devices, lambda each: concat_ws(' ', "
+        "nullif(each.type, ''), each.id, each.what)), '; '), strength_before, strength_after "
+        "FROM events) "
+        "ORDER BY deviceid, userid, field, event",
+        parquet,
+    )
 
 
 def _find_repeated(database: Database) -> int:

@@ -119,6 +119,21 @@ def _protection(database: Database, export: Rows, parquet: Path, at: str) -> Pro
     asked = [name for name in numbers if needs.get(name, {"devicetype"}) & {*export.fields}]
     columns = ", ".join(f"count(*) FILTER ({numbers[name]})" for name in asked)
     found = dict(zip(asked, _row(database, f"SELECT {columns} FROM {facts}"), strict=True))  # noqa: S608
+    strengths = dict(counted)
+    return Protection(
+        users={strength: int(strengths.get(strength, 0)) for strength in Strength},
+        protected=protected,
+        factors=_factors(database, export, facts),
+        devices=found["devices"],
+        unusable=found.get("unusable"),
+        locked=found.get("locked"),
+        device_bound=found.get("device_bound"),
+        synced=found.get("synced"),
+        dormant=found.get("dormant"),
+    )
+
+
+def _factors(database: Database, export: Rows, facts: str) -> list[Factor]:
     of_types = _row(
         database,
         "SELECT count(*)"  # noqa: S608
@@ -132,27 +147,16 @@ def _protection(database: Database, export: Rows, parquet: Path, at: str) -> Pro
         "SELECT devicetype, count(*) FILTER (usable), count(*) FILTER (NOT usable) "  # noqa: S608
         f"FROM {facts} WHERE device GROUP BY devicetype ORDER BY 2 DESC, devicetype"
     ).fetchall()
-    strengths = dict(counted)
-    return Protection(
-        users={strength: int(strengths.get(strength, 0)) for strength in Strength},
-        protected=protected,
-        factors=[
-            Factor(
-                device_type=name,
-                strength=strength_of_type(name),
-                devices=devices,
-                users=users.get(name, devices),
-                unusable=unusable,
-            )
-            for name, devices, unusable in factors
-        ],
-        devices=found["devices"],
-        unusable=found.get("unusable"),
-        locked=found.get("locked"),
-        device_bound=found.get("device_bound"),
-        synced=found.get("synced"),
-        dormant=found.get("dormant"),
-    )
+    return [
+        Factor(
+            device_type=name,
+            strength=strength_of_type(name),
+            devices=devices,
+            users=users.get(name, devices),
+            unusable=unusable,
+        )
+        for name, devices, unusable in factors
+    ]
 
 
 def _row(database: Database, query: str) -> tuple[int, ...]:
