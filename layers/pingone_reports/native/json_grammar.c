@@ -15,7 +15,7 @@ struct grammar {
     uint8_t expects, within, is_name;
     uint8_t word, letter; /* which of the words, and how much of it is there */
     uint8_t items;        /* of the outermost list: 1 for objects, 2 for others */
-    uint8_t fault;
+    uint8_t numbers, fault; /* whether there was a number */
     uint16_t open, list; /* brackets and braces, and where the outermost list is among them */
     uint8_t is_object[MOST_OPEN + 1];
     uint16_t mixed_at; /* where the outermost list that has both is, as `list`; 0 for none */
@@ -67,13 +67,13 @@ static void begin_value(struct grammar *json, uint8_t byte) {
     case '{': open(json, 1); break;
     case '[': open(json, 0); break;
     case '"': json->within = STRING, json->is_name = 0; break;
-    case '-': json->within = MINUS; break;
-    case '0': json->within = ZERO; break;
+    case '-': json->within = MINUS, json->numbers = 1; break;
+    case '0': json->within = ZERO, json->numbers = 1; break;
     case 't': json->within = WORD, json->word = 0, json->letter = 1; break;
     case 'f': json->within = WORD, json->word = 1, json->letter = 1; break;
     case 'n': json->within = WORD, json->word = 2, json->letter = 1; break;
     case 'N': json->within = WORD, json->word = 3, json->letter = 1; break;
-    default: is_digit(byte) ? (json->within = DIGITS) : (json->fault = 1);
+    default: is_digit(byte) ? (json->within = DIGITS, json->numbers = 1) : (json->fault = 1);
     }
 }
 
@@ -153,16 +153,19 @@ static size_t plain(const uint8_t *text, size_t size) {
     return at;
 }
 
-/* Takes the next bytes. After a fault, nothing counts any more. */
-void json_grammar(struct grammar *json, const uint8_t *text, size_t size) {
+/* Takes the next bytes, and writes their braces and brackets outside of strings, in order; returns how
+   many. After a fault, nothing counts any more. */
+size_t json_structure(struct grammar *json, const uint8_t *text, size_t size, uint8_t *structure) {
+    size_t count = 0;
     for (size_t at = 0; at < size && !json->fault; at++) {
+        uint16_t before = json->open;
         uint8_t byte = text[at];
         switch (json->within) {
         case NOTHING: step(json, byte); break;
         case STRING:
             at += plain(text + at, size - at);
             if (at == size)
-                return;
+                return count;
             byte = text[at];
             if (byte == '\\')
                 json->within = ESCAPE;
@@ -193,5 +196,8 @@ void json_grammar(struct grammar *json, const uint8_t *text, size_t size) {
             }
         }
         }
+        if (json->open != before)
+            structure[count++] = byte;
     }
+    return count;
 }

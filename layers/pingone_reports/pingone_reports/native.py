@@ -20,7 +20,6 @@ def library() -> ctypes.CDLL:
         ("zipcrypto_advance", None, buffer, text, size),
         ("zipcrypto_decrypt", None, buffer, text, buffer, size),
         ("csv_rows", size, buffer, text, size, buffer),
-        ("json_grammar", None, buffer, text, size),
         ("json_structure", size, buffer, text, size, buffer),
         ("csv_find", size, buffer, text, size, flag, buffer, buffer),
         ("json_find", size, buffer, text, size, flag, buffer, buffer),

@@ -139,16 +139,6 @@ def _if_short(names: tuple[str, ...]) -> tuple[str, ...]:
     return names if len(json.dumps(names)) <= _HEAD else ()
 
 
-class _JsonStrings(ctypes.Structure):
-    """`struct json` of records.c."""
-
-    _fields_ = (
-        ("in_string", ctypes.c_uint8),
-        ("escaped", ctypes.c_uint8),
-        ("numbers", ctypes.c_uint8),
-    )
-
-
 class _JsonGrammar(ctypes.Structure):
     """`struct grammar` of json_grammar.c."""
 
@@ -159,6 +149,7 @@ class _JsonGrammar(ctypes.Structure):
         ("word", ctypes.c_uint8),
         ("letter", ctypes.c_uint8),
         ("items", ctypes.c_uint8),
+        ("numbers", ctypes.c_uint8),
         ("fault", ctypes.c_uint8),
         ("open", ctypes.c_uint16),
         ("list", ctypes.c_uint16),
@@ -178,7 +169,7 @@ class JsonRecordCounter:
 
     def __init__(self) -> None:
         self._native = library()
-        self._strings, self._grammar = _JsonStrings(), _JsonGrammar()
+        self._grammar = _JsonGrammar()
         self._marks = ctypes.create_string_buffer(0)
         self._open = bytearray()
         self._head = b""
@@ -190,16 +181,15 @@ class JsonRecordCounter:
 
     def update(self, chunk: bytes) -> None:
         """Take the next bytes of the file."""
-        self._native.json_grammar(ctypes.byref(self._grammar), chunk, len(chunk))
-        if not chunk or self._grammar.fault:
-            return
-        self._head += chunk[: _HEAD - len(self._head)]
-        self._count(self._structure(chunk))
+        structure = self._structure(chunk)
+        if not self._grammar.fault:
+            self._head += chunk[: _HEAD - len(self._head)]
+            self._count(structure)
 
     def finish(self) -> int:
         """The number of records; raises InvalidReport unless the file is whole JSON."""
         mixed = 0 < self._grammar.mixed_at <= (self.record_depth or 0)
-        if self._grammar.fault or mixed or self._open or self._strings.in_string:
+        if self._grammar.fault or mixed or self._grammar.open:
             raise InvalidReport(
                 "The JSON file is not JSON, ends inside a value, has a list of objects and others, "
                 f"or nests more than {_MOST_OPEN} values: run the export again. If that does not "
@@ -236,13 +226,13 @@ class JsonRecordCounter:
     @property
     def has_only_texts(self) -> bool:
         """Whether the records hold only strings, true, false and null."""
-        return not self._strings.numbers and self._deepest == (self.record_depth or 0) + 1
+        return not self._grammar.numbers and self._deepest == (self.record_depth or 0) + 1
 
     def _structure(self, chunk: bytes) -> bytes:
         """The brackets and braces of a chunk, without those in strings."""
         if len(chunk) > len(self._marks):
             self._marks = ctypes.create_string_buffer(len(chunk))
-        state = ctypes.byref(self._strings)
+        state = ctypes.byref(self._grammar)
         count = self._native.json_structure(state, chunk, len(chunk), self._marks)
         return ctypes.string_at(self._marks, count)
 
