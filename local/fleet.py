@@ -26,6 +26,7 @@ from local.kept_exports import copy_bucket
 from local.paths import ROOT, WORK
 from local.pingone_simulator import Answer, Fault, ListedEnvironment, PingOneSimulator, Scenario
 from local.stack import Stack, deployed, simulated_pingone, simulator_parameters
+from pingone_reports.model.text import one_line
 
 _TIME_SCALE = 0.2
 # How many exports run at once on this machine.
@@ -120,16 +121,11 @@ def _table(statuses: Mapping[str, str], counts: Counter[str], names: Mapping[str
     for id_, status in statuses.items():
         if names.get(id_) in _SPECIAL:
             style = _STYLES.get(status, "red")
-            table.add_row(escape(_one_line(names[id_])), f"[{style}]{status.lower()}[/]")
+            table.add_row(escape(one_line(names[id_])), f"[{style}]{status.lower()}[/]")
     others = Counter(status for id_, status in statuses.items() if names.get(id_) not in _SPECIAL)
     told = ", ".join(f"{number} {status.lower()}" for status, number in sorted(others.items()))
     table.add_row(f"{others.total()} others", told)
     return table
-
-
-def _one_line(name: str) -> str:
-    """As a manifest tells it, and as a terminal can show it."""
-    return "".join(sign if sign.isprintable() else " " for sign in name)
 
 
 def _show(stack: Stack, ended: dict[str, Any], names: Mapping[str, str]) -> int:
@@ -176,7 +172,7 @@ def _wrong(
     if len(entries) != len(environments):
         yield "An environment is in the manifest twice."
     for id_, name in names.items():
-        shown, (_, expected) = _one_line(name), _SPECIAL.get(name, (_SMALL, None))
+        shown, (_, expected) = one_line(name), _SPECIAL.get(name, (_SMALL, None))
         entry = entries.get(id_)
         if not entry:
             yield f"{shown}: not in the manifest, its export is {statuses[id_].lower()}"

@@ -14,7 +14,7 @@ from dotenv import dotenv_values
 from local.cloud import trusted_authorities
 from local.deployment import read_template
 from local.paths import ROOT
-from pingone_reports.model.text import visible
+from pingone_reports.model.text import SURROGATE, visible
 
 REQUIRED = {
     "PINGONE_ENVIRONMENT_ID": "environment of the worker application, and of the report",
@@ -119,7 +119,7 @@ def _dotenv(env: Path) -> dict[str, str]:
 def _check_text(given: Mapping[str, str]) -> None:
     for name, value in given.items():
         # Python gives bytes that are no UTF-8 as lone surrogates.
-        if any("\ud800" <= character <= "\udfff" for character in value):
+        if SURROGATE.search(value):
             raise Malformed(f"{name} is not UTF-8: write it anew.")
 
 

@@ -13,6 +13,7 @@ from typing import Any, Self
 from pingone_reports.errors import InvalidRequest
 from pingone_reports.model.report_file import Format
 from pingone_reports.model.text import CONTROLS, HIDDEN, LATER_CONTROLS, SURROGATES
+from pingone_reports.model.times import time_of
 
 # The characters of a correlation id, as in the brackets of a regular expression.
 CORRELATION_ID_CHARACTERS = "A-Za-z0-9._:/+=@-"
@@ -86,17 +87,13 @@ def names(
     return rule(is_allowed, allowed, read)
 
 
-def _utc(value: str) -> datetime:
-    return datetime.fromisoformat(value).astimezone(UTC)
-
-
 def _is_time(value: object) -> bool:
     try:
         # Compared in UTC: the offset may move a time of 2000 into 1999.
         return (
             isinstance(value, str)
             and bool(re.fullmatch(_TIME, value))
-            and _EARLIEST <= _utc(value) <= datetime.now(UTC) + _MOST_AHEAD
+            and _EARLIEST <= time_of(value) <= datetime.now(UTC) + _MOST_AHEAD
         )
     except ValueError:
         return False
@@ -233,7 +230,7 @@ class ExportRequest(Request):
             _is_time,
             "an ISO 8601 time with seconds and a zone, such as '2026-03-01T02:00:00Z', at most an "
             "hour from now and not before the year 2000",
-            _utc,
+            time_of,
         ),
     )
     skip_quality_gate: bool = field(
