@@ -23,14 +23,14 @@ def payload(message: str) -> dict[str, Any]:
     return dict(MESSAGES[message]["payload"]["schema"])
 
 
-def test_it_is_a_document_of_asyncapi() -> None:
+def test_the_description_of_events_is_a_document_of_asyncapi() -> None:
     specification = ENVIRONMENTS / "node/node_modules/@asyncapi/specs/schemas/3.0.0.json"
     validator = Draft7Validator(json.loads(specification.read_text()))
     assert [error.message for error in validator.iter_errors(DOCUMENT)] == []
     assert list(validator.iter_errors(DOCUMENT | {"channels": []}))
 
 
-def test_it_describes_every_event_that_is_sent_or_starts_something() -> None:
+def test_the_asyncapi_document_describes_every_event_that_is_sent_or_starts_something() -> None:
     sent = {
         name
         for machine in (EXPORT_REPORT, EXPORT_FLEET)

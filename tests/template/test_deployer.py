@@ -90,7 +90,7 @@ def kinds() -> list[str]:
 
 
 @pytest.mark.parametrize("kind", kinds())
-def test_it_may_do_what_cloudformation_does_to_each_kind_of_resource(kind: str) -> None:
+def test_the_deployer_may_do_what_cloudformation_does_to_each_kind_of_resource(kind: str) -> None:
     """Source: the handlers' permissions in CloudFormation's own schema of the kind."""
     handlers = PROVIDER_SCHEMA_MANAGER.get_resource_schema(PLACE.region, kind).schema["handlers"]
     needed = {
@@ -103,7 +103,7 @@ def test_it_may_do_what_cloudformation_does_to_each_kind_of_resource(kind: str) 
 
 
 @pytest.mark.parametrize("action", NAMES)
-def test_it_may_do_so_to_what_is_the_stacks_and_to_no_other_stacks(action: str) -> None:
+def test_the_deployer_may_change_what_is_the_stacks_and_no_other_stacks(action: str) -> None:
     def allowed(resource: str) -> bool:
         return any(
             fnmatchcase(action, pattern) and fnmatchcase(resource, each)
@@ -118,7 +118,7 @@ def test_it_may_do_so_to_what_is_the_stacks_and_to_no_other_stacks(action: str) 
     assert other == own or not allowed(other)
 
 
-def test_it_is_named_for_one_stack() -> None:
+def test_the_deployers_rights_name_one_stack() -> None:
     for statement in statements():
         if statement["Resource"] == "*":
             broad = [action for action in as_list(statement["Action"]) if action.endswith(":*")]
@@ -131,7 +131,7 @@ def test_it_is_named_for_one_stack() -> None:
     assert "database/my_reports" in named
 
 
-def test_it_reads_no_report_and_no_secret() -> None:
+def test_the_deployer_reads_no_report_and_no_secret() -> None:
     for statement in statements():
         if "artifacts" not in json.dumps(statement["Resource"]):
             for pattern in as_list(statement["Action"]):
@@ -139,7 +139,7 @@ def test_it_reads_no_report_and_no_secret() -> None:
                     assert not fnmatchcase(forbidden, pattern), statement["Sid"]
 
 
-def test_with_a_boundary_it_makes_no_role_without_that() -> None:
+def test_with_a_boundary_the_deployer_makes_no_role_without_that() -> None:
     boundary = "arn:aws:iam::123456789012:policy/boundary"
     (made,) = (s for s in statements(boundary) if "iam:CreateRole" in as_list(s["Action"]))
     assert made["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": boundary}}
