@@ -5,6 +5,7 @@ import json
 import random
 import socket
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import boto3
@@ -197,8 +198,12 @@ class TestUpload:
 
 class TestPublication:
     @staticmethod
-    def publication(bucket: Bucket, document: str = "manifest.json") -> Publication:
-        return Publication(bucket, "a/", {Format.CSV: ("a/devices.csv", CONTENT_TYPE)}, document)
+    def publication(
+        bucket: Bucket, document: str = "manifest.json"
+    ) -> AbstractContextManager[Publication]:
+        return Publication.begun(
+            bucket, "a/", {Format.CSV: ("a/devices.csv", CONTENT_TYPE)}, document
+        )
 
     def test_files_and_document_are_there_when_they_are_published(
         self, bucket: Bucket, s3: Any
@@ -242,7 +247,7 @@ class TestPublication:
         assert bucket.read_json("a/manifest.json") == {"try": 2}
 
     def test_a_folder_beside_it_is_left_alone(self, bucket: Bucket) -> None:
-        with Publication(bucket, "b/", {}, "manifest.json") as other:
+        with Publication.begun(bucket, "b/", {}, "manifest.json") as other:
             with self.publication(bucket):
                 pass
             assert other.publish({})

@@ -7,8 +7,9 @@ from posixpath import dirname, normpath
 import pytest
 
 from local.sample_posture import sample_posture
-from pingone_reports.model.fleet_posture import FleetPosture, fleet_mail, summary_of
+from pingone_reports.model.fleet_posture import FleetPosture, summary_of
 from pingone_reports.model.keys import ExportKeys
+from pingone_reports.model.mail import fleet_mail
 from pingone_reports.model.security_events import Event
 from pingone_reports.tables.fleet_page import render_fleet
 from tests.support.fleets import KEYS, alone, entry, fleet_posture, manifest, summary

@@ -8,8 +8,9 @@ import pytest
 from local.sample_posture import sample_posture
 from pingone_reports.aws.console import console_link
 from pingone_reports.errors import AnnouncementFailed
-from pingone_reports.model.announcements import AnnouncedExport, mail, security_events
+from pingone_reports.model.announcements import AnnouncedExport, security_events
 from pingone_reports.model.keys import ExportKeys
+from pingone_reports.model.mail import export_mail
 from pingone_reports.model.posture import Posture, SecurityEvent
 from pingone_reports.model.security_events import RULES, Event
 from pingone_reports.model.series import FIRST, OLDER_DATA
@@ -209,42 +210,42 @@ class TestIds:
 
 class TestMail:
     def test_the_subject_has_the_gravest_event_and_the_environment(self) -> None:
-        subject, _ = cast("tuple[str, str]", mail(sample_posture(), told()))
+        subject, _ = cast("tuple[str, str]", export_mail(sample_posture(), told()))
         assert subject == "PingOne Customers Europe: all factors replaced (1), 15 security events"
 
     def test_only_what_happened_is_in_the_mail(self) -> None:
         posture = replace(sample_posture(), changes=changed([event(1)], [row(1)]))
-        _, text = cast("tuple[str, str]", mail(posture, told()))
+        _, text = cast("tuple[str, str]", export_mail(posture, told()))
         assert "  phishing resistance lost: 1\n" in text
         assert "  changed: 1\n" in text
         assert ": 0" not in text
         assert "MFA disabled" not in text
 
     def test_what_cannot_be_known_is_in_the_mail(self) -> None:
-        _, text = cast("tuple[str, str]", mail(filtered(), told()))
+        _, text = cast("tuple[str, str]", export_mail(filtered(), told()))
         assert "  MFA disabled: hidden by the filter\n" in text
 
     def test_an_unusual_night_says_so_in_the_subject(self) -> None:
         changes = replace(changed([event(1)]), unusual="Far more than on any day.")
         posture = replace(sample_posture(), changes=changes)
-        subject, text = cast("tuple[str, str]", mail(posture, told()))
+        subject, text = cast("tuple[str, str]", export_mail(posture, told()))
         assert subject == "PingOne Customers Europe: unusual! phishing resistance lost (1)"
         assert "UNUSUAL: Far more than on any day.\n" in text
 
     def test_changed_devices_without_an_event_have_a_mail(self) -> None:
         posture = replace(sample_posture(), changes=changed(rows=[row(1), row(2)]))
-        subject, _ = cast("tuple[str, str]", mail(posture, told()))
+        subject, _ = cast("tuple[str, str]", export_mail(posture, told()))
         assert subject == "PingOne Customers Europe: 2 changed devices"
 
     def test_an_export_that_could_not_be_compared_has_a_mail(self) -> None:
         why = "The export before it is gone."
-        subject, text = cast("tuple[str, str]", mail(not_compared(why), told(previous=None)))
+        subject, text = cast("tuple[str, str]", export_mail(not_compared(why), told(previous=None)))
         assert subject == "PingOne Customers Europe: could not be compared"
         assert f"It could not be compared: {why}\n" in text
 
     @pytest.mark.parametrize("why", [FIRST, OLDER_DATA])
     def test_an_export_that_could_not_be_news_has_no_mail(self, why: str) -> None:
-        assert mail(not_compared(why), told(previous=None)) is None
+        assert export_mail(not_compared(why), told(previous=None)) is None
 
     @pytest.mark.parametrize("about", [told(), told(fleet="nightly")], ids=["alone", "fleet"])
     def test_nobody_is_mailed_of_a_quiet_night_or_of_each_export_of_a_fleet(
@@ -255,7 +256,7 @@ class TestMail:
 
     def test_however_long_an_environments_name_is_the_subject_has_the_gist(self) -> None:
         posture = replace(sample_posture(), environment_name="x" * 999)
-        subject, _ = cast("tuple[str, str]", mail(posture, told()))
+        subject, _ = cast("tuple[str, str]", export_mail(posture, told()))
         assert subject == f"PingOne {'x' * 40}: all factors replaced (1), 15 security events"
 
     @pytest.mark.parametrize(
@@ -276,7 +277,7 @@ class TestMail:
         )
 
     def test_the_mail_ends_with_the_link_to_the_page(self) -> None:
-        _, text = cast("tuple[str, str]", mail(sample_posture(), told()))
+        _, text = cast("tuple[str, str]", export_mail(sample_posture(), told()))
         link = text.splitlines()[-1]
         assert link.startswith("https://console.aws.amazon.com/s3/object/reports?region=eu-cen")
         assert link.endswith("nightly-2026-03-31.html")

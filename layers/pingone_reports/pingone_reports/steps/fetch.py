@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -169,7 +170,9 @@ class FetchReport:
         )
         return description_of(export, links.exploration, landed)
 
-    def _publication(self, export: Export, folder: str, document: str) -> Publication:
+    def _publication(
+        self, export: Export, folder: str, document: str
+    ) -> AbstractContextManager[Publication]:
         compression = self.transfer.compression
         files = {
             file_format: (
@@ -178,7 +181,7 @@ class FetchReport:
             )
             for file_format in export.request.formats
         }
-        return Publication(self.bucket, folder, files, document)
+        return Publication.begun(self.bucket, folder, files, document)
 
 
 def _answer(

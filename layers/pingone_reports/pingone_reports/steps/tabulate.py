@@ -14,7 +14,7 @@ from pingone_reports.model.fleet_posture import summary_of
 from pingone_reports.model.keys import ExportKeys
 from pingone_reports.model.posture import Changes, Day, Posture
 from pingone_reports.model.strength import Strength
-from pingone_reports.observability import logger, measure_report
+from pingone_reports.observability import logger, write_metrics
 from pingone_reports.tables.comparison import compare, posture_of, unusual
 from pingone_reports.tables.database import open_database, within_limits
 from pingone_reports.tables.export_row import write_row
@@ -132,9 +132,9 @@ class TabulateReport:
             else {}
         )
         repeated = posture.changes.repeated_ids if posture.changes else export.repeated_ids
-        measure_report(
-            export.manifest["reportName"],
+        write_metrics(
             {"RepeatedDeviceIds": repeated, **numbers},
+            export.manifest["reportName"],
             correlation_id=export.manifest["correlationId"],
             execution=export.keys.execution,
             environment=export.manifest["environmentId"],

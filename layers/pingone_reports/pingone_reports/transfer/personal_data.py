@@ -1,6 +1,6 @@
 """Which fields may hold personal data, and which values are one value.
 
-`../native/pseudonyms.c` spells values of ASCII as `one_spelling` does, only faster.
+`../native/spelling.c` spells values of ASCII as `one_spelling` does, only faster.
 """
 
 import re
@@ -24,7 +24,7 @@ WITHOUT_PERSON = {
 """As `spelled`."""
 
 
-# What becomes of a field's values. As in ../native/pseudonyms.c.
+# What becomes of a field's values. As in ../native/values.h.
 CLEAR, TEXT, CASELESS, PHONE = range(4)
 # By what is in a field's name.
 _KINDS = {
