@@ -40,7 +40,7 @@ def ours(newer: str, older: str, out: str) -> Callable[[], object]:
         with stack:
             rows = folder / "rows"
             report_to_parquet(database, Path(newer), "csv", {"export_id": "2"}, rows)
-            users_to_parquet(database, rows, {"exported_at": _AT}, folder / "users")
+            users_to_parquet(database, rows, {"exported_at": _AT}, folder / "users", "", ())
             about = {"filter": "", "previous_export_id": "1", "previous_exported_at": _AT}
             sides = [Side(rows=path, at=_AT, data_not_before=_AT) for path in (rows, before)]
             changes = changes_to_parquet(database, sides[0], sides[1], about, folder / "changes")

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from pingone_reports import native
 from pingone_reports.errors import InvalidReport
 from pingone_reports.native import library, library_path
+from pingone_reports.transfer import token_stream
 from pingone_reports.transfer.records import plain_csv, record_counter
 from tests.support.chunks import CUTS, cut
 from tests.support.csv_dialects import rows_of
@@ -202,3 +203,17 @@ def _lists(value: object, depth: int, *, outermost: bool) -> Iterator[tuple[int,
         for each in value.values() if isinstance(value, dict) else value:
             within = outermost and isinstance(value, dict)
             yield from _lists(each, depth + 1, outermost=within)
+
+
+def test_python_and_c_agree_on_structures_and_limits() -> None:
+    layout = (ctypes.c_uint32 * 10).in_dll(library(), "token_layout")
+    structures = [token_stream._Found, token_stream._Csv, token_stream._Json, token_stream._Name]
+    assert list(layout) == [
+        token_stream._SPAN.size,
+        *map(ctypes.sizeof, structures),
+        token_stream._MOST_SPANS,
+        token_stream._MOST_COLUMNS,
+        token_stream._MOST_OPEN,
+        token_stream._MOST_NAME_BYTES,
+        token_stream._QUOTED_TOKEN_BYTES,
+    ]

@@ -4,12 +4,6 @@
 #include "search.h"
 #include "values.h"
 
-struct csv {
-    struct found found;
-    uint32_t columns; /* 0 before the header */
-    uint8_t kinds[MOST_COLUMNS];
-};
-
 static size_t end_of_plain(const uint8_t *text, size_t at, size_t size) {
     SEARCH(text, at, size,
            (bytes == ',') | (bytes == '\n') | (bytes == '\r') | (bytes == '"'),

@@ -5,23 +5,6 @@
 
 enum { TOP, VALUE, FIRST_VALUE, NAME_OF_VALUE, FIRST_NAME, COLON, BEHIND_VALUE };
 
-struct name {
-    uint32_t at, size;
-    uint8_t kind;
-    uint8_t has_values;
-};
-
-struct json {
-    struct found found;
-    uint32_t depth;
-    uint32_t names_count, named; /* the last one that was read */
-    uint8_t expected;
-    uint8_t is_object[MOST_OPEN];
-    uint16_t lists[MOST_OPEN];       /* the number of the name that a list's items have */
-    struct name names[MOST_COLUMNS]; /* the first is of what has no name at all */
-    uint8_t letters[MOST_NAME_BYTES]; /* of the names, as the file has them */
-};
-
 static size_t end_of_string(const uint8_t *text, size_t at, size_t size) {
     SEARCH(text, at, size, (bytes == '"') | (bytes == '\\') | (bytes < 0x20),
            byte == '"' || byte == '\\' || byte < 0x20);
@@ -57,6 +40,8 @@ static int32_t hex(const uint8_t *text, size_t at, size_t end) {
     return code;
 }
 
+static const char ESCAPES[] = "\"\\/bfnrt", ESCAPED[] = "\"\\/\b\f\n\r\t";
+
 /* Writes one character of a string as UTF-8; returns how long it is in the string, or 0 for a wrong
    escape. A surrogate without its other half is written like any other character. */
 static size_t character(const uint8_t *text, size_t at, size_t end, uint8_t out[4], size_t *size) {
@@ -66,33 +51,13 @@ static size_t character(const uint8_t *text, size_t at, size_t end, uint8_t out[
         return 1;
     if (end - at < 2)
         return 0;
-    switch (text[at + 1]) {
-    case '"':
-    case '\\':
-    case '/':
-        out[0] = text[at + 1];
-        return 2;
-    case 'b':
-        out[0] = '\b';
-        return 2;
-    case 'f':
-        out[0] = '\f';
-        return 2;
-    case 'n':
-        out[0] = '\n';
-        return 2;
-    case 'r':
-        out[0] = '\r';
-        return 2;
-    case 't':
-        out[0] = '\t';
-        return 2;
-    case 'u':
-        break;
-    default:
-        return 0;
+    for (size_t each = 0; ESCAPES[each]; each++) {
+        if (text[at + 1] == (uint8_t)ESCAPES[each]) {
+            out[0] = (uint8_t)ESCAPED[each];
+            return 2;
+        }
     }
-    int32_t code = hex(text, at + 2, end);
+    int32_t code = text[at + 1] == 'u' ? hex(text, at + 2, end) : -1;
     size_t length = 6;
     if (code < 0)
         return 0;
@@ -197,8 +162,43 @@ static int is_of_word(uint8_t byte) {
            byte == '-' || byte == '.';
 }
 
+static int is(const uint8_t *text, size_t at, size_t end, const char *word) {
+    for (; at < end && *word; word++)
+        if (text[at++] != (uint8_t)*word)
+            return 0;
+    return at == end && !*word;
+}
+
+static size_t behind_digits(const uint8_t *text, size_t at, size_t end) {
+    while (at < end && text[at] >= '0' && text[at] <= '9')
+        at++;
+    return at;
+}
+
+static int is_number(const uint8_t *text, size_t at, size_t end) {
+    size_t from = at + (text[at] == '-');
+    at = behind_digits(text, from, end);
+    if (at == from || (text[from] == '0' && at - from > 1))
+        return 0;
+    if (at < end && text[at] == '.') {
+        from = at + 1;
+        at = behind_digits(text, from, end);
+        if (at == from)
+            return 0;
+    }
+    if (at < end && (text[at] | 0x20) == 'e') {
+        from = at + 1;
+        from += from < end && (text[from] == '+' || text[from] == '-');
+        at = behind_digits(text, from, end);
+        if (at == from)
+            return 0;
+    }
+    return at == end;
+}
+
 /* Reads a number, true, false or null, and takes it unless it is null or its field is clear; returns
-   where it ends, or `at` if it may go on behind this text. */
+   where it ends, or `at` if it may go on behind this text. What becomes no token, json_grammar.c judges
+   in what is written. */
 static size_t read_word(struct json *json, const uint8_t *text, size_t at, size_t size, int last,
                         struct span *spans, uint8_t *values) {
     struct name *name = &json->names[name_here(json)];
@@ -209,9 +209,12 @@ static size_t read_word(struct json *json, const uint8_t *text, size_t at, size_
         return at;
     name->has_values = 1;
     json->expected = BEHIND_VALUE;
-    int is_null = end - at == 4 && text[at] == 'n' && text[at + 1] == 'u' && text[at + 2] == 'l' &&
-                  text[at + 3] == 'l';
-    if (name->kind && !is_null) {
+    if (name->kind && !is(text, at, end, "null")) {
+        if (!is_number(text, at, end) && !is(text, at, end, "true") && !is(text, at, end, "false") &&
+            !is(text, at, end, "NaN")) {
+            json->found.fault = NOT_THE_FORMAT;
+            return at;
+        }
         struct span span = {.start = (uint32_t)at, .end = (uint32_t)end, .kind = name->kind,
                             .at = (uint32_t)json->found.bytes, .bare = 1};
         span.size = (uint32_t)copy(text, at, end, values + span.at);

@@ -108,3 +108,9 @@ size_t put_tokens(const uint64_t start[8], const uint8_t *text, size_t size,
     }
     return written + copy(text, at, size, out + written);
 }
+
+/* What token_stream.py and this library must agree on. */
+const uint32_t token_layout[] = {
+    sizeof(struct span), sizeof(struct found), sizeof(struct csv), sizeof(struct json), sizeof(struct name),
+    MOST_SPANS, MOST_COLUMNS, MOST_OPEN, MOST_NAME_BYTES, TOKEN + 2,
+};

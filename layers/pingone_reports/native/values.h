@@ -5,6 +5,8 @@
    way than its reader will read it may hide a value. What cannot be read is a fault, and nothing behind
    it is written.
 
+   transfer/token_stream.py has the same structures and limits.
+
    A search is given text that begins between two rows (CSV) or two tokens (JSON), and returns how much
    of it was read: the rest comes again, in front of the next text. */
 
@@ -39,6 +41,31 @@ struct found {
     uint32_t fault, full;
     uint32_t unknown; /* of a name in JSON whose kind is not known: its size, and 1 */
     uint32_t odd;     /* the number of the last odd span, from 1; each leads to the one before it */
+};
+
+/* The state of a search of a CSV. */
+struct csv {
+    struct found found;
+    uint32_t columns; /* 0 before the header */
+    uint8_t kinds[MOST_COLUMNS];
+};
+
+/* The state of a search of JSON. */
+struct name {
+    uint32_t at, size;
+    uint8_t kind;
+    uint8_t has_values;
+};
+
+struct json {
+    struct found found;
+    uint32_t depth;
+    uint32_t names_count, named; /* the last one that was read */
+    uint8_t expected;
+    uint8_t is_object[MOST_OPEN];
+    uint16_t lists[MOST_OPEN];       /* the number of the name that a list's items have */
+    struct name names[MOST_COLUMNS]; /* the first is of what has no name at all */
+    uint8_t letters[MOST_NAME_BYTES]; /* of the names, as the file has them */
 };
 
 /* Takes a value whose text is behind the others in `values`, and gives it its one spelling. A value

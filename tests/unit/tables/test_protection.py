@@ -42,7 +42,7 @@ def _protection(folder: Path, rows: list[dict[str, str]], *without: str) -> Prot
     parquet = folder / "rows.parquet"
     with open_database(folder) as database:
         report_to_parquet(database, report, "csv", {}, parquet)
-        found = users_to_parquet(database, parquet, {"exported_at": _AT}, folder / "users")
+        found = users_to_parquet(database, parquet, {"exported_at": _AT}, folder / "users", "", ())
     assert found
     return found
 

@@ -16,6 +16,7 @@ from isal import isal_zlib
 
 from pingone_reports.aws.error_codes import AWS_ERRORS, code_of
 from pingone_reports.errors import StorageDenied, StorageUnavailable
+from pingone_reports.model.report_file import Format
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 # two in flight, over two connections. S3 allows 10,000 parts in an object.
 PART_BYTES = 8 * 1024 * 1024
 _PARTS_IN_FLIGHT = 2
-# Each of an export's two uploads fills one more buffer. Buffers are reused: to allocate one for
+# Each upload of an export's files fills one more buffer. Buffers are reused: to allocate one for
 # each part takes as long as to copy into it, and the memory is not freed evenly.
-_BUFFERS = _PARTS_IN_FLIGHT + 2
+_BUFFERS = _PARTS_IN_FLIGHT + len(Format)
 
 _JSON = "application/json"
 # Errors that a retry does not fix. Source: S3's list of error codes; a HEAD has only the status.

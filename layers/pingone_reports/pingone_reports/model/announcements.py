@@ -142,7 +142,7 @@ def _numbers(changes: Changes | None, sent: int) -> dict[str, Any]:
         # They can be seen where a lost factor can.
         "usersLost": lost if isinstance(lost, str) else changes.users_lost,
         "unusual": changes.unusual or None,
-        "repeatedIds": changes.repeated_ids,
+        "repeatedIds": changes.ids_left_out,
     }
     return numbers or dict.fromkeys(_COUNTED)
 

@@ -19,8 +19,8 @@ CLASSES = {
 }
 """The number of each class of device types, in a row's `class`."""
 
-_OTHER = 62
-"""The bit of all device types beyond the first 62: no report has so many."""
+_MOST_TYPES = 62
+"""Device types that have a bit, those of known strength first: no report has so many."""
 
 READ = frozenset(
     (
@@ -70,7 +70,7 @@ def strength_of_user(usable_of: Mapping[Strength, str], flags: str) -> str:
     return f"CASE {whens} ELSE {quoted(Strength.NONE)} END"
 
 
-def fields_of(database: Database, parquet: Path, tokens: Collection[str] = ()) -> frozenset[str]:
+def fields_of(database: Database, parquet: Path, tokens: Collection[str]) -> frozenset[str]:
     """The known fields of a Parquet file of devices, in lower case, that can be understood.
 
     JSON leaves out what has no value: a status that nobody has was not told. `tokens` are the
@@ -106,9 +106,11 @@ def rows_of(database: Database, parquet: Path, view: str, at: str, fields: Colle
     types: tuple[str, ...] = ()
     if "devicetype" in known:
         found = database.execute(
-            f"SELECT DISTINCT {known['devicetype']} FROM {file} ORDER BY 1 LIMIT {_OTHER}"  # noqa: S608
+            f"SELECT type FROM (SELECT DISTINCT {known['devicetype']} AS type FROM {file}) "  # noqa: S608
+            f"WHERE type <> '' ORDER BY {_letters('type')} NOT IN "
+            f"({', '.join(map(quoted, FACTORS))}), type LIMIT {_MOST_TYPES}"
         )
-        types = tuple(name for (name,) in found.fetchall() if name)
+        types = tuple(sorted(name for (name,) in found.fetchall()))
     columns = {
         "u": f"lower({known['userid']})" if "userid" in known else "''",
         "d": f"lower({known['deviceid']})" if "deviceid" in known else "''",
@@ -130,9 +132,8 @@ def same_type(one: str, other: str) -> str:
     """SQL: whether two device types are one, although they may be spelt or called differently."""
 
     def plain(name: str) -> str:
-        letters = f"upper(regexp_replace({name}, '[^A-Za-z0-9]', '', 'g'))"
         family = ", ".join(map(quoted, SAME_FACTOR))
-        return f"CASE WHEN {letters} IN ({family}) THEN 'FIDO2' ELSE {letters} END"
+        return f"CASE WHEN {_letters(name)} IN ({family}) THEN 'FIDO2' ELSE {_letters(name)} END"
 
     return f"{plain(one)} = {plain(other)}"
 
@@ -140,6 +141,10 @@ def same_type(one: str, other: str) -> str:
 def strength_of_type(device_type: str) -> Strength:
     """The strength of a factor of this type, however it is spelt."""
     return FACTORS.get(spelled(device_type).upper(), Strength.UNKNOWN)
+
+
+def _letters(name: str) -> str:
+    return f"upper(regexp_replace({name}, '[^A-Za-z0-9]', '', 'g'))"
 
 
 def _is_device(known: Mapping[str, str]) -> str:

@@ -40,8 +40,8 @@ def users_to_parquet(
     rows: Path,
     about: Mapping[str, Cell],
     parquet: Path,
-    filter_: str = "",
-    tokens: Collection[str] = (),
+    filter_: str,
+    tokens: Collection[str],
 ) -> Protection | None:
     """Write a row for each user of an export: strength, usable factors and numbers of devices.
 

@@ -40,7 +40,7 @@ _LIKE_A_VALUE = re.compile(r"\s*[0-9]|.*[@+]", re.DOTALL)
 
 
 def _struct(**fields: Any) -> Any:
-    """A structure of csv_values.c, json_values.c or values.h."""
+    """A structure of values.h."""
     return type("Struct", (ctypes.Structure,), {"_fields_": list(fields.items())})
 
 
