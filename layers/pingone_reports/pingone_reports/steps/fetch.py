@@ -55,9 +55,10 @@ class FetchReport:
     seconds_left: Callable[[], float]
 
     def run(self, export: Export, turn: Turn | None) -> dict[str, Any]:
-        """Publish the report's files and then its manifest; returns the completed event's detail.
+        """Publish the report's files and then its manifest; returns what the state machine needs.
 
-        Before the export's turn, publishes nothing, and returns the turn and the seconds to wait.
+        That is a status and the completed event's detail; or, before the export's turn, the turn
+        and the seconds to wait: then nothing is published.
         If an earlier try of the execution has published, this one publishes nothing. Raises the
         errors of PingOne, the download, the zip, the bucket and the table; ExportDiscarded; and
         QualityGateFailed when the report is doubtful and is in quarantine.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pingone_reports.model.fields import KNOWN, spelled
 from pingone_reports.model.strength import FACTORS, SAME_FACTOR, Strength
-from pingone_reports.tables.database import Database, columns_of, name_of, quoted
+from pingone_reports.tables.database import Database, columns_of, name_of, quoted, rows_in
 
 ACTIVE, BLOCKED, LOCKED, MFA_ON, MFA_OFF, BYPASS_UNKNOWN = 1, 2, 4, 8, 16, 32
 """The bits of a row's `flags`."""
@@ -53,13 +53,18 @@ def has(flags: str, flag: int) -> str:
     return f"({flags} & {flag}) <> 0"
 
 
+def mfa_is_off(flags: str) -> str:
+    """SQL: whether the flags of all rows of a user say so: contradictions leave MFA on."""
+    return f"({has(flags, MFA_OFF)} AND NOT {has(flags, MFA_ON)})"
+
+
 def strength_of_user(usable_of: Mapping[Strength, str], flags: str) -> str:
     """SQL: a user's strength, from whether there are usable factors of each class.
 
-    `flags` are those of all rows of the user. Rows that contradict each other leave MFA on.
+    `flags` are those of all rows of the user.
     """
     cases = {
-        f"{has(flags, MFA_OFF)} AND NOT {has(flags, MFA_ON)}": Strength.MFA_OFF,
+        mfa_is_off(flags): Strength.MFA_OFF,
         has(flags, BYPASS_UNKNOWN): Strength.UNKNOWN,
         usable_of[Strength.PHISHING_RESISTANT]: Strength.PHISHING_RESISTANT,
         usable_of[Strength.UNKNOWN]: Strength.UNKNOWN,  # it could be the strongest
@@ -76,11 +81,11 @@ def fields_of(database: Database, parquet: Path, tokens: Collection[str]) -> fro
     JSON leaves out what has no value: a status that nobody has was not told. `tokens` are the
     fields whose values are tokens.
     """
-    file = f"read_parquet({quoted(str(parquet))})"
-    given = {spelled(name): column for name, column in columns_of(database, parquet).items()}
+    given = columns_of(database, parquet)
     fields = (frozenset(KNOWN) & given.keys()) - (READ & frozenset(tokens))
     if "devicestatus" in fields:
-        told = f"SELECT 1 FROM {file} WHERE {given['devicestatus']} <> '' LIMIT 1"  # noqa: S608
+        status = f"{given['devicestatus']} <> ''"
+        told = f"SELECT 1 FROM {rows_in(parquet)} WHERE {status} LIMIT 1"  # noqa: S608
         if not database.execute(told).fetchone():
             return fields - {"devicestatus"}
     return fields
@@ -95,8 +100,7 @@ def rows_of(database: Database, parquet: Path, view: str, at: str, fields: Colle
     number whatever its punctuation; and each known field. Those that are not among `fields`, in
     lower case, are NULL.
     """
-    file = f"read_parquet({quoted(str(parquet))})"
-    given = {spelled(name): column for name, column in columns_of(database, parquet).items()}
+    file, given = rows_in(parquet), columns_of(database, parquet)
     known = {name: given[name] for name in KNOWN if name in fields}
     bypasses = {
         name: column
