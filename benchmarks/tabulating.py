@@ -43,7 +43,9 @@ def ours(newer: str, older: str, out: str) -> Callable[[], object]:
             users_to_parquet(database, rows, {"exported_at": _AT}, folder / "users", "", ())
             about = {"filter": "", "previous_export_id": "1", "previous_exported_at": _AT}
             sides = [Side(rows=path, at=_AT, data_not_before=_AT) for path in (rows, before)]
-            changes = changes_to_parquet(database, sides[0], sides[1], about, folder / "changes")
+            changes = changes_to_parquet(
+                database, sides[0], sides[1], about, folder / "changes", incomparable=()
+            )
             return changes.number + changes.minor
 
     return run

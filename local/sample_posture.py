@@ -191,7 +191,7 @@ def _changes(before: Day) -> Changes:
         users_lost=10,
         minor=8,
         others=len(rows),
-        repeated_ids=0,
+        ids_left_out=0,
         security=security,
         rows=rows,
     )

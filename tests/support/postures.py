@@ -102,7 +102,7 @@ def changed(
         users_lost=0,
         minor=0,
         others=others,
-        repeated_ids=0,
+        ids_left_out=0,
         security=security[:MOST_EVENTS],
         rows=rows[:MOST_OTHERS],
     )

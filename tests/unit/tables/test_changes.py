@@ -53,7 +53,9 @@ class Nights:
             "previous_export_id": "before",
             "previous_exported_at": _AT,
         }
-        return changes_to_parquet(self._database, newer, older, about, self._folder / "changes")
+        return changes_to_parquet(
+            self._database, newer, older, about, self._folder / "changes", incomparable=()
+        )
 
 
 @pytest.fixture

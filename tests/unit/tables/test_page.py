@@ -335,7 +335,7 @@ def test_an_unusual_night_says_so_first() -> None:
 
 
 def test_who_joined_and_left_is_a_line_each() -> None:
-    changes = replace(changed(), users_joined=600, users_left=3, repeated_ids=1)
+    changes = replace(changed(), users_joined=600, users_left=3, ids_left_out=1)
     page = Page(replace(sample_posture(), changes=changes))
     assert "Users who joined 600" in page.text
     assert "Users who left 3" in page.text
