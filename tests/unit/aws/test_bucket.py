@@ -39,13 +39,21 @@ def refusing(status: int, code: str) -> Iterator[Bucket]:
 def test_an_object_that_s3_refuses_for_good_is_denied_with_what_to_check(
     status: int, code: str
 ) -> None:
-    with refusing(status, code) as bucket, pytest.raises(StorageDenied) as failed:
-        bucket.write_text("manifest.json", "{}", "application/json")
+    with (
+        refusing(status, code) as bucket,
+        pytest.raises(StorageDenied) as failed,
+        bucket.upload("manifest.json", "application/json"),
+    ):
+        pass
     assert code in str(failed.value)
     assert "in the stack's region" in str(failed.value)
 
 
 @pytest.mark.parametrize(("status", "code"), [(503, "SlowDown"), (500, "InternalError")])
 def test_an_object_that_s3_may_take_later_is_unavailable(status: int, code: str) -> None:
-    with refusing(status, code) as bucket, pytest.raises(StorageUnavailable):
-        bucket.write_text("manifest.json", "{}", "application/json")
+    with (
+        refusing(status, code) as bucket,
+        pytest.raises(StorageUnavailable),
+        bucket.upload("manifest.json", "application/json"),
+    ):
+        pass
