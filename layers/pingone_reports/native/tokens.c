@@ -24,7 +24,7 @@ static const uint8_t ORDER[10][16] = {
     {10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0},
 };
 
-static inline uint64_t turn(uint64_t word, int bits) { return word >> bits | word << (64 - bits); }
+static inline uint64_t rotate(uint64_t word, int bits) { return word >> bits | word << (64 - bits); }
 
 /* Takes the next block: `size` bytes and zeros. `total` counts all bytes so far. */
 static void compress(uint64_t hash[8], const uint8_t *block, size_t size, uint64_t total, int last) {
@@ -44,13 +44,13 @@ static void compress(uint64_t hash[8], const uint8_t *block, size_t size, uint64
             int turned = mix / 4, a = mix % 4, b = 4 + (a + turned) % 4;
             int c = 8 + (a + 2 * turned) % 4, d = 12 + (a + 3 * turned) % 4;
             v[a] += v[b] + m[ORDER[round % 10][2 * mix]];
-            v[d] = turn(v[d] ^ v[a], 32);
+            v[d] = rotate(v[d] ^ v[a], 32);
             v[c] += v[d];
-            v[b] = turn(v[b] ^ v[c], 24);
+            v[b] = rotate(v[b] ^ v[c], 24);
             v[a] += v[b] + m[ORDER[round % 10][2 * mix + 1]];
-            v[d] = turn(v[d] ^ v[a], 16);
+            v[d] = rotate(v[d] ^ v[a], 16);
             v[c] += v[d];
-            v[b] = turn(v[b] ^ v[c], 63);
+            v[b] = rotate(v[b] ^ v[c], 63);
         }
     }
     for (int at = 0; at < 8; at++)

@@ -21,7 +21,7 @@ from pingone_reports.model.fleet import (
 )
 from pingone_reports.model.fleet_request import FleetRequest
 from pingone_reports.model.request import ExportRequest
-from pingone_reports.pingone.hal import EnvironmentPage
+from pingone_reports.pingone.environment_page import EnvironmentPage
 from tests.support.documents import faults, sample
 from tests.support.postures import HOSTILE
 

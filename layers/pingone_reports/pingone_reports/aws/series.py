@@ -1,4 +1,7 @@
-"""What the stack's table keeps of each report and environment: its exports, and its days."""
+"""What the stack's table keeps of each report and environment: its exports, and its days.
+
+Which of the exports is before which, `model/series.py` decides.
+"""
 
 import json
 from collections.abc import Callable, Mapping

@@ -35,7 +35,7 @@ from pingone_reports.model.exploration import (
 from pingone_reports.model.export import Export
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.pingone.credentials import AccessTokens
-from pingone_reports.pingone.hal import EnvironmentPage
+from pingone_reports.pingone.environment_page import EnvironmentPage
 from pingone_reports.pingone.http import MOST_BYTES, Answer, ask, tellable
 from pingone_reports.pingone.sessions import connect
 

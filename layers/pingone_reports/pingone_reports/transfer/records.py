@@ -1,6 +1,7 @@
 """Counts a report's records, and reads its columns' names, while it streams.
 
-What a row of a CSV is, is said once, in ../../native/records.c: TabulateReport counts with it, too.
+What a row of a CSV is, ../../native/records.c says: TabulateReport counts with it, too. The search
+for personal data is stricter, and takes no line that ends with a return alone.
 """
 
 import csv

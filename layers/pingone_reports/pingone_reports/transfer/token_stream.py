@@ -184,7 +184,7 @@ class TokenStream:
 
 
 class CsvTokens(TokenStream):
-    """RFC 4180, with any line feeds, and with spaces around quotes."""
+    """RFC 4180, with line feeds with or without returns, and with spaces around quotes."""
 
     _format = "CSV"
 
