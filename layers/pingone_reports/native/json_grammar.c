@@ -83,16 +83,18 @@ static void begin_value(struct grammar *json, uint8_t byte) {
 
 /* A byte outside of strings, numbers and words. */
 static void step(struct grammar *json, uint8_t byte) {
-    if (json->expects == BEGIN) {
-        json->expects = FIRST;
-        if (byte == 0xEF) { /* a byte order mark is passed over */
-            json->within = MARK_1;
-            return;
-        }
-    }
-    if (byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t')
+    if (byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t') {
+        json->expects += json->expects == BEGIN;
         return;
+    }
     switch (json->expects) {
+    case BEGIN:
+        if (byte == 0xEF) { /* a byte order mark is passed over, but not behind a space */
+            json->within = MARK_1;
+            json->expects = FIRST;
+            break;
+        }
+        /* fall through */
     case FIRST: byte == '{' || byte == '[' ? begin_value(json, byte) : (void)(json->fault = 1); break;
     case FIRST_ITEM: byte == ']' ? close(json, 0) : begin_value(json, byte); break;
     case VALUE: begin_value(json, byte); break;
