@@ -144,7 +144,7 @@ def pandas(newer: str, older: str, out: str) -> Callable[[], object]:
 def _compared() -> list[str]:
     from pingone_reports.model.fields import FIELDS, Weight
 
-    used = {name for name, weight in FIELDS.items() if weight is Weight.USE}
+    used = {name for name, field in FIELDS.items() if field.weight is Weight.USE}
     return [name for name in ALL_FIELDS if name not in {*used, "deviceId"}]
 
 

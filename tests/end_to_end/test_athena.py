@@ -157,7 +157,7 @@ def test_two_days_differ_in_exactly_what_happened(exporter: Exporter) -> None:
             ("changed", device, field, old, after[device][field])
             for device in before.keys() & after
             for field, old in before[device].items()
-            if device and after[device][field] != old and FIELDS[field] is not Weight.USE
+            if device and after[device][field] != old and FIELDS[field].weight is not Weight.USE
         }
     )
     found = [

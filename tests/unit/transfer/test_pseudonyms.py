@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from local.pingone_simulator.report_data import ALL_FIELDS, DevicesReport, JsonShape
 from pingone_reports.errors import FieldMissing, InvalidPseudonymKey, InvalidReport
 from pingone_reports.model.export import Execution, Export
-from pingone_reports.model.fields import KNOWN
+from pingone_reports.model.fields import KNOWN, WITHOUT_PERSON
 from pingone_reports.model.filters import without_values
 from pingone_reports.model.report_file import Format
-from pingone_reports.transfer.personal_data import WITHOUT_PERSON, PersonalFields, one_spelling
+from pingone_reports.transfer.personal_data import PersonalFields, one_spelling
 from pingone_reports.transfer.pseudonyms import ExportPseudonyms, Pseudonyms
 from pingone_reports.transfer.token_stream import TokenStream
 from pingone_reports.zips.encrypted_zip import Piece

@@ -154,7 +154,9 @@ class PublishedExport:
 
     def _known(self) -> frozenset[str]:
         names = {spelled(name) for name in (*self.columns, *self.fields)}
-        compared = {spelled(name) for name, weight in FIELDS.items() if weight is not Weight.USE}
+        compared = {
+            spelled(name) for name, field in FIELDS.items() if field.weight is not Weight.USE
+        }
         # JSON alone shows no columns: then all fields may be there.
         return frozenset(names & compared if names else compared)
 

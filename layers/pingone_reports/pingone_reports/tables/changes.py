@@ -143,7 +143,7 @@ def _join(database: Database, common: Collection[str]) -> None:
 
     A device that moved is there twice: as one that left its old user, and one that came to its new.
     """
-    compared = [name.lower() for name, weight in FIELDS.items() if weight is not Weight.USE]
+    compared = [name.lower() for name, field in FIELDS.items() if field.weight is not Weight.USE]
     known = ", ".join(name for name in compared if name in common) or "''"
     side = (
         "(SELECT u, d, device, class, flags, phone_key, hash({known}) AS fields FROM {view} "
@@ -166,11 +166,11 @@ def _find_changes(database: Database, common: Collection[str], *, filtered: bool
     """Let `changed_fields` hold each device that came or went, and each field that changed."""
     names = [
         name
-        for name, weight in FIELDS.items()
-        if name.lower() in common and weight is not Weight.USE and name != "deviceId"
+        for name, field in FIELDS.items()
+        if name.lower() in common and field.weight is not Weight.USE and name != "deviceId"
     ]
     values = ", ".join(
-        f"{{'place': {place}, 'minor': {str(FIELDS[name] is Weight.MINOR).lower()}, "
+        f"{{'place': {place}, 'minor': {str(FIELDS[name].weight is Weight.MINOR).lower()}, "
         f"'field': {quoted(name)}, 'old_value': o.{name.lower()}, 'new_value': n.{name.lower()}}}"
         for place, name in enumerate(names)
     )

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from pingone_reports.model.fields import READ
 from pingone_reports.model.filters import hides_factors
 from pingone_reports.model.posture import HIDDEN, NOT_ASKED, Changes, Day, Posture
 from pingone_reports.tables.changes import Side, changes_to_parquet
-from pingone_reports.tables.facts import READ
 from pingone_reports.tables.tabulated import TabulatedExport
 
 _EXPIRED = "The export before it is gone from the bucket."

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pingone_reports.model.fields import KNOWN, spelled
+from pingone_reports.model.fields import KNOWN, READ, spelled
 from pingone_reports.model.strength import FACTORS, SAME_FACTOR, Strength
 from pingone_reports.tables.database import Database, columns_of, name_of, quoted, rows_in
 
@@ -21,15 +21,6 @@ CLASSES = {
 
 _MOST_TYPES = 62
 """Device types that have a bit, those of known strength first: no report has so many."""
-
-READ = frozenset(
-    (
-        *("devicetype", "devicestatus", "deviceblocked", "devicelocked"),
-        *("mfaenabled", "bypassmfaenableduntil", "lastdevicetrxtime", "devicecreatedat"),
-        *("fidobackupeligibility", "fidobackupstate"),
-    )
-)
-"""Fields whose values say something here, in lower case: as tokens they say nothing."""
 
 _BYPASS = "bypassmfaenableduntil"
 """Until when a user is let past MFA: "MFA settings" of a user, developer.pingidentity.com."""
@@ -82,7 +73,7 @@ def fields_of(database: Database, parquet: Path, tokens: Collection[str]) -> fro
     fields whose values are tokens.
     """
     given = columns_of(database, parquet)
-    fields = (frozenset(KNOWN) & given.keys()) - (READ & frozenset(tokens))
+    fields = (frozenset(KNOWN) & given.keys()) - (READ & {*tokens})
     if "devicestatus" in fields:
         status = f"{given['devicestatus']} <> ''"
         told = f"SELECT 1 FROM {rows_in(parquet)} WHERE {status} LIMIT 1"  # noqa: S608

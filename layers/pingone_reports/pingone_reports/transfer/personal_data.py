@@ -7,22 +7,11 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from pingone_reports.model.fields import spelled
+from pingone_reports.model.fields import WITHOUT_PERSON, spelled
 
 # A change of what is one value or of how it is hashed needs another version: it is in the key's id,
 # so that tokens of different versions are not taken for the same.
 VERSION = 2
-
-# Types, states, times, versions, counts and the ids of devices. What is not here becomes a token.
-WITHOUT_PERSON = {
-    *("deviceid", "devicetype", "devicestatus", "deviceorder", "deviceblocked", "devicelocked"),
-    *("devicecreatedat", "deviceupdatedat", "blockedat", "lockexpiration", "lastdevicetrxtime"),
-    *("usercreatedat", "userupdatedat", "mfaenabled", "bypassmfaenableduntil"),
-    *("manufacturer", "modelname", "ostype", "osversion"),
-    *("fidobackupeligibility", "fidobackupstate", "fidouserverification", "count", "size"),
-}
-"""As `spelled`."""
-
 
 # What becomes of a field's values. As in ../native/values.h.
 CLEAR, TEXT, CASELESS, PHONE = range(4)
