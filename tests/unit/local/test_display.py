@@ -1,4 +1,4 @@
-"""What others wrote is shown as it is, and nobody waits without a line that says for what."""
+"""What others wrote is shown as it is."""
 
 import io
 
@@ -6,7 +6,6 @@ import pytest
 from rich.console import Console
 
 from local import display
-from local.waiting import wait_until
 
 
 @pytest.fixture
@@ -29,26 +28,9 @@ def test_a_record_neither_crashes_nor_colours_the_terminal(shown: io.StringIO) -
     assert "\x1b[31m" not in text
 
 
-@pytest.mark.parametrize("text", ["", "a,b\n"])
-def test_a_table_without_records_is_shown(shown: io.StringIO, text: str) -> None:
-    display.show_first_record(io.StringIO(text))
-    assert "column" in shown.getvalue()
-
-
 def test_an_error_is_shown_as_it_is(shown: io.StringIO) -> None:
     display.show_error(
         {"status": "FAILED", "error": "ReportRejected", "cause": "[/x] \x1b[2J" * 99}
     )
     assert shown.getvalue().count("[/x]") == 99
     assert "\x1b[2J" not in shown.getvalue()
-
-
-def test_what_takes_long_says_so_where_there_is_no_terminal(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    text = io.StringIO()
-    monkeypatch.setattr(display, "console", Console(file=text, width=80))
-    monkeypatch.setattr(display, "_SILENCE_SECONDS", 0.001)
-    with display.step("Waiting for PingOne"):
-        wait_until(lambda: "… Waiting for PingOne" in text.getvalue())
-    assert "✓ Waiting for PingOne" in text.getvalue()

@@ -39,22 +39,16 @@ def verified(jwks: str) -> list[str]:
     return [str(item.key_id) for item in jwt.PyJWKSet.from_json(jwks).keys]
 
 
-def test_the_command_prints_what_is_pasted_into_a_body_for_pingones_api(
+def test_the_command_prints_one_line_that_is_pasted_into_a_body_for_pingones_api(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kms = Kms(local_key().der)
+    kms, other = Kms(local_key().der), ARN.replace("1234abcd", "5678abcd")
     monkeypatch.setattr("local.jwks.boto3.client", lambda _service, region_name: kms)  # noqa: ARG005
-    assert main([ARN]) == 0
-    body = json.loads('{"jwks": %s}' % capsys.readouterr().out)  # noqa: UP031
-    assert body == {"jwks": jwks_of(kms, [ARN])}
-    assert verified(body["jwks"]) == [ARN.rpartition("/")[2]]
-
-
-def test_the_jwks_is_one_line_with_the_keys_of_kms() -> None:
-    other = ARN.replace("1234abcd", "5678abcd")
-    line = jwks_of(Kms(local_key().der), [ARN, other])
-    assert "\n" not in line
-    assert verified(line) == [ARN.rpartition("/")[2], other.rpartition("/")[2]]
+    assert main([ARN, other]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    body = json.loads('{"jwks": %s}' % line)  # noqa: UP031
+    assert body == {"jwks": jwks_of(kms, [ARN, other])}
+    assert verified(body["jwks"]) == [ARN.rpartition("/")[2], other.rpartition("/")[2]]
 
 
 def test_a_key_that_is_not_for_rs256_is_named() -> None:
@@ -63,16 +57,6 @@ def test_a_key_that_is_not_for_rs256_is_named() -> None:
     for wrong in (Kms(der), Kms(local_key().der, "ENCRYPT_DECRYPT")):
         with pytest.raises(ValueError, match=rf"{ARN} is no RSA key for signing"):
             jwks_of(wrong, [ARN])
-
-
-@pytest.mark.parametrize("arguments", [[], ["alias/pingone"]])
-def test_without_an_arn_the_command_says_how_it_is_used(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(arguments) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert "make jwks KEY=<SigningKeyArn>" in said.err
 
 
 def test_the_documented_command_of_the_aws_cli_prints_the_same_line(tmp_path: Path) -> None:

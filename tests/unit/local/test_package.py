@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from local.package import notes, write_zip
+from local.package import write_zip
 
 FILES = {"b/2.py": b"two", "a.py": b"one" * 1000, "b/1.so": b"\x7fELF", "B/3": b""}
 
@@ -27,8 +27,3 @@ def test_a_zip_has_neither_time_nor_order_nor_rights_of_the_folder(tmp_path: Pat
     with ZipFile(tmp_path / "once" / "made.zip") as archive:
         assert archive.namelist() == [f"release/{name}" for name in sorted(FILES)]
         assert {name: archive.read(f"release/{name}") for name in FILES} == FILES
-
-
-def test_the_notes_are_what_the_changelog_says_of_the_version() -> None:
-    assert notes().startswith("The first release.")
-    assert "\n## " not in notes()

@@ -2,7 +2,6 @@
 
 import io
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,17 +49,13 @@ def test_the_environment_comes_before_a_file(tmp_path: Path) -> None:
         ("PINGONE_ENVIRONMENT_ID", "my-environment", "must be a UUID"),
         ("PINGONE_REGION", "europe", "must be com, ca, eu, com.au, sg or asia"),
         ("PINGONE_API_URL", "api.pingone.eu/v1", "https URL"),
-        ("PINGONE_API_URL", "https://api.pingone.eu/v1?x=1", "https URL"),
-        ("PINGONE_TOKEN_URL", "ftp://x", "https URL"),
         ("PINGONE_LINK_HOSTS", "https://x", "hosts"),
         ("PINGONE_REPORT_FIELDS", "userId;deviceId", "field"),
         ("PINGONE_REPORT_FILTER", "a\x1b[31m", "control characters"),
-        ("PINGONE_REPORT_FILTER", "x" * 501, "500 characters"),
         ("PINGONE_REPORT_FORMATS", "xml", "csv, json"),
         ("PINGONE_CLIENT_ID", "my app", "without spaces"),
         ("PINGONE_CLIENT_SECRET", "canary geheim", "without spaces"),
         ("PINGONE_CLIENT_SECRET", "canary-ë", "ASCII"),
-        ("PINGONE_REPORT_FILTER", os.fsdecode(b"Zo\xeb"), "not UTF-8"),
         ("PINGONE_CLIENT_SECRET", os.fsdecode(b"canary\xff"), "not UTF-8"),
     ],
 )
@@ -78,19 +73,6 @@ def test_a_file_that_is_not_utf_8_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(Malformed, match=r"\.env cannot be read as UTF-8") as refused:
         read_tenant({}, tmp_path / ".env")
     assert "canary" not in str(refused.value)
-
-
-@pytest.mark.parametrize("make", [Path.touch, None])
-def test_authorities_that_are_not_there_are_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None] | None
-) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "authorities"))
-    if make:
-        make(tmp_path / "authorities")
-        assert read_tenant(GOOD, tmp_path / ".env")
-        return
-    with pytest.raises(Malformed, match="REQUESTS_CA_BUNDLE cannot be read: No such file"):
-        read_tenant(GOOD, tmp_path / ".env")
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import itertools
 import json
 import logging
 import tracemalloc
@@ -20,7 +21,6 @@ from pingone_reports.errors import (
     ExportError,
     InvalidResponse,
     PingOneUnavailable,
-    ReportRejected,
     Unauthorized,
 )
 from pingone_reports.model.exploration import Delivery, Exploration
@@ -31,7 +31,6 @@ from pingone_reports.pingone.credentials import AccessTokens, ClientCredentials
 from pingone_reports.pingone.http import ask, tellable
 from pingone_reports.pingone.link_hosts import LinkHosts
 from pingone_reports.pingone.links import FreshLinks
-from pingone_reports.pingone.sessions import new_session
 from pingone_reports.transfer import remote_file
 from pingone_reports.transfer.remote_file import RemoteFile
 from tests.support.asking import export_of, told
@@ -49,12 +48,6 @@ DEEP = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
 def server() -> Iterator[RawServer]:
     with RawServer() as running:
         yield running
-
-
-@pytest.fixture
-def session() -> Iterator[requests.Session]:
-    with new_session() as session:
-        yield session
 
 
 def tokens_of(server: RawServer, session: requests.Session) -> AccessTokens:
@@ -94,6 +87,26 @@ Call = Callable[[RawServer, requests.Session], object]
 CALLS = [read, get_token]
 
 
+TRICKLES = {
+    "status line": (b"", b"HTTP/1.1 200 OK\r\n", TOKEN_ANSWER.partition(b"\r\n")[2]),
+    "header": (
+        b"HTTP/1.1 200 OK\r\n", b"X-Slow: slow\r\n", TOKEN_ANSWER.partition(b"\r\n")[2]
+    ),
+    "100 Continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 3, TOKEN_ANSWER),
+    "body": (TOKEN_ANSWER[:-20], TOKEN_ANSWER[-20:], b""),
+    "chunk extension": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1",
+        b";extension=slow",
+        b'\r\n{\r\n1e\r\n"access_token":"a","expires_in\r\n4\r\n":9}\r\n0\r\n\r\n',
+    ),
+    "trailer": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n",
+        b"X-Trailer: slow\r\n",
+        b"\r\n",
+    ),
+}  # fmt: skip
+
+
 class TestTime:
     """What trickles here is whole after three seconds, and would be taken."""
 
@@ -103,48 +116,24 @@ class TestTime:
             monkeypatch.setattr(module, "_TIMEOUT_SECONDS", (5, 0.3))
         monkeypatch.setattr(remote_file, "_MAX_TRIES", 1)
 
-    @pytest.mark.parametrize("call", CALLS)
     @pytest.mark.parametrize(
-        "trickle",
+        ("call", "trickle"),
         [
-            (b"", b"HTTP/1.1 200 OK\r\n", TOKEN_ANSWER.partition(b"\r\n")[2]),
-            (b"HTTP/1.1 200 OK\r\n", b"X-Slow: slow\r\n", TOKEN_ANSWER.partition(b"\r\n")[2]),
-            (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 3, TOKEN_ANSWER),
-            (TOKEN_ANSWER[:-20], TOKEN_ANSWER[-20:], b""),
-            (
-                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1",
-                b";extension=slow",
-                b'\r\n{\r\n1e\r\n"access_token":"a","expires_in\r\n4\r\n":9}\r\n0\r\n\r\n',
-            ),
-            (
-                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n",
-                b"X-Trailer: slow\r\n",
-                b"\r\n",
-            ),
+            *itertools.product(CALLS, TRICKLES),
+            *itertools.product([open_file], ["status line", "header", "100 Continue"]),
         ],
-        ids=["status line", "header", "100 Continue", "body", "chunk extension", "trailer"],
     )
     def test_a_trickle_is_no_longer_than_the_time_of_the_call(
-        self,
-        server: RawServer,
-        session: requests.Session,
-        call: Call,
-        trickle: tuple[bytes, bytes, bytes],
+        self, server: RawServer, session: requests.Session, call: Call, trickle: str
     ) -> None:
-        server.trickle(*trickle)
-        with pytest.raises(PingOneUnavailable, match="cannot be reached"):
+        server.trickle(*TRICKLES[trickle])
+        with pytest.raises((PingOneUnavailable, DownloadInterrupted), match="Timeout"):
             call(server, session)
 
-    @pytest.mark.parametrize("call", CALLS)
     def test_the_timeout_of_a_receive_is_what_is_left_of_the_time(
-        self,
-        server: RawServer,
-        session: requests.Session,
-        call: Call,
-        monkeypatch: pytest.MonkeyPatch,
+        self, server: RawServer, session: requests.Session, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        for module in (api, credentials):
-            monkeypatch.setattr(module, "_TIMEOUT_SECONDS", (5, 1))
+        monkeypatch.setattr(credentials, "_TIMEOUT_SECONDS", (5, 1))
 
         def late(_: str) -> Iterator[bytes]:
             server.stopping.wait(0.9)
@@ -154,29 +143,7 @@ class TestTime:
 
         server.script = late
         with pytest.raises(PingOneUnavailable, match="Timeout"):
-            call(server, session)
-
-    @pytest.mark.parametrize(
-        "trickle",
-        [
-            (b"", b"HTTP/1.1 206 Partial Content\r\n"),
-            (b"HTTP/1.1 206 Partial Content\r\n", b"X-Slow: slow\r\n"),
-            (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 3 + b"HTTP/1.1 206 Partial Content\r\n"),
-            (
-                b"HTTP/1.1 206 Partial Content\r\nTransfer-Encoding: chunked\r\n"
-                b'ETag: "a"\r\nContent-Range: bytes 0-1/2\r\n\r\n2',
-                b";extension=slow",
-            ),
-        ],
-        ids=["status line", "header", "100 Continue", "chunk extension"],
-    )
-    def test_a_file_store_that_trickles_is_given_up(
-        self, server: RawServer, session: requests.Session, trickle: tuple[bytes, bytes]
-    ) -> None:
-        rest = b'Content-Length: 2\r\nETag: "a"\r\nContent-Range: bytes 0-1/2\r\n\r\nPK'
-        server.trickle(*trickle, b"\r\nPK\r\n0\r\n\r\n" if b"chunked" in trickle[0] else rest)
-        with pytest.raises(DownloadInterrupted, match="Timeout"):
-            open_file(server, session)
+            get_token(server, session)
 
 
 class TestSize:
@@ -216,11 +183,11 @@ class TestSize:
     @pytest.mark.parametrize(
         "begins",
         [
-            b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 64000000\r\n\r\n",
-            b"HTTP/1.1 200 OK\r\nContent-Length: 64000000\r\n\r\n",
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n",
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3d09000\r\n",
-            b"HTTP/1.1 200 OK\r\n\r\n",
+            b"302 Found\r\nLocation: /\r\nContent-Length: 64000000\r\n\r\n",
+            b"200 OK\r\nContent-Length: 64000000\r\n\r\n",
+            b"200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n",
+            b"200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3d09000\r\n",
+            b"200 OK\r\n\r\n",
         ],
         ids=["redirect", "length", "chunk of negative length", "chunk", "no length"],
     )
@@ -228,7 +195,7 @@ class TestSize:
     def test_a_large_answer_is_not_read_to_its_end(
         self, server: RawServer, session: requests.Session, call: Call, begins: bytes
     ) -> None:
-        server.say(begins, *[b"x" * 1_000_000] * 64)
+        server.say(b"HTTP/1.1 ", begins, *[b"x" * 1_000_000] * 64)
         with pytest.raises(ExportError):
             call(server, session)
         assert server.sent < 40_000_000
@@ -251,34 +218,15 @@ class TestSize:
             read(server, session)
 
 
-class TestDepth:
-    @pytest.mark.parametrize("call", CALLS)
-    def test_deep_json_is_no_answer(
-        self, server: RawServer, session: requests.Session, call: Call
-    ) -> None:
-        server.say(http(DEEP))
-        with pytest.raises(InvalidResponse):
-            call(server, session)
-
-    @pytest.mark.parametrize("body", [DEEP, b'{"message":' * 500 + b"1" + b"}" * 500])
-    def test_an_error_with_deep_json_is_that_error(
-        self, server: RawServer, session: requests.Session, body: bytes
-    ) -> None:
-        server.say(http(body, "400 Bad Request"))
-        with pytest.raises(ReportRejected):
-            read(server, session)
-
-
 class TestSecrets:
     @pytest.mark.parametrize(
         "echo",
         [
             TOKEN,
-            f"Bearer {TOKEN}",
             TOKEN[:60],
             TOKEN[-60:],
             CLIENT_SECRET,
-            f"Basic {BASIC}",
+            BASIC,
             f"client_secret={CLIENT_SECRET}&grant_type=client_credentials",
             "https://p1-reports.s3.amazonaws.com/canary.zip?X-Amz-Signature=0123456789abcdef",
             "HTTPS://canary/?a",
@@ -287,29 +235,30 @@ class TestSecrets:
     @pytest.mark.parametrize(
         ("status", "body"),
         [
-            ("400 No", lambda echo: {"message": f"Cannot take {echo}.", "id": "8b1c"}),
-            ("403 No", lambda echo: {"code": echo, "id": "8b1c"}),
+            ("400 No", lambda echo: {"message": f"Cannot take {echo}."}),
+            ("403 No", lambda echo: {"code": echo}),
             ("429 No", lambda echo: {"id": f"8b1c {echo}"}),
-            ("500 No", lambda echo: {"id": "8b1c", "details": [{"target": echo, "message": echo}]}),
-            ("400 No", lambda echo: {"id": "8b1c", "message": "x " * 270 + echo}),
+            ("500 No", lambda echo: {"details": [{"target": echo, "message": echo}]}),
+            ("400 No", lambda echo: {"message": "x " * 270 + echo}),
+            ("400 No", lambda echo: {"error": "x", "error_description": f"Cannot take {echo}."}),
         ],
-        ids=["message", "code", "id", "details", "where it is cut"],
+        ids=["message", "code", "id", "details", "where it is cut", "OAuth"],
     )
+    @pytest.mark.parametrize("call", CALLS)
     def test_no_error_repeats_a_secret_that_pingone_repeats(
         self,
         server: RawServer,
         session: requests.Session,
+        call: Call,
         echo: str,
         body: Callable[[str], object],
         status: str,
     ) -> None:
         server.say(http(json.dumps(body(echo)).encode(), status))
         with pytest.raises(ExportError) as error:
-            read(server, session)
+            call(server, session)
         for secret in (TOKEN[:20], TOKEN[-20:], CLIENT_SECRET, BASIC[:20], "canary", "Signature"):
             assert secret not in told(error.value)
-        if "cannot" in str(error.value):
-            assert "8b1c" in str(error.value)
 
     def test_the_password_and_links_of_the_last_answer_are_not_repeated(
         self, server: RawServer, session: requests.Session
@@ -324,17 +273,9 @@ class TestSecrets:
         with pytest.raises(AccessDenied, match=r"\(Not \(secret\) again\.\)"):
             client.read_exploration(export_of("a"))
 
-    @pytest.mark.parametrize(
-        ("text", "line"),
-        [
-            ("No such\r\nattribute:\t'a'.", "No such attribute: 'a'."),
-            ("a\x1b[31mb\u202ec\u2028d\ud800e\x00f", "a [31mb c d e f"),
-            ("caf\u00e9 \U0001f600", "caf\u00e9 \U0001f600"),
-            ("id abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6.",) * 2,
-        ],
-    )
-    def test_a_text_of_pingones_is_told_on_one_line(self, text: str, line: str) -> None:
-        assert tellable(text, []) == line
+    def test_a_text_of_pingones_is_told_on_one_line_with_its_ids(self) -> None:
+        text = "No such\r\nattribute: id abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6."
+        assert tellable(text, []) == text.replace("\r\n", " ")
 
     @pytest.mark.parametrize(
         "head",
@@ -359,48 +300,34 @@ class TestSecrets:
 _JUNK = st.binary(max_size=40)
 _LINES = st.sampled_from(
     [
-        b"HTTP/1.1 200 OK",
-        b"HTTP/1.1 206 Partial Content",
-        b"HTTP/1.1 302 Found",
-        b"HTTP/1.1 401 No",
-        b"HTTP/1.1 404 No",
-        b"HTTP/1.1 429 Later",
-        b"HTTP/1.1 500 No",
+        *(b"HTTP/1.1 %d So" % status for status in (200, 206, 302, 401, 404, 429, 500, 10**10)),
         b"HTTP/1.0 200",
         b"HTTP/9.9 200 OK",
         b"HTTP/1.1 100 Continue\r\n",
-        b"HTTP/1.1 99999999999 OK",
         b"HTTP/1.1 999 \xff\xfe",
         b"200 OK",
     ]
 )
 _HEADERS = st.sampled_from(
     [
-        b"Content-Length: 2",
-        b"Content-Length: -1",
-        b"Content-Length: " + b"9" * 5000,
-        b"Content-Length: 1, 2",
-        b"Transfer-Encoding: chunked",
-        b"Content-Encoding: gzip",
-        b"Content-Encoding: br, deflate",
-        b"Location: https://[/",
-        b"Location: \xff\xfe",
-        b"Location: //",
-        b"Location: https://a:99999999/",
-        b"Set-Cookie: a=\xff; expires=Thu, 99 Foo 99999 99:99:99 GMT; domain=.\xe9",
-        b"Retry-After: \xb2",
-        b"Retry-After: " + b"9" * 5000,
-        b'ETag: "a"',
-        b"ETag: \xff\xff",
-        b"Content-Range: bytes 0-1/2",
-        b"Content-Range: bytes 0-1/" + b"9" * 5000,
-        b"Content-Range: bytes " + b"9" * 18 + b"-1/2",
-        b"Content-Type: application/json; charset=\xff",
-        b"Connection: close",
-        b" folded",
-        b"no colon",
-        b": no name",
+        b"%s: %s" % (name, value)
+        for name, values in {
+            b"Content-Length": (b"2", b"-1", b"9" * 5000, b"1, 2"),
+            b"Transfer-Encoding": (b"chunked",),
+            b"Content-Encoding": (b"gzip", b"br, deflate"),
+            b"Location": (b"https://[/", b"\xff\xfe", b"//", b"https://a:99999999/"),
+            b"Set-Cookie": (b"a=\xff; expires=Thu, 99 Foo 99999 99:99:99 GMT; domain=.\xe9",),
+            b"Retry-After": (b"\xb2", b"9" * 5000),
+            b"ETag": (b'"a"', b"\xff\xff"),
+            b"Content-Range": (b"bytes 0-1/2", b"bytes 0-1/" + b"9" * 5000),
+            b"Content-Type": (b"application/json; charset=\xff",),
+            b"Connection": (b"close",),
+            b"": (b"no name",),
+            b" folded": (b"",),
+        }.items()
+        for value in values
     ]
+    + [b"no colon"]
 )
 _BODIES = st.sampled_from(
     [
@@ -412,11 +339,7 @@ _BODIES = st.sampled_from(
         b'{"access_token": "a", "expires_in": NaN}',
         b'{"a": ' + b"1" * 5000 + b"}",
         DEEP,
-        b"2\r\n{}\r\n0\r\n\r\n",
-        b"-5\r\n{}\r\n0\r\n\r\n",
-        b"-1\r\n{}\r\n0\r\n\r\n",
-        b"zz\r\n{}",
-        b"ffffffffffffffffffffffff\r\n{}",
+        *(size + b"\r\n{}\r\n0\r\n\r\n" for size in (b"2", b"-5", b"-1", b"zz", b"f" * 24)),
         b"2\r\n{}xx0\r\n\r\n",
         b"1;" + b"a" * 70_000 + b"\r\n{}",
         b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03",
@@ -446,36 +369,24 @@ def test_any_answer_is_taken_or_has_a_typed_error(
         call(server, session)
 
 
-_VALUES = st.recursive(
+_HOST = "p1-reports-prod-eu-central-1.s3.eu-central-1.amazonaws.com"
+_VALUES = (
     st.none()
     | st.booleans()
     | st.integers()
     | st.floats()
     | st.text(st.characters(exclude_categories=[]), max_size=8)
-    | st.sampled_from(
-        [
-            "SUCCESS",
-            "IN_PROGRESS",
-            "0001-01-01T00:00:00+23:59",
-            "9999-12-31T23:59:59-23:59",
-            "2023-10-16T11:51:26Z",
-            "\ud800",
-            "https://p1-reports-prod-eu-central-1.s3.amazonaws.com/\ud800",
-            "https://p1-reports-prod-eu-" + "a" * 80 + "-1.s3.amazonaws.com/",
-            "https://\u00e9.example/",
-            "https://[::1]:0/",
-        ]
-    ),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner),
-    max_leaves=4,
+    | st.lists(st.text(max_size=3), max_size=2)
+    | st.dictionaries(st.text(max_size=3), st.none(), max_size=2)
+    | st.sampled_from(["SUCCESS", "IN_PROGRESS", "0001-01-01T00:00:00+23:59"])
+    | st.sampled_from(["https://\u00e9.example/", "https://[::1]:0/", f"https://{_HOST}/\ud800"])
 )
 
 
 @given(st.dictionaries(st.sampled_from(sorted(polling_answer())), _VALUES, max_size=3))
-@example({"csvPresignedUrl": "https://p1-reports-prod-eu-" + "a" * 80 + "-1.s3.amazonaws.com/"})
 def test_any_exploration_is_taken_or_has_a_typed_error(changes: dict[str, Any]) -> None:
     body = polling_answer() | changes
-    hosts = LinkHosts(["p1-reports-prod-eu-central-1.s3.eu-central-1.amazonaws.com"])
+    hosts = LinkHosts([_HOST])
 
     def checked(body: dict[str, Any]) -> None:
         for link in Delivery.parse(body, list(Format)).links.values():

@@ -1,75 +1,48 @@
 """Connections verify certificates like those of requests, and read the authorities once."""
 
+import os
 import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
-import trustme
 
 from pingone_reports.pingone import sessions
 from tests.support.raw_server import RawServer, http
 
 
-@pytest.fixture
-def authority() -> trustme.CA:
-    return trustme.CA()
+@pytest.fixture(autouse=True)
+def hello(secure_server: RawServer) -> None:
+    """What the server says, for which each request opens a connection of its own."""
+    secure_server.say(http(b"hello"))
 
 
-@pytest.fixture
-def server(authority: trustme.CA) -> Iterator[RawServer]:
-    """One for localhost. Each request opens a connection of its own."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("localhost").configure_cert(context)
-    server = RawServer()
-    server.say(http(b"hello"))
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    with server:
-        yield server
-
-
-@pytest.fixture
-def bundle(server: RawServer, authority: trustme.CA, tmp_path: Path) -> tuple[int, str]:
-    """The server's port, and the bundle that trusts it."""
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    return server.server_address[1], str(tmp_path / "ca.pem")
-
-
-def test_the_authorities_are_read_once_for_all_connections(
-    bundle: tuple[int, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    port, ca = bundle
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", ca)
+def test_the_authorities_are_read_once_for_all_connections(secure_url: str) -> None:
     read_before = sessions._context.cache_info().misses
 
     for _ in range(2):
         with sessions.new_session() as session:
             for _ in range(2):
-                assert session.get(f"https://localhost:{port}").text == "hello"
+                assert session.get(secure_url).text == "hello"
 
     assert sessions._context.cache_info().misses == read_before + 1
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_a_connection_that_was_opened_before_is_the_requests_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: ssl.TLSVersion
+    certified: ssl.SSLContext, version: ssl.TLSVersion
 ) -> None:
     """So no TLS takes time of the request's turn. TLS 1.3 sends tickets after the handshake."""
-    authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = context.maximum_version = version
-    authority.issue_cert("localhost").configure_cert(context)
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    certified.minimum_version = certified.maximum_version = version
     accepted, ready, closed = [], threading.Event(), threading.Event()
 
     def serve(listening: socket.socket) -> None:
         for answers in (1, 0, 1, 1):
             raw, _ = listening.accept()
-            with context.wrap_socket(raw, server_side=True) as connection:
+            with certified.wrap_socket(raw, server_side=True) as connection:
                 accepted.append(connection)
                 ready.set()  # the tickets are on their way
                 for _ in range(answers):
@@ -94,68 +67,49 @@ def test_a_connection_that_was_opened_before_is_the_requests_own(
             closed.clear()
 
 
-def test_a_connection_that_cannot_be_opened_before_is_left_to_the_request(
-    bundle: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+def test_a_connection_that_cannot_be_opened_before_is_left_to_the_request_and_refused_there(
+    secure_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
     monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
     with sessions.new_session() as session:
-        sessions.connect(session, f"https://localhost:{bundle[0]}", 5)
+        sessions.connect(session, secure_url, 5)
         sessions.connect(session, "https://localhost:1", 5)
         with pytest.raises(requests.exceptions.SSLError, match="CERTIFICATE_VERIFY_FAILED"):
-            session.get(f"https://localhost:{bundle[0]}")
+            session.get(secure_url)
 
 
-def test_an_unknown_authority_is_refused(
-    bundle: tuple[int, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
-    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
-    with (
-        sessions.new_session() as session,
-        pytest.raises(requests.exceptions.SSLError, match="CERTIFICATE_VERIFY_FAILED"),
-    ):
-        session.get(f"https://localhost:{bundle[0]}")
-
-
-def test_a_certificate_of_another_host_is_refused(
-    bundle: tuple[int, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle[1])
+def test_a_certificate_of_another_host_is_refused(secure_url: str) -> None:
     with (
         sessions.new_session() as session,
         pytest.raises(requests.exceptions.SSLError, match=r"127\.0\.0\.1"),
     ):
-        session.get(f"https://127.0.0.1:{bundle[0]}")
+        session.get(secure_url.replace("localhost", "127.0.0.1"))
 
 
 def test_authorities_may_be_in_a_folder(
-    bundle: tuple[int, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    secure_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = tmp_path / "authorities"
+    bundle, folder = os.environ["REQUESTS_CA_BUNDLE"], tmp_path / "authorities"
     folder.mkdir()
     # OpenSSL looks for an authority under its subject's hash.
-    subject = subprocess.run(
-        ["openssl", "x509", "-noout", "-subject_hash", "-in", bundle[1]],
-        capture_output=True,
-        text=True,
-        check=True,
+    subject = subprocess.check_output(
+        ["openssl", "x509", "-noout", "-subject_hash", "-in", bundle], text=True
     )
-    Path(bundle[1]).rename(folder / f"{subject.stdout.strip()}.0")
+    Path(bundle).rename(folder / f"{subject.strip()}.0")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(folder))
     with sessions.new_session() as session:
-        assert session.get(f"https://localhost:{bundle[0]}").text == "hello"
+        assert session.get(secure_url).text == "hello"
 
 
 def test_a_netrc_replaces_no_token_and_goes_to_nobody(
-    server: RawServer, bundle: tuple[int, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    secure_server: RawServer, secure_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "netrc").write_text("default login somebody password canary\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle[1])
     with sessions.new_session() as session:
-        session.get(f"https://localhost:{bundle[0]}", headers={"Authorization": "Bearer token"})
-        session.get(f"https://localhost:{bundle[0]}")
-    with_token, without = server.heads
+        session.get(secure_url, headers={"Authorization": "Bearer token"})
+        session.get(secure_url)
+    with_token, without = secure_server.heads
     assert "Authorization: Bearer token\n" in with_token
     assert "Authorization" not in without

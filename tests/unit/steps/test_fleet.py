@@ -2,7 +2,7 @@
 
 import json
 import tracemalloc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -34,15 +34,32 @@ if TYPE_CHECKING:
     from pingone_reports.aws.fleets import FleetHistory, FleetResults
     from pingone_reports.aws.idempotency import IdempotencyKeys
 
-STARTED = "2026-03-01T23:59:59+00:00"
+FILTER = 'username eq "canary@example.com"'
 
 
-def execution(name: str = "first", started_at: str = STARTED) -> Execution:
-    return Execution(arn=f"arn:{name}", name=name, started_at=datetime.fromisoformat(started_at))
+def execution(name: str = "first") -> Execution:
+    started_at = datetime.fromisoformat("2026-03-01T23:59:59+00:00")
+    return Execution(arn=f"arn:{name}", name=name, started_at=started_at)
+
+
+SECOND, THIRD = execution("second"), execution("third")
 
 
 def environments(*numbers: int) -> list[ListedEnvironment]:
     return [ListedEnvironment(str(UUID(int=n)), f"Customers {n}") for n in numbers]
+
+
+class WatchedBucket(MemoryBucket):
+    """`on_read` is called with the key of each document that was looked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_read: Callable[[str], object] = lambda _key: None
+
+    def read_json(self, key: str) -> dict[str, Any] | None:
+        found = super().read_json(key)
+        self.on_read(key)
+        return found
 
 
 @dataclass
@@ -50,12 +67,11 @@ class World:
     """What the fleets of one stack share; results and history are in memory."""
 
     pingone: PingOne
-    bucket: MemoryBucket = field(default_factory=MemoryBucket)
+    bucket: WatchedBucket = field(default_factory=WatchedBucket)
     keys: FakeKeys = field(default_factory=FakeKeys)
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     newest: dict[str, str] = field(default_factory=dict)
-    table_is_there: bool = True
-    reads_history: bool = True
+    history_is: set[str] = field(default_factory=lambda: {"read", "written"})
     prefix: str = "pingone"
     pseudonymizes: bool = False
 
@@ -76,6 +92,10 @@ class World:
     def items(self, by: Execution | None = None) -> list[dict[str, str]]:
         keys = FleetKeys.of(by or execution(), self.prefix)
         return list(json.loads(self.bucket.objects[keys.items]))
+
+    def numbers(self, by: Execution | None = None) -> list[int]:
+        """Which environments are exported."""
+        return [UUID(item["environmentId"]).int for item in self.items(by)]
 
     def end(self, by: Execution | None = None, **failed: str) -> None:
         """Let all exports of a fleet land, but for the environments that fail, by number."""
@@ -98,6 +118,12 @@ class World:
         assert faults("summarize-fleet-output", answer) == []
         return answer
 
+    def run(self, by: Execution | None = None, **failed: str) -> dict[str, Any]:
+        """A whole fleet."""
+        self.start(by)
+        self.end(by, **failed)
+        return self.summarize(by)
+
     def manifest(self, by: Execution | None = None) -> dict[str, Any]:
         key = FleetKeys.of(by or execution(), self.prefix).manifest
         document = dict(json.loads(self.bucket.objects[key]))
@@ -108,12 +134,12 @@ class World:
         return [self.results.get(name) for name in names]
 
     def before(self, series: str) -> str | None:
-        if not self.reads_history:
+        if "read" not in self.history_is:
             raise TableUnavailable("Not now.")
         return self.newest.get(series)
 
     def remember(self, series: str, _started_at: datetime, manifest_key: str) -> None:
-        if not self.table_is_there:
+        if "written" not in self.history_is:
             raise TableUnavailable("Not now.")
         self.newest[series] = manifest_key
 
@@ -135,7 +161,7 @@ class TestListing:
             "duplicateOf": None,
         }
         assert keys.items == "pingone/fleet/date=2026-03-01/first/exports.json"
-        assert [UUID(item["environmentId"]).int for item in world.items()] == [1, 3]
+        assert world.numbers() == [1, 3]
 
     def test_a_list_that_changes_between_two_tries_counts_as_it_was_first(
         self, world: World, simulator: PingOneSimulator
@@ -149,77 +175,67 @@ class TestListing:
     def test_of_two_tries_at_once_the_first_to_write_counts_for_both(
         self, world: World, simulator: PingOneSimulator
     ) -> None:
-        slow = World(world.pingone, bucket=world.bucket, keys=world.keys)
-        keys = FleetKeys.of(execution(), "pingone")
-        read = slow.bucket.read_json
-        slow.bucket.read_json = lambda key: None if key == keys.listing else read(key)  # type: ignore[method-assign]
+        def another_try(_key: str) -> None:
+            world.bucket.on_read = lambda _key: None
+            world.start()
+            simulator.list_environments(environments(4))
+
+        world.bucket.on_read = another_try
         world.start()
-        simulator.list_environments(environments(4))
-        slow.start()
-        assert [UUID(item["environmentId"]).int for item in world.items()] == [1, 2, 3]
+        assert world.numbers() == [1, 2, 3]
 
     def test_given_ids_need_no_list_of_pingone(
         self, world: World, simulator: PingOneSimulator
     ) -> None:
         world.start(environmentIds=[str(UUID(int=7))])
-        assert [UUID(item["environmentId"]).int for item in world.items()] == [7]
+        assert world.numbers() == [7]
         assert simulator.requests == []
 
-    def test_a_fleet_that_is_asked_for_twice_runs_once(self, world: World) -> None:
+    def test_a_fleet_that_is_asked_for_twice_runs_once_and_has_no_key_of_an_exports(
+        self, world: World
+    ) -> None:
         world.start(idempotencyKey="nightly")
-        answer = world.start(execution("second"), idempotencyKey="nightly")
+        answer = world.start(SECOND, idempotencyKey="nightly")
         assert (answer["status"], answer["duplicateOf"]) == ("DUPLICATE", "arn:first")
         assert answer["itemsKey"] is None
-
-    def test_a_fleets_key_is_none_of_an_exports(self, world: World) -> None:
-        world.start(idempotencyKey="nightly")
         assert world.keys.holder("nightly", "arn:export") == "arn:export"
 
-    def test_a_listing_that_is_denied_leaves_nothing(
-        self, world: World, simulator: PingOneSimulator
+    @pytest.mark.parametrize(
+        ("denied", "error"),
+        [((Fault("environments", Answer(403), times=None),), AccessDenied), ((), NoEnvironments)],
+    )
+    def test_a_list_that_is_denied_or_empty_leaves_nothing(
+        self,
+        world: World,
+        simulator: PingOneSimulator,
+        denied: tuple[Fault, ...],
+        error: type[Exception],
     ) -> None:
-        denied = Fault("environments", Answer(403), times=None)
-        simulator.set_scenario(simulator.organization_id, Scenario(faults=(denied,)))
-        with pytest.raises(AccessDenied):
-            world.start()
-        assert world.bucket.objects == {}
-
-    def test_an_empty_list_leaves_nothing(self, world: World, simulator: PingOneSimulator) -> None:
         simulator.list_environments([])
-        with pytest.raises(NoEnvironments):
+        simulator.set_scenario(simulator.organization_id, Scenario(faults=denied))
+        with pytest.raises(error):
             world.start()
         assert world.bucket.objects == {}
-
-    def test_very_many_environments_are_listed_in_bounded_memory(
-        self, world: World, simulator: PingOneSimulator
-    ) -> None:
-        simulator.list_environments(environments(*range(1, 2_001)))
-        answer = world.start()
-        assert len(world.items()) == 2_000
-        assert len(json.dumps(answer)) < 1_000
 
 
 class TestOnlyFailed:
     def test_only_what_failed_is_exported_as_it_was(self, world: World) -> None:
         world.start(fields=["userId"], formats=["csv"])
         world.end(n2="AccessDenied")
-        failed = world.summarize()
-        again = execution("again")
-        answer = world.start(again, onlyFailedOf=failed["fleet"]["manifestKey"], formats=["json"])
+        key = world.summarize()["fleet"]["manifestKey"]
+        answer = world.start(SECOND, onlyFailedOf=key, formats=["json"])
         assert answer["request"] == {
             "correlationId": "nightly", "fields": ["userId"], "formats": ["json"]
         }  # fmt: skip
-        assert [UUID(item["environmentId"]).int for item in world.items(again)] == [2]
-        world.end(again)
-        assert world.summarize(again)["failure"] is None
-        assert world.manifest(again)["environments"][0]["name"] == "Customers 2"
+        assert world.numbers(SECOND) == [2]
+        world.end(SECOND)
+        assert world.summarize(SECOND)["failure"] is None
+        assert world.manifest(SECOND)["environments"][0]["name"] == "Customers 2"
 
     def test_a_fleet_of_which_nothing_failed_has_none(self, world: World) -> None:
-        world.start()
-        world.end()
-        key = world.summarize()["fleet"]["manifestKey"]
+        key = world.run()["fleet"]["manifestKey"]
         with pytest.raises(NoEnvironments):
-            world.start(execution("again"), onlyFailedOf=key)
+            world.start(SECOND, onlyFailedOf=key)
 
     @pytest.mark.parametrize("prefix", ["", "other/", "pingone/pingone/"])
     def test_a_manifest_elsewhere_is_refused(self, world: World, prefix: str) -> None:
@@ -228,52 +244,33 @@ class TestOnlyFailed:
         with pytest.raises(InvalidRequest, match="onlyFailedOf"):
             world.start(onlyFailedOf=key)
 
-
-class TestPseudonymize:
-    FILTER = 'username eq "canary@example.com"'
-
-    @pytest.fixture
-    def private(self, world: World) -> World:
+    def test_with_pseudonymize_only_the_exports_get_the_filter(self, world: World) -> None:
         world.pseudonymizes = True
-        return world
+        answer = world.start(filter=FILTER)
+        assert answer["request"]["filter"] == world.start(filter=FILTER)["request"]["filter"]
+        assert answer["request"]["filter"] == FILTER
+        world.end(n2="AccessDenied")
+        key = world.summarize()["fleet"]["manifestKey"]
+        assert world.bucket.objects
+        assert not any(b"canary" in content for content in world.bucket.objects.values())
 
-    def test_only_the_exports_get_the_filter(self, private: World) -> None:
-        answer = private.start(filter=self.FILTER)
-        again = private.start(filter=self.FILTER)
-        assert answer["request"]["filter"] == again["request"]["filter"] == self.FILTER
-        private.end(n2="AccessDenied")
-        private.summarize()
-        assert private.bucket.objects
-        assert not any(b"canary" in content for content in private.bucket.objects.values())
-
-    def test_what_failed_is_exported_again_only_with_its_filter(self, private: World) -> None:
-        private.start(filter=self.FILTER)
-        private.end(n2="AccessDenied")
-        key = private.summarize()["fleet"]["manifestKey"]
         with pytest.raises(InvalidRequest, match="give it again, in 'filter'"):
-            private.start(execution("again"), onlyFailedOf=key)
-        answer = private.start(execution("again"), onlyFailedOf=key, filter=self.FILTER)
-        assert answer["request"]["filter"] == self.FILTER
+            world.start(SECOND, onlyFailedOf=key)
+        assert world.start(SECOND, onlyFailedOf=key, filter=FILTER)["request"]["filter"] == FILTER
 
 
 class TestSummary:
     def test_a_fleet_that_went_well_tells_its_numbers(self, world: World) -> None:
-        world.start()
-        world.end()
-        answer = world.summarize()
+        answer = world.run()
         assert answer["failure"] is None
-        assert (
-            answer["fleet"]["numbers"] | {"environments": 3, "completed": 3, "records": 6}
-            == (answer["fleet"]["numbers"])
-        )
+        numbers = answer["fleet"]["numbers"]
+        assert numbers == numbers | {"environments": 3, "completed": 3, "records": 6}
         assert [each["name"] for each in world.manifest()["environments"]] == [
             "Customers 1", "Customers 2", "Customers 3"
         ]  # fmt: skip
 
     def test_a_try_after_the_manifest_changes_nothing(self, world: World) -> None:
-        world.start()
-        world.end(n1="AccessDenied")
-        first = world.summarize()
+        first = world.run(n1="AccessDenied")
         objects = dict(world.bucket.objects)
         world.results.clear()
         assert world.summarize() == first
@@ -286,91 +283,56 @@ class TestSummary:
         assert answer["failure"]["Error"] == "TooManyExportsFailed"
         assert answer["fleet"]["manifestKey"] in answer["failure"]["Cause"]
 
-    def test_new_and_gone_environments_are_told(
-        self, world: World, simulator: PingOneSimulator
+    @pytest.mark.parametrize("former", ["", "other", "pingone/pingone", "pingon"])
+    def test_a_fleet_is_compared_with_the_one_before_below_its_own_prefix(
+        self, world: World, simulator: PingOneSimulator, former: str
     ) -> None:
-        world.start()
-        world.summarize()
+        replace(world, prefix=former).run()
+        read: list[str] = []
+        world.bucket.on_read = read.append
+        assert world.run(SECOND)["failure"] is None
+        assert all(key.startswith("pingone/fleet/") for key in read)
+        assert world.manifest(SECOND)["before"] is None
+
         simulator.list_environments(environments(2, 3, 4))
-        second = execution("second", "2026-03-02T23:59:59+00:00")
-        world.start(second)
-        world.summarize(second)
-        manifest = world.manifest(second)
-        assert manifest["before"] == FleetKeys.of(execution(), "pingone").manifest
+        world.run(THIRD)
+        manifest = world.manifest(THIRD)
+        assert manifest["before"] == FleetKeys.of(SECOND, "pingone").manifest
         assert [each["name"] for each in manifest["new"]] == ["Customers 4"]
         assert [each["name"] for each in manifest["gone"]] == ["Customers 1"]
 
-    @pytest.mark.parametrize("former", ["", "other", "pingone/pingone", "pingon"])
-    def test_a_fleet_below_another_prefix_is_not_read(self, world: World, former: str) -> None:
-        first = replace(world, prefix=former)
-        first.start()
-        first.summarize()
-        second = execution("second")
-        world.start(second)
-        world.end(second)
-        read = world.bucket.read_json
-
-        def allowed(key: str) -> dict[str, Any] | None:
-            assert key.startswith("pingone/fleet/")
-            return read(key)
-
-        world.bucket.read_json = allowed  # type: ignore[method-assign]
-        assert world.summarize(second)["failure"] is None
-        assert world.manifest(second)["before"] is None
-        world.bucket.read_json = read  # type: ignore[method-assign]
-        third = execution("third")
-        world.start(third)
-        world.summarize(third)
-        assert world.manifest(third)["before"] == FleetKeys.of(second, "pingone").manifest
-
-    @pytest.mark.parametrize("error", [StorageDenied, StorageUnavailable, TableUnavailable])
+    @pytest.mark.parametrize("error", [StorageDenied, StorageUnavailable])
     def test_a_fleet_before_that_cannot_be_read_fails_no_fleet(
         self, world: World, error: type[Exception]
     ) -> None:
-        world.start()
-        world.summarize()
-        second = execution("second")
-        world.start(second)
-        world.end(second)
-        read = world.bucket.read_json
-
-        def denied(key: str) -> dict[str, Any] | None:
+        def deny(key: str) -> None:
             if "/first/" in key:
                 raise error("No.")
-            return read(key)
 
-        if error is TableUnavailable:
-            world.reads_history = False
-        else:
-            world.bucket.read_json = denied  # type: ignore[method-assign]
-        assert world.summarize(second)["failure"] is None
-        assert world.manifest(second)["before"] is None
+        world.run()
+        world.bucket.on_read = deny
+        assert world.run(SECOND)["failure"] is None
+        assert world.manifest(SECOND)["before"] is None
 
-    def test_a_fleet_with_another_choice_is_compared_with_none(self, world: World) -> None:
-        world.start()
-        world.summarize()
-        second = execution("second")
-        world.start(second, exclude=["Customers 1"])
-        world.summarize(second)
-        assert world.manifest(second)["before"] is None
-
-    def test_a_fleet_is_done_even_if_the_next_one_cannot_be_compared_with_it(
-        self, world: World
+    @pytest.mark.parametrize("history_is", [{"read"}, {"written"}])
+    def test_a_history_that_cannot_be_read_or_written_fails_no_fleet(
+        self, world: World, history_is: set[str]
     ) -> None:
-        world.start()
-        world.end()
-        world.table_is_there = False
-        assert world.summarize()["failure"] is None
+        world.run()
+        world.history_is = history_is
+        assert world.run(SECOND)["failure"] is None
+        assert (world.manifest(SECOND)["before"] is None) == ("read" not in history_is)
 
     def test_an_execution_that_listed_nothing_has_no_summary(self, world: World) -> None:
         with pytest.raises(InvalidRequest):
             world.summarize()
 
-    def test_very_many_environments_are_summed_up_in_bounded_memory(
+    def test_very_many_environments_are_small_states_and_summed_up_in_bounded_memory(
         self, world: World, simulator: PingOneSimulator
     ) -> None:
         simulator.list_environments(environments(*range(1, 2_001)))
-        world.start()
+        assert len(json.dumps(world.start())) < 1_000
+        assert len(world.items()) == 2_000
         world.end(n7="ReportFailed")
         tracemalloc.start()
         answer = world.summarize()

@@ -1,6 +1,5 @@
 """A fleet has one page and one mail, when its exports are in the tables or too late to be."""
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,13 +21,13 @@ pytestmark = pytest.mark.usefixtures("stopped_clock")
 
 @dataclass
 class World:
-    """A fleet of three, of which one failed."""
+    """A fleet: of three, of which one failed, if nothing else is said."""
 
     bucket: MemoryBucket = field(default_factory=MemoryBucket)
     bus: Bus = field(default_factory=Bus)
 
-    def ended(self, minutes_ago: float = 0) -> "World":
-        self.exports = [entry(1), entry(2, "Play"), entry(3, error="AccessDenied")]
+    def ended(self, *exports: dict[str, Any], minutes_ago: float = 0) -> "World":
+        self.exports = exports or (entry(1), entry(2, "Play"), entry(3, error="AccessDenied"))
         self.bucket.write_json(FLEET, manifest(*self.exports, minutes_ago=minutes_ago))
         return self
 
@@ -115,13 +114,8 @@ def test_a_fleet_that_is_none_is_refused() -> None:
 
 
 def test_very_many_environments_are_a_small_page_and_mail() -> None:
-    world = World()
-    entries = [entry(number) for number in range(2_000)]
-    world.bucket.write_json(FLEET, manifest(*entries, minutes_ago=41))
-    for each in entries[:-1]:
-        world.bucket.objects[summary_key(each)] = json.dumps(
-            summary(1, 1, DEVICE_BLOCKED=1)
-        ).encode()
+    world = World().ended(*map(entry, range(2_000)), minutes_ago=41)
+    world.tabulated(*range(1, 2_000))
     assert world.show()["missing"] == 1
     assert len(world.page) < 400_000
     [(_, text)] = world.bus.mails
