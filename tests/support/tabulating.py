@@ -10,7 +10,6 @@ import duckdb
 
 from local.paths import ROOT
 from pingone_reports.aws.series import Series, Trend
-from pingone_reports.model.keys import ExportKeys
 from pingone_reports.model.manifest import manifest_of
 from pingone_reports.model.series import PublishedExport
 from pingone_reports.steps.tabulate import TabulateReport
@@ -33,8 +32,8 @@ _MANIFEST: dict[str, Any] = json.loads((ROOT / "events" / "manifest.json").read_
 class World:
     """What exports are published and tabulated into, and who is told."""
 
-    def __init__(self, folder: Path, bucket: MemoryBucket | None = None) -> None:
-        self.bucket = bucket or MemoryBucket()
+    def __init__(self, folder: Path) -> None:
+        self.bucket = MemoryBucket()
         self.table = MemoryTable()
         self.bus = Bus()
         self.series = Series(cast("Table", self.table))
@@ -80,9 +79,7 @@ class World:
         self.series.add(PublishedExport.of(written, f"{key}manifest.json"))
         return f"{key}manifest.json"
 
-    def tabulate(
-        self, manifest_key: str, *, notify: bool = True, most: int = 500
-    ) -> dict[str, Any]:
+    def tabulate(self, manifest_key: str) -> dict[str, Any]:
         """TabulateReport, on a disk of its own."""
         return TabulateReport(
             bucket=cast("Bucket", self.bucket),
@@ -91,10 +88,10 @@ class World:
             notifier=Notifier(
                 bus=cast("EventBus", self.bus),
                 digest=cast("Topic", self.bus),
-                most_events=most,
+                most_events=500,
             ),
             folder=Path(mkdtemp(dir=self._folder)),
-        ).run(manifest_key, notify=notify)
+        ).run(manifest_key, notify=True)
 
     def night(self, name: str, text: str, at: str, **manifest: Any) -> dict[str, Any]:
         """An export that is published, tabulated and told of."""
@@ -121,10 +118,3 @@ class World:
         """The rows of a table of the newest exports."""
         keys = sorted(key for key in self.bucket.objects if f"/tables/{table}/" in key)
         return [row for key in keys for row in self.rows(key)]
-
-
-def keys_of(manifest_key: str) -> ExportKeys:
-    """The keys of an export."""
-    keys = ExportKeys.parse(manifest_key)
-    assert keys
-    return keys
