@@ -256,8 +256,8 @@ def test_what_a_side_did_not_ask_for_is_said_and_is_no_change(
     assert without not in {row.field for row in changes.rows}
 
 
-def test_a_field_of_another_key_is_no_change(nights: Nights) -> None:
-    changes = nights.compare([_SMS | {"deviceLocked": "true"}], [_SMS | {"phone": "token"}])
+def test_each_field_that_differs_is_a_row_of_one_changed_device(nights: Nights) -> None:
+    changes = nights.compare([_SMS | {"deviceLocked": "true"}], [_SMS | {"phone": "another"}])
     assert changes.number == 1
     assert {row.field for row in changes.rows} == {"phone", "deviceLocked"}
 
