@@ -152,6 +152,9 @@ class TestRefusals:
         told = refusal({"format": ["csv"]})
         assert all(f"{name}" in told for name in ("'format'", *DEFAULTS))
 
+    @pytest.mark.parametrize(
+        ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values]
+    )
     def test_a_wrong_value_is_told_its_field_and_the_schema_refuses_it_too(
         self, name: str, value: object
     ) -> None:

@@ -193,7 +193,7 @@ _RECORDS = st.sampled_from([_TEXTS, _VALUES | _TEXTS]).flatmap(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(
     _RECORDS,
     st.sampled_from(_SHAPES),
@@ -254,7 +254,7 @@ _ODD = '\'; "drop" {é}\n' + "x" * 10_000
         ('[{"x": "1", "y": [{"x": "2"}]}]', ["x", "y"], [["1", '[{"x": "2"}]']]),
         # Each column has a name of its own, and beside constants another one.
         ('[{"Device ID":"1","user_id":"2"}]', ["deviceid", "userid"], [["1", "2"]]),
-        ('[{"a":"1"},{"A":"2"}]', ["a", "a_1"], [["", "1"], ["2", ""]]),
+        ('[{"a":"1"},{"A":"2"}]', ["a", "a_1"], [["1", ""], ["", "2"]]),
         ('[{"a":1},{"A":2}]', ["a", "a_1"], [["1", ""], ["", "2"]]),
         (
             '[{"":1,"date":"2","Export_ID":3}]',
