@@ -106,7 +106,8 @@ def test_keys_are_read_as_they_were_written(prefix: str, name: str) -> None:
     ],
 )
 def test_the_key_of_anything_else_is_none_of_an_export_or_a_fleet(key: str) -> None:
-    assert ExportKeys.parse(key) is FleetKeys.parse(key) is None
+    assert ExportKeys.parse(key) is None
+    assert FleetKeys.parse(key) is None
 
 
 def test_a_fleets_files_lie_in_its_folder() -> None:

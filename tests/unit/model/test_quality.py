@@ -7,9 +7,8 @@ import pytest
 
 from pingone_reports.model.quality import violations
 from pingone_reports.model.report_file import Format
-from pingone_reports.model.series import PublishedExport
 from tests.support.asking import REQUEST
-from tests.support.landed import landed_file
+from tests.support.landed import landed_file, published_export
 
 FIELDS = ("userId", "phone", "deviceId")
 OTHER_NAMES = ("User ID", "Phone number", "Device ID")
@@ -33,17 +32,7 @@ def found(
         records=records if json_records is None else json_records,
         columns=tuple(columns if in_json is None else in_json),
     )
-    previous = before and PublishedExport(
-        bucket="",
-        manifest_key="",
-        at="",
-        filter="",
-        fields=fields,
-        columns=before[1],
-        tokens={},
-        records=before[0],
-        content_sha256={},
-    )
+    previous = before and published_export(fields=fields, records=before[0], columns=before[1])
     request = replace(REQUEST, fields=fields, filter=filter_)
     return violations(request, [csv, json], previous or None, max_drop_percent)
 

@@ -167,37 +167,6 @@ def test_ids_of_another_key_are_said_to_be_incomparable(world: World) -> None:
     assert "not comparable" in answer["notCompared"]
 
 
-def test_an_older_file_of_the_cache_is_no_news(world: World) -> None:
-    first, second = _HEADER + "u,a,FIDO2\n", _HEADER + "u,b,SMS\n"
-    world.night("n1", first, "2026-03-01T01:00:00.000Z")
-    world.night("n2", second, "2026-03-01T02:00:00.000Z")
-    answer = world.night("cached", first, "2026-03-01T03:00:00.000Z")
-    assert "made before" in answer["notCompared"]
-    assert {row["export_id"] for row in world.newest("latest")} == {"n2"}
-    answer = world.night("n3", second, "2026-03-01T04:00:00.000Z")
-    assert (answer["result"], world.bus.compared[-1]["previousExportId"]) == ("unchanged", "n2")
-
-
-def test_overlapping_exports_tell_one_thing_under_one_id(world: World) -> None:
-    world.night("n1", _HEADER + "u,a,FIDO2\nu,b,SMS\n", "2026-03-01T02:00:00.000Z")
-    # Both were published before either could see the other.
-    series = dict(world.table.items)
-    one = world.publish("n2", _HEADER + "u,b,SMS\n", "2026-03-02T02:00:00.000Z")
-    world.table.items = series
-    other = world.publish("n3", _HEADER + "u,b,SMS\n", "2026-03-02T02:00:05.000Z")
-    for key in (one, other):
-        world.tabulate(key)
-    first, second = world.bus.security
-    assert (first["id"], first["exportId"]) == (second["id"], "n2")
-
-
-def test_a_repeated_id_blinds_no_night(world: World) -> None:
-    world.night("n1", _HEADER + "u,a,FIDO2\nv,b,SMS\n", "01")
-    world.night("n2", _HEADER + "u,a,FIDO2\nu,A,FIDO2\nv,c,TOTP\n", "02")
-    assert _told(world)["n2"] == ["ALL_FACTORS_REPLACED"]
-    assert world.bus.compared[-1]["repeatedIds"] == 1
-
-
 def test_a_column_called_date_does_no_harm(world: World) -> None:
     header = "userId,deviceId,deviceType,date,report\n"
     for number, kind in (("01", "FIDO2"), ("02", "SMS")):
