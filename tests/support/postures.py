@@ -44,11 +44,7 @@ HOSTILE = (
 
 
 def event(
-    number: int,
-    *reasons: Event,
-    name: str = "",
-    device_type: str = "FIDO2",
-    after: Strength | None = Strength.PHISHABLE,
+    number: int, *reasons: Event, name: str = "", device_type: str = "FIDO2"
 ) -> SecurityEvent:
     """Something that happened to a user and to one of their devices."""
     reasons = reasons or (Event.PHISHING_RESISTANCE_LOST,)
@@ -58,7 +54,7 @@ def event(
         user_id=f"user-{number}",
         username=name or f"name-{number}",
         before=Strength.PHISHING_RESISTANT,
-        after=after,
+        after=Strength.PHISHABLE,
         devices=[ConcernedDevice(id=f"device-{number}", type=device_type, what="removed")],
     )
 
