@@ -5,23 +5,15 @@ from collections import Counter
 from local.metrics import Point, embedded_metrics
 from local.pingone_simulator import PingOneSimulator, Scenario
 from local.stack import Stack
-from tests.end_to_end.conftest import Ended, Exporter
+from tests.end_to_end.conftest import Ended, Exporter, log_lines
 
 
 def _points(stack: Stack, ended: Ended) -> list[Point]:
     """The metrics that the functions wrote of an execution."""
-    logs = stack.cloud.client("logs")
-    groups = [group["logGroupName"] for group in stack.log_groups()]
-    pages = [
-        page
-        for group in groups
-        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group)
-    ]
     return [
         point
-        for page in pages
-        for event in page["events"]
-        for line, point in embedded_metrics(event["message"])
+        for text in log_lines(stack.cloud)
+        for line, point in embedded_metrics(text)
         if line["execution"] == ended.description["name"]
     ]
 
