@@ -156,7 +156,7 @@ def assert_landed(ended: Ended, formats: list[str]) -> None:
 
 
 def assert_failed(ended: Ended, error: str) -> None:
-    """The export, whose correlation id is "failing", ended red, and said why in one way."""
+    """The export, whose correlation id is "failing", is red; its event and metrics say why."""
     assert ended.description["status"] == "FAILED"
     assert ended.error == error
     assert ended.event["detail-type"] == "PingOne Report Export Failed"
@@ -164,6 +164,10 @@ def assert_failed(ended: Ended, error: str) -> None:
     assert ended.event["detail"]["message"] == ended.message
     assert ended.event["detail"]["correlationId"] == "failing"
     assert ended.unfinished_uploads == []
+    counted = ended.stack.cloud.client("cloudwatch").list_metrics(
+        Namespace="PingOneReports", Dimensions=[{"Name": "error", "Value": error}]
+    )
+    assert counted["Metrics"]
 
 
 def creates(pingone: PingOneSimulator, environment_id: str) -> int:

@@ -530,33 +530,3 @@ FAULTS_OF_FLEETS: dict[str, dict[str, AwsFault]] = {
         "the manifest's answer gets lost": AwsFault("PutObject", LoseAnswer(), about="fleet.json"),
     },
 }
-
-# What the local cloud cannot do, and what is shown elsewhere.
-NOT_SHOWN = {
-    "PutEvents is denied": "The local Step Functions asks no role. The state machine retries and "
-    "catches it as it does the event that is refused above.",
-    "An entry of PutEvents fails": "The local Step Functions takes it for sent. On AWS the task "
-    "fails with `EventBridge.FailedEntry`, which is retried and caught like any error.",
-    "An execution that is stopped or times out as a whole": "It runs no further state: "
-    "[the operator's page](operate.md#what-a-stopped-execution-leaves) says what it may leave.",
-    "Two tries of one fetch at once, or one beside DiscardReport": "Held at every call of S3 and "
-    "DynamoDB while the other runs, in `tests/integration/test_fetch.py`: a manifest is true or is "
-    "not there. It rests on S3 listing each upload that was begun before, and on an aborted upload "
-    "staying so. AWS documents that lists of objects are strongly consistent, not in so many words "
-    "that lists of uploads are, nor what comes of an abort while S3 completes the upload.",
-    "A try that is killed while another one publishes": "The next one finds the manifest and "
-    "aborts what the dead one has begun, in `tests/integration/test_fetch.py`.",
-    "FetchReport is killed between its manifest and its metrics": "The export has landed and its "
-    "event comes, but no metric counts it. That is some milliseconds of an export; if it was the "
-    "only one in `AlarmAfterHoursWithoutExport`, the alarm goes off in vain.",
-    "429 for two hours": "`DeadlineExceeded`, in `tests/unit/steps/test_start.py`.",
-    "The same request twice at once": "With an `idempotencyKey` one export, in "
-    "`tests/end_to_end/test_once.py`; without, two with a folder each, in `test_load.py`.",
-    "A fleet whose list is denied, is empty or changes; two fleets at once; a fleet or one of its "
-    "exports that is stopped": "In `tests/end_to_end/test_fleet.py` and "
-    "`tests/unit/steps/test_fleet.py`.",
-    "An export of a fleet that is throttled, or whose start's answer gets lost": "By the "
-    "definition's expressions, in `tests/template/test_fleet_machine.py`: the local Step Functions "
-    "starts an execution of a known name anew.",
-    "A role without a permission": "Each of them, in `tests/end_to_end/test_least_privilege.py`.",
-}

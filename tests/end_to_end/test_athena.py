@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from uuid import uuid4
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local.athena import run_query, saved_queries
-from local.cloud import REGION, LocalCloud
+from local.cloud import LocalCloud
 from local.paths import ROOT
 from local.pingone_simulator import Answer, Fault, PingOneSimulator, Scenario
 from local.pingone_simulator.days import changes, security_events_of_day
@@ -27,6 +25,7 @@ from local.waiting import wait_until
 from pingone_reports.model.announcements import COMPARED
 from pingone_reports.model.fields import FIELDS, Weight
 from tests.end_to_end.conftest import Ended, Exporter, resource
+from tests.support.clients import client_of, user_of
 from tests.support.documents import faults
 
 if TYPE_CHECKING:
@@ -107,25 +106,7 @@ def reader(athena_stack: Stack) -> dict[str, str]:
     [policy] = re.findall(r"```json\n(\{\n  \"Version\".*?)```", _DATA, re.DOTALL)
     for name, value in {**athena_stack.outputs, "KeyPrefix": "pingone"}.items():
         policy = policy.replace(f"<{name}>", value)
-    iam = athena_stack.cloud.client("iam")
-    iam.create_user(UserName="reader")
-    iam.put_user_policy(UserName="reader", PolicyName="read", PolicyDocument=policy)
-    key = iam.create_access_key(UserName="reader")["AccessKey"]
-    return {
-        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
-    }
-
-
-def _client_of(reader: dict[str, str], cloud: LocalCloud, service: str) -> Any:
-    return boto3.client(
-        service,  # type: ignore[call-overload]
-        endpoint_url=cloud.endpoint_url,
-        region_name=REGION,
-        verify=str(cloud.ca_bundle),
-        config=Config(s3={"addressing_style": "path"}),
-        **{name.lower(): value for name, value in reader.items()},
-    )
+    return user_of(athena_stack.cloud, "reader", policy)
 
 
 @dataclass
@@ -300,7 +281,7 @@ def test_the_documentations_reader_asks_and_reads_and_may_do_no_more(
     days: Days, athena_stack: Stack, reader: dict[str, str]
 ) -> None:
     cloud, bucket = athena_stack.cloud, athena_stack.outputs["BucketName"]
-    athena, s3 = (_client_of(reader, cloud, service) for service in ("athena", "s3"))
+    athena, s3 = (client_of(cloud, service, reader) for service in ("athena", "s3"))
     # The local cloud does not know the workgroup of a query, so its answer is not read here.
     assert athena.start_query_execution(
         QueryString="SELECT report FROM users LIMIT 1",

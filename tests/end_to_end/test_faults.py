@@ -41,7 +41,6 @@ from tests.end_to_end.faults import (
     FAULTS,
     FAULTS_OF_FLEETS,
     FAULTS_OF_TABLES,
-    NOT_SHOWN,
     Case,
     Meanwhile,
     TableCase,
@@ -57,26 +56,8 @@ _SECONDS_IN_A_HURRY = 15
 # No fault of it: a start that waits for the place of one that was cut off.
 _WAITING = {"StartInProgress"}
 
-_INTRODUCTION = """\
-# What happens when something goes wrong
-
-`make faults` writes this. Each row is an export that meets a fault, of the deployed template on
-the local cloud, with IAM enforced; [faults.py](../tests/end_to_end/faults.py) makes them.
-
-Of {number} exports {exported} land whole in the end. The others fail with a typed error, and say so
-with one event. Each has one manifest or none, no upload is left unfinished, and no file is left
-without a manifest, but where even the removal is denied. No secret is in a history, an event, a
-log line, an object or its metadata. Where an export cannot be tabulated, the rows of {tables} more
-exports, it stays whole, is in no table of exports, and is in the queue of untabulated exports. So
-it is if nobody could be told what changed, but then it is in the tables.
-The {fleets} fleets have one manifest or none, and their environment is exported once.
-
-An error behind "after" was retried with success, one "in vain" through all retries. "For ever" is
-longer than they last.
-
-"""
+_DOCUMENT, _WRITTEN = ROOT / "docs" / "faults.md", WORK / "faults.md"
 _HEAD = "| fault | what happened | what is left |\n| --- | --- | --- |"
-_WRITTEN = WORK / "faults.md"
 
 Name = tuple[str, str]
 """Where, and which fault."""
@@ -97,7 +78,7 @@ _NAMES = [*_CASES, *_TABLE_CASES, *_FLEET_CASES]
 def _documented() -> dict[Name, Row]:
     """The rows of the documentation."""
     rows, where = {}, ""
-    for line in (ROOT / "docs" / "faults.md").read_text().splitlines():
+    for line in _DOCUMENT.read_text().splitlines():
         if line.startswith("## "):
             where = line.removeprefix("## ")
         elif line.startswith("| "):
@@ -461,7 +442,7 @@ def rows(matrix: Matrix) -> dict[Name, Row]:
 
 def test_the_documentation_says_what_came_of_each_fault(rows: dict[Name, Row]) -> None:
     """`make faults` writes it."""
-    assert (ROOT / "docs" / "faults.md").read_text() == _document(rows)
+    assert _DOCUMENT.read_text() == _document(rows)
 
 
 @pytest.mark.usefixtures("rows")
@@ -550,6 +531,8 @@ def _sha256(scenario: Scenario, format_name: str) -> str:
 
 
 def _document(rows: Mapping[Name, Row]) -> str:
+    """The documentation with these rows in place of its own."""
+    introduction, _, rest = _DOCUMENT.read_text().partition("## ")
     lines = []
     for where in dict.fromkeys(where for where, _ in _NAMES):
         lines += [f"## {where}", "", _HEAD]
@@ -557,12 +540,9 @@ def _document(rows: Mapping[Name, Row]) -> str:
             f"| {' | '.join((name[1], *rows[name]))} |" for name in _NAMES if name[0] == where
         ]
         lines += [""]
-    lines += ["## Not shown here", ""]
-    lines += [f"- **{fault}.** {why}" for fault, why in NOT_SHOWN.items()]
-    introduction = _INTRODUCTION.format(
-        number=len(_CASES),
-        exported=sum(rows[case][0].startswith("exported") for case in _CASES),
-        tables=len(_TABLE_CASES),
-        fleets=len(_FLEET_CASES),
+    return (
+        introduction
+        + "\n".join(lines)
+        + "\n## Not shown here"
+        + rest.partition("## Not shown here")[2]
     )
-    return introduction + "\n".join(lines) + "\n"

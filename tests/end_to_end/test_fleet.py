@@ -196,27 +196,3 @@ def test_fleets_and_exports_of_the_same_environments_stand_side_by_side(
     exports = {each["executionArn"] for manifest in manifests for each in manifest["environments"]}
     assert len(exports) == 4
     assert creates(pingone, fleets.ids["one"]) == 3
-
-
-def test_a_fleet_that_cannot_be_listed_fails_without_a_manifest(
-    fleets: Fleets, stack: Stack, pingone: PingOneSimulator
-) -> None:
-    denied = Scenario(faults=(Fault("environments", Answer(403), times=None),))
-    fleets.listed(one=_SMALL)
-    pingone.set_scenario(pingone.organization_id, denied)
-    refused = stack.start_fleet({})
-    refused_description, refused_event = fleets.end_of(refused)
-    pingone.set_scenario(pingone.organization_id, Scenario())
-    empty_description, empty_event = fleets.run(exclude=["one"])
-
-    assert refused_description["error"] == refused_event["detail"]["error"] == "AccessDenied"
-    assert empty_description["error"] == empty_event["detail"]["error"] == "NoEnvironments"
-    for event in (refused_event, empty_event):
-        assert faults("fleet-failed", event["detail"]) == []
-        assert event["detail"]["fleet"] is None
-    assert not [
-        item["Key"]
-        for item in stack.objects("pingone/fleet/")
-        if refused.rpartition(":")[2] in item["Key"]
-    ]
-    assert creates(pingone, fleets.ids["one"]) == 0

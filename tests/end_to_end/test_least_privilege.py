@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from copy import deepcopy
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -263,7 +264,8 @@ def _fleet(bench: Bench, permission: Permission) -> str:
     return str(answer.get("errorType", ""))
 
 
-class Simulated(NamedTuple):
+@dataclass(frozen=True)
+class Simulated:
     """IAM's simulator says whether the role may do it with these; `{X}` is a resource's id."""
 
     arns: tuple[str, ...]
