@@ -33,7 +33,6 @@ from pingone_reports.transfer.pseudonyms import Pseudonyms
 from pingone_reports.transfer.records import record_counter
 
 Landed = list[dict[str, Any]]
-ENVIRONMENT_ID = "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"
 _ENVIRONMENT = {
     "PINGONE_API_URL": "",
     "PINGONE_TOKEN_URL": "",
@@ -116,7 +115,7 @@ def fetch_ours(
     now = datetime.now(UTC)
     export = Export(
         request=ExportRequest(
-            environment_id=ENVIRONMENT_ID,
+            environment_id="abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
             report_name="devices",
             fields=(),
             filter="",

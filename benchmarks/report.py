@@ -20,8 +20,6 @@ OURS = "#2563eb"
 OTHERS = "#9ca3af"
 REFERENCE = "#d97706"
 """The colour of a bound, a limit or a goal."""
-COLOURS = (OURS, REFERENCE, "#059669", "#db2777", OTHERS)
-"""The colours of one plot's lines, in order."""
 
 _DOTS_PER_INCH = 100
 _NUMBER = re.compile(r"[-+~<>≈$]{0,3}\d")

@@ -40,13 +40,6 @@ class Storage:
             "get_object", Params=target, ExpiresIn=_LINK_SECONDS
         )
 
-    def link_to_put(self, key: str) -> str:
-        """An HTTPS link to which a landed object can be PUT."""
-        target = {"Bucket": LANDING_BUCKET, "Key": key}
-        return self._signer.generate_presigned_url(
-            "put_object", Params=target, ExpiresIn=_LINK_SECONDS
-        )
-
     def take(self, key: str) -> str:
         """Delete a landed object; returns the SHA-256 of its uncompressed content."""
         s3 = self.cloud.client("s3")
