@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 OURS = "#2563eb"
 OTHERS = "#9ca3af"
-REFERENCE = "#d97706"
-"""The colour of a bound, a limit or a goal."""
 
 _DOTS_PER_INCH = 100
 _NUMBER = re.compile(r"[-+~<>≈$]{0,3}\d")

@@ -12,12 +12,12 @@ from threading import Lock
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 from local.cloud import LocalCloud
-from local.faults import DropConnection, Fault, FaultPlan, LoseAnswer
+from local.faults import DropConnection, Effect, Fault, FaultPlan, LoseAnswer
 from local.https_front import ForwardingHandler, HttpsFront, Reply
 
 
 @dataclass(frozen=True)
-class Refuse:
+class Refuse(Effect):
     """Answer with this error of AWS instead of doing the work."""
 
     status: int
@@ -25,21 +25,20 @@ class Refuse:
 
 
 @dataclass(frozen=True)
-class Delay:
+class Delay(Effect):
     """Do the work after this many wall seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
-class Kill:
+class Kill(Effect):
     """Kill the calling function's process (SIGKILL), before or after the work."""
 
     after_work: bool = False
 
 
-Effect = DropConnection | LoseAnswer | Refuse | Delay | Kill
-AwsFault = Fault[Effect]
+AwsFault = Fault
 """A fault of an AWS operation; `about` is text in the key, the query or the body."""
 
 
@@ -61,12 +60,12 @@ class AwsFront:
         """Pass calls on while the context lasts."""
         return self._server.serving()
 
-    def set_faults(self, subject: str, faults: Iterable[AwsFault]) -> None:
+    def set_faults(self, subject: str, faults: Iterable[Fault]) -> None:
         """Set the faults of calls about a subject, such as an environment, from now on."""
         with self._server.lock:
             self._server.plans[subject] = FaultPlan(tuple(faults))
 
-    def unmet_faults(self, subject: str) -> list[AwsFault]:
+    def unmet_faults(self, subject: str) -> list[Fault]:
         """The faults of a subject that no call has met yet."""
         plan = self._server.plans.get(subject)
         return plan.unmet if plan else []
@@ -75,7 +74,7 @@ class AwsFront:
 class _Server(HttpsFront):
     def __init__(self, *args: object) -> None:
         super().__init__(*args)  # type: ignore[arg-type]
-        self.plans: dict[str, FaultPlan[Effect]] = {}
+        self.plans: dict[str, FaultPlan] = {}
         self.lock = Lock()
 
     def effect_on(self, operation: str, text: str) -> Effect | None:
@@ -120,7 +119,7 @@ class _Handler(ForwardingHandler):
                 self._passed_on(body)
                 self.reset()
                 return
-            case None:
+            case _:
                 status, headers, answer = self._passed_on(body)
         self.send_head(status, headers, len(answer))
         self.wfile.write(answer)

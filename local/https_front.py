@@ -84,17 +84,7 @@ class ForwardingHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.answer()
 
-    def do_HEAD(self) -> None:
-        self.answer()
-
-    def do_PUT(self) -> None:
-        self.answer()
-
-    def do_POST(self) -> None:
-        self.answer()
-
-    def do_DELETE(self) -> None:
-        self.answer()
+    do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 -- names of methods
 
     def forward(self, headers: Mapping[str, str], body: bytes | None = None) -> Reply:
         """The answer of the server behind to this request with these headers."""

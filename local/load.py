@@ -8,7 +8,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from random import Random
 from uuid import uuid4
 
@@ -24,7 +23,6 @@ from local.virtual_load import CALLS_OF_AN_EXPORT, Run, VirtualLoad
 # How many of each function run at once on this machine.
 _CONCURRENCY = 8
 _TIME_SCALE = 0.4
-_PLOT = ROOT / "benchmarks" / "load.png"
 _PAGE = ROOT / "benchmarks" / "load.md"
 _MARKS = "<!-- load -->", "<!-- end of load -->"
 
@@ -74,7 +72,7 @@ _VIRTUAL: Sequence[tuple[str, VirtualLoad]] = (
 
 
 def main() -> int:
-    """Run all loads, and write benchmarks/load.md's table and plot; returns the exit status."""
+    """Run all loads, and write benchmarks/load.md's table; returns the exit status."""
     exports: Sequence[int] = [50]
     fleet: Sequence[int] = [1] * 200
     with _whole_stack() as (stack, pingone):
@@ -103,11 +101,10 @@ def main() -> int:
         ],
     )
     console.print(table, soft_wrap=True, markup=False)
-    _draw(_PLOT)
     before, _, rest = _PAGE.read_text(encoding="utf-8").partition(_MARKS[0])
     after = rest.partition(_MARKS[1])[2]
     _PAGE.write_text(f"{before}{_MARKS[0]}\n{table}{_MARKS[1]}{after}", encoding="utf-8")
-    console.print(f"{_PLOT.relative_to(ROOT)} and {_PAGE.relative_to(ROOT)} are written.")
+    console.print(f"{_PAGE.relative_to(ROOT)} is written.")
     if set(ended) != {"SUCCEEDED"}:
         console.print(dict(ended))
         return 1
@@ -164,26 +161,6 @@ def _measured(pingone: PingOneSimulator, load: Sequence[int]) -> Run:
         elapsed=max(answered) - min(answered),
         bound=earliest_last_call([CALLS_OF_AN_EXPORT * exports for exports in load]),
     )
-
-
-def _draw(path: Path) -> None:
-    """Elapsed time against the bound, for exports of one environment and of many."""
-    sizes = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
-    drawing, axes = report.figure(height=3.8, columns=2)
-    for title, loads, place in (
-        ("Exports of one environment", [[n] for n in sizes if n <= 500], axes[0]),
-        ("Environments, one export each", [[1] * n for n in sizes], axes[1]),
-    ):
-        runs = [VirtualLoad(load).run() for load in loads]
-        x = [sum(load) for load in loads]
-        bounds = [run.bound for run in runs]
-        place.plot(x, bounds, color=report.REFERENCE, linestyle="--", label="PingOne's bound")
-        place.plot(x, [run.elapsed for run in runs], "o-", color=report.OURS, label="elapsed")
-        place.set(title=title, xscale="log", yscale="log", ylabel="seconds")
-        place.xaxis.set_major_formatter("{x:,g}")
-        place.yaxis.set_major_formatter("{x:,g}")
-        place.legend(loc="upper left")
-    report.save(drawing, path)
 
 
 if __name__ == "__main__":

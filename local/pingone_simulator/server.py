@@ -5,7 +5,6 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
@@ -15,7 +14,6 @@ from local.faults import Fault
 from local.pingone_simulator.clock import Clock, ScaledClock
 from local.pingone_simulator.environments import Environments, ListedEnvironment
 from local.pingone_simulator.explorations import Explorations, Settings
-from local.pingone_simulator.faults import Effect
 from local.pingone_simulator.rate_limits import RateLimits
 from local.pingone_simulator.report_bucket import ReportBucket
 from local.pingone_simulator.report_files import ReportFiles, make_report_files
@@ -42,22 +40,16 @@ class PingOneSimulator:
         bucket: ReportBucket,
         *,
         default_scenario: Scenario | None = None,
-        client_id: str | None = None,
-        client_secret: str | None = None,
         rate_limits: bool = True,
         time_scale: float = 1.0,
         clock: Clock | None = None,
-        host: str = "127.0.0.1",
-        port: int = 0,
     ) -> None:
         """`time_scale` is the wall seconds that an API second takes; a `clock` replaces it."""
         clock = clock or ScaledClock(time_scale)
         self._log = RequestLog()
         self._bucket = bucket
         self._environments = Environments(default_scenario or Scenario())
-        self._worker_apps = WorkerApps(
-            clock, self._log, client_id or str(uuid4()), client_secret or secrets.token_urlsafe(48)
-        )
+        self._worker_apps = WorkerApps(clock, self._log, str(uuid4()), secrets.token_urlsafe(48))
         self._explorations = Explorations(clock, self._generate_files)
         self._generators = ThreadPoolExecutor(thread_name_prefix="report")
         self._stopping = threading.Event()
@@ -74,7 +66,9 @@ class PingOneSimulator:
                 self._stopping,
             )
         )
-        self._server = make_server(host, port, app, threaded=True, request_handler=_QuietHandler)
+        self._server = make_server(
+            "127.0.0.1", 0, app, threaded=True, request_handler=_QuietHandler
+        )
         self._thread = threading.Thread(
             target=self._server.serve_forever,
             kwargs={"poll_interval": 0.02},  # what stop() waits for
@@ -101,12 +95,7 @@ class PingOneSimulator:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.stop()
 
     @property
@@ -180,7 +169,7 @@ class PingOneSimulator:
         """Let what is being generated for the environment be ready now."""
         self._explorations.finish(environment_id)
 
-    def unmet_faults(self, environment_id: str) -> list[Fault[Effect]]:
+    def unmet_faults(self, environment_id: str) -> list[Fault]:
         """The faults of the environment's scenario that no call has met yet."""
         return self._environments.faults_of(environment_id).unmet
 
