@@ -16,7 +16,15 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from local.stack import Stack, states_entered
+from local.cloud import LocalCloud
+from local.pingone_simulator import PingOneSimulator, Scenario
+from local.stack import (
+    Stack,
+    deployed,
+    simulated_pingone,
+    simulator_parameters,
+    states_entered,
+)
 from pingone_reports.model.text import visible
 
 console = Console(highlight=False)
@@ -56,6 +64,26 @@ def step(what: str) -> Iterator[None]:
         if not console.is_terminal:
             reminder.join()
     console.print(f"[green]✓[/] {what} [dim]{time.monotonic() - started:.1f} s[/]")
+
+
+@contextmanager
+def simulated(
+    log_name: str, scenario: Scenario | None = None, time_scale: float = 1.0, **parameters: str
+) -> Iterator[tuple[Stack, PingOneSimulator]]:
+    """A deployed stack with these template parameters, and the PingOne that it calls."""
+    with (
+        LocalCloud(wait_scale=time_scale, log_name=log_name) as cloud,
+        simulated_pingone(cloud, scenario, time_scale) as pingone,
+    ):
+        console.print("[green]✓[/] A local cloud with IAM enforced, and a PingOne simulator")
+        with step("Deploying template.yaml with `sam deploy`"):
+            stack = deployed(
+                cloud,
+                pingone.client_id,
+                pingone.client_secret,
+                simulator_parameters(pingone) | parameters,
+            )
+        yield stack, pingone
 
 
 def follow(stack: Stack, execution_arn: str) -> dict[str, Any]:

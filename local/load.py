@@ -12,12 +12,11 @@ from random import Random
 from uuid import uuid4
 
 from benchmarks import report
-from local.cloud import LocalCloud
-from local.display import console
+from local.display import console, simulated
 from local.paths import ROOT
 from local.pingone_limits import earliest_last_call
 from local.pingone_simulator import ListedEnvironment, PingOneSimulator, Scenario
-from local.stack import Stack, deployed, simulated_pingone, simulator_parameters
+from local.stack import Stack
 from local.virtual_load import CALLS_OF_AN_EXPORT, Run, VirtualLoad
 
 # How many of each function run at once on this machine.
@@ -114,14 +113,8 @@ def main() -> int:
 @contextmanager
 def _whole_stack() -> Iterator[tuple[Stack, PingOneSimulator]]:
     """A deployed stack, and the PingOne that it calls."""
-    with (
-        LocalCloud(wait_scale=_TIME_SCALE, log_name="load") as cloud,
-        simulated_pingone(cloud, Scenario(rows=50), time_scale=_TIME_SCALE) as pingone,
-    ):
-        stack = deployed(
-            cloud, pingone.client_id, pingone.client_secret, simulator_parameters(pingone)
-        )
-        functions = cloud.client("lambda")
+    with simulated("load", Scenario(rows=50), _TIME_SCALE) as (stack, pingone):
+        functions = stack.cloud.client("lambda")
         for function in functions.list_functions()["Functions"]:
             functions.put_function_concurrency(
                 FunctionName=function["FunctionName"], ReservedConcurrentExecutions=_CONCURRENCY
