@@ -7,7 +7,7 @@ import hashlib
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -205,49 +205,30 @@ def fetch_with_stream_unzip(links: dict[str, str], folder: str) -> Callable[[], 
                 key = f"stream-unzip/{folder}/devices.{name}"
                 for _name, _size, chunks in stream_unzip(zipped, password=PASSWORD.encode()):
                     digest, counter = hashlib.sha256(), record_counter(name)
-
-                    def seen(
-                        chunks: Iterable[bytes] = chunks,
-                        see: tuple[Callable[[bytes], object], ...] = (
-                            digest.update,
-                            counter.update,
-                        ),
-                    ) -> Iterator[bytes]:
-                        for chunk in chunks:
-                            for look in see:
-                                look(chunk)
-                            yield chunk
-
-                    # Buffered, because the upload takes a short read as the end.
-                    s3.upload_fileobj(io.BufferedReader(_Chunks(seen())), LANDING_BUCKET, key)
+                    file = _Chunks(chunks, digest.update, counter.update)
+                    s3.upload_fileobj(file, LANDING_BUCKET, key)
                     landed.append(_landed(key, name, digest, counter.finish()))
         return landed
 
     return run
 
 
-class _Chunks(io.RawIOBase):
-    """Chunks as a file."""
+class _Chunks:
+    """Chunks as a file, each of which is shown to others."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self._rest = memoryview(b"")
+    def __init__(self, chunks: Iterator[bytes], *see: Callable[[bytes], object]) -> None:
+        self._chunks, self._see = chunks, see
+        self._rest = bytearray()
 
-    def readable(self) -> bool:
-        """Always true."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill the buffer as far as the next chunk goes."""
-        while not self._rest:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return 0
-            self._rest = memoryview(chunk)
-        size = min(len(buffer), len(self._rest))
-        buffer[:size] = self._rest[:size]
-        self._rest = self._rest[size:]
-        return size
+    def read(self, size: int) -> bytes:
+        """So many bytes, because the upload takes fewer as the end."""
+        while len(self._rest) < size and (chunk := next(self._chunks, b"")):
+            for look in self._see:
+                look(chunk)
+            self._rest += chunk
+        piece = bytes(self._rest[:size])
+        del self._rest[:size]
+        return piece
 
 
 def _landed(key: str, name: str, digest: Any, records: int) -> dict[str, Any]:

@@ -121,7 +121,7 @@ class _Handler(ForwardingHandler):
         effects = self.server.faults_of(environment_id).effects_of_next("download", series=format_)
         status, headers, body = self._answer_of(key, effects)
         dropped = any(isinstance(effect, DropConnection) for effect in effects)
-        self.server.log.record_download(
+        self.server.log.downloads.append(
             RecordedDownload(
                 environment_id,
                 format_,

@@ -11,7 +11,7 @@ from flask import Flask, Response, abort, g, request
 from werkzeug.exceptions import HTTPException
 
 from local.faults import DropConnection, LoseAnswer
-from local.pingone_simulator.api_errors import ApiError, oauth_error, platform_error
+from local.pingone_simulator.api_errors import oauth_error, platform_error
 from local.pingone_simulator.clock import Clock
 from local.pingone_simulator.environments import Environments
 from local.pingone_simulator.exploration_body import Downloads, body_of, settings_of
@@ -68,20 +68,18 @@ def create_app(parts: Parts) -> Flask:
         for effect in effects:
             _change(response, effect)
         unanswered = any(isinstance(effect, DropConnection | LoseAnswer) for effect in effects)
-        parts.log.record(_recorded(parts.clock, None if unanswered else response.status_code))
+        parts.log.requests.append(
+            _recorded(parts.clock, None if unanswered else response.status_code)
+        )
         # Recorded first, so that a client that stops waiting finds its request in the log.
         parts.stopping.wait(sum(effect.seconds for effect in effects if isinstance(effect, Hang)))
         if unanswered:
             request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
         return response
 
-    @app.errorhandler(ApiError)
-    def answer_error(error: ApiError) -> Response:
-        return _json(error.body, error.status, error.headers, content_type="application/json")
-
     @app.errorhandler(HTTPException)
-    def answer_http_error(error: HTTPException) -> Response:
-        return answer_error(platform_error(error.code or 500))
+    def answer_error(error: HTTPException) -> HTTPException:
+        return error if error.response else platform_error(error.code or 500)
 
     # A custom domain belongs to one environment and has no environment id in its path.
     @app.post("/as/token", defaults={"environment_id": None})

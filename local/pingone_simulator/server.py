@@ -135,7 +135,7 @@ class PingOneSimulator:
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        return self._log.requests
+        return list(self._log.requests)
 
     def requests_of(self, environment_id: str) -> list[RecordedRequest]:
         return [request for request in self.requests if request.environment_id == environment_id]
@@ -158,7 +158,7 @@ class PingOneSimulator:
 
     def list_environments(self, listed: Sequence[ListedEnvironment]) -> None:
         """Let the worker application see these environments from now on."""
-        self._environments.show(listed)
+        self._environments.listed = tuple(listed)
 
     def set_scenario(self, environment_id: str, scenario: Scenario) -> None:
         """Use this scenario from now on; its faults count from zero, and no file is cached."""
