@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -24,33 +24,19 @@ from pingone_reports.model.exploration import Delivery, Exploration
 from pingone_reports.model.export import Execution, Export
 from pingone_reports.model.report_file import Format
 from pingone_reports.model.request import ExportRequest
-from pingone_reports.model.series import PublishedExport
 from pingone_reports.model.status import Status
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens, ClientCredentials
 from pingone_reports.pingone.turns import Turns
 from pingone_reports.transfer.pseudonyms import Pseudonyms
 from pingone_reports.transfer.records import record_counter
+from tests.support.memory_table import MemoryTable
+from tests.support.variables import VARIABLES
+
+if TYPE_CHECKING:
+    from pingone_reports.aws.table import Table
 
 Landed = list[dict[str, Any]]
-_ENVIRONMENT = {
-    "PINGONE_API_URL": "",
-    "PINGONE_TOKEN_URL": "",
-    "PINGONE_SECRET_ARN": "",
-    "PINGONE_CLIENT_ID": "",
-    "PINGONE_SIGNING_KEY_ARN": "",
-    "TABLE": "",
-    "CALLS_PER_MINUTE": "600",
-    "MAX_RECORD_DROP_PERCENT": "50",
-    "BUCKET": LANDING_BUCKET,
-    "KEY_PREFIX": "ours",
-    "MAX_REPORT_MEGABYTES": "20000",
-    "PSEUDONYMIZE": "",
-    "PSEUDONYM_KEY_ARN": "",
-    # Standard output is for the worker's answer.
-    "POWERTOOLS_METRICS_DISABLED": "true",
-}
-"""The function's environment variables, except COMPRESSION, so that it is wired as on Lambda."""
 
 
 class _FinishedReport(PingOne):
@@ -78,29 +64,6 @@ class _FinishedReport(PingOne):
         return Delivery(exploration=exploration, links=links, zip_password=PASSWORD)
 
 
-class _NoSeries(Series):
-    """Saves two DynamoDB calls, and a table."""
-
-    def __init__(self) -> None:
-        pass
-
-    def exports(self, _report: str, _environment: str) -> list[PublishedExport]:
-        return []
-
-    def add(self, export: PublishedExport) -> list[PublishedExport]:
-        return [export]
-
-
-class _NothingDiscarded(Tombstones):
-    """Saves one DynamoDB call."""
-
-    def __init__(self) -> None:
-        pass
-
-    def refuse(self, execution_arn: str) -> None:
-        pass
-
-
 class _Context:
     """The context of an invocation with enough time."""
 
@@ -111,7 +74,10 @@ class _Context:
 def fetch_ours(
     links: dict[str, str], folder: str, compression: str, pseudonymize: Sequence[str] = ()
 ) -> Callable[[], Landed]:
-    """FetchReport's own function; `pseudonymize` are the fields that become tokens."""
+    """FetchReport's own function, wired as on Lambda, but with its table in memory.
+
+    `pseudonymize` are the fields that become tokens.
+    """
     now = datetime.now(UTC)
     export = Export(
         request=ExportRequest(
@@ -128,14 +94,21 @@ def fetch_ours(
         deadline=now + timedelta(minutes=30),
     )
     hosts = {urlsplit(link).netloc for link in links.values()}
-    os.environ |= _ENVIRONMENT | {"COMPRESSION": compression, "LINK_HOSTS": ",".join(hosts)}
+    os.environ |= VARIABLES["fetch_report"] | {
+        "BUCKET": LANDING_BUCKET,
+        "COMPRESSION": compression,
+        "LINK_HOSTS": ",".join(hosts),
+        # Standard output is for the worker's answer.
+        "POWERTOOLS_METRICS_DISABLED": "true",
+    }
     wired = wiring.fetch_report(_Context())
+    table = cast("Table", MemoryTable())
     fetch = replace(
         wired,
         pseudonyms=Pseudonyms(pseudonymize, KEY) if pseudonymize else None,
         pingone=_FinishedReport(wired.transfer.session, links),
-        series=_NoSeries(),
-        discarded=_NothingDiscarded(),
+        series=Series(table),
+        discarded=Tombstones(table),
     )
 
     def run() -> Landed:

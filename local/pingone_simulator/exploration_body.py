@@ -1,7 +1,6 @@
 """Data explorations as JSON: requests, and answers like the documentation's sample."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from local.pingone_simulator.api_errors import Detail, platform_error
@@ -12,15 +11,6 @@ TEMPLATE_ID = "db632bfd-7054-4bde-b108-a384aac2d513"
 """The devices report: "currently, the only supported value" (MFA reports data model)."""
 
 _DELIVERIES = ("ENTRIES", "ASYNC_FILE")
-
-
-@dataclass(frozen=True)
-class Downloads:
-    """What the answer for a finished exploration adds."""
-
-    password: str
-    csv_link: str
-    json_link: str
 
 
 def settings_of(body: object, known: Sequence[str]) -> Settings:
@@ -74,7 +64,7 @@ def body_of(
     clock: Clock,
     *,
     final: bool = False,
-    downloads: Downloads | None = None,
+    downloads: Mapping[str, str] | None = None,
 ) -> dict[str, object]:
     """The sample's keys, in its order; `downloads` only with the status SUCCESS."""
     environment = f"{api_url}/environments/{exploration.environment_id}"
@@ -102,13 +92,8 @@ def body_of(
         "status": exploration.scenario.final_status if final else IN_PROGRESS,
         "deliverAs": settings.deliver_as,
     }
-    if downloads:
-        body |= {
-            "zipPassword": downloads.password,
-            "csvPresignedUrl": downloads.csv_link,
-            "jsonPresignedUrl": downloads.json_link,
-        }
     return body | {
+        **(downloads or {}),
         "sync": False,
         "dataExplorationTemplate": {"id": TEMPLATE_ID, "name": "Devices report"},
     }
