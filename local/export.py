@@ -22,7 +22,6 @@ from local.display import (
     console,
     follow,
     show_error,
-    show_first_record,
     show_page,
     step,
     visible_whole,
@@ -113,9 +112,6 @@ def _export(cloud: LocalCloud, tenant: Tenant, folder: Path) -> int:
         return _failed(tenant, folder, ended)
     manifest = json.loads(next(f for f in files if f.name == "manifest.json").read_text())
     reports = {file["format"]: tenant.out / file["key"] for file in manifest["files"]}
-    if "csv" in reports:
-        with reports["csv"].open(newline="", encoding="utf-8", errors="replace") as text:
-            show_first_record(text)
     console.print()
     for line in _changes(told):
         console.print(Text(line))

@@ -200,13 +200,7 @@ def _exporter() -> dict[str, str]:
 
 def main() -> int:
     """Print the scenario of a fact sheet."""
-    scenario, standard = scenario_of(json.loads(Path(sys.argv[1]).read_text())), Scenario()
-    given = {each.name: getattr(scenario, each.name) for each in fields(Scenario)}
-    print("Scenario(")
-    for name, value in given.items():
-        if value != getattr(standard, name):
-            print(f"    {name}={value!r},")
-    print(")")
+    print(scenario_of(json.loads(Path(sys.argv[1]).read_text())))
     return 0
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from local.pingone_simulator.days import FAMILY_NAMES, GIVEN_NAMES
 from pingone_reports.model.posture import (
     Change,
     Changes,
@@ -79,8 +80,6 @@ _HAPPENED = (
     _Happened(3, (Event.FACTOR_REMOVED,), _PHISHABLE, _PHISHABLE, {"SMS": "removed"}),
 )
 _KINDS = {"added": Kind.ADDED, "removed": Kind.REMOVED, "blocked": Kind.CHANGED}
-_GIVEN_NAMES = ("ada", "bjorn", "chloe", "dilnoza", "emeka", "fatima", "grace", "hiro", "ines")
-_FAMILY_NAMES = ("adeyemi", "brandt", "cruz", "dvorak", "eriksen", "fontaine", "garcia", "hopper")
 
 
 def sample_posture() -> Posture:
@@ -171,7 +170,7 @@ def _event(random_: random.Random, happened: _Happened) -> SecurityEvent:
         event=happened.reasons[0],
         reasons=happened.reasons,
         user_id=_id(random_),
-        username=f"{random_.choice(_GIVEN_NAMES)}.{random_.choice(_FAMILY_NAMES)}@example.com",
+        username=f"{random_.choice(GIVEN_NAMES)}.{random_.choice(FAMILY_NAMES[:8])}@example.com",
         before=happened.before,
         after=happened.after,
         devices=[

@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO
@@ -125,20 +125,6 @@ class Stack:
     def download(self, key: str, file: BinaryIO) -> None:
         """Copy an object of the reports bucket into a file."""
         self.cloud.client("s3").download_fileobj(self.outputs["BucketName"], key, file)
-
-    def bytes_landed(self) -> int:
-        """Bytes in the bucket, parts of unfinished uploads included."""
-        s3, landed = self.cloud.client("s3"), [item["Size"] for item in self.objects()]
-        for upload in self.unfinished_uploads():
-            # An upload may be completed between the two calls.
-            with suppress(s3.exceptions.NoSuchUpload):
-                parts = s3.list_parts(
-                    Bucket=self.outputs["BucketName"],
-                    Key=upload["Key"],
-                    UploadId=upload["UploadId"],
-                )
-                landed += [part["Size"] for part in parts.get("Parts", [])]
-        return sum(landed)
 
     def unfinished_uploads(self) -> list[dict[str, Any]]:
         """Multipart uploads of the reports bucket that nobody completed or aborted."""

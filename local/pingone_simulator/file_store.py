@@ -28,12 +28,12 @@ from local.pingone_simulator.faults import (
 )
 from local.pingone_simulator.report_files import environment_and_format, replacement_of
 from local.pingone_simulator.request_log import RecordedDownload, RequestLog
+from local.pingone_simulator.zip_damage import HTML_PAGE
 
 _ERROR_CODES = {400: "ExpiredToken", 403: "AccessDenied", 500: "InternalError", 503: "SlowDown"}
 _ERROR = (
     '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{0}</Code><Message>{0}</Message></Error>'
 )
-_HTML_PAGE = b"<!DOCTYPE html><html><body><h1>Something went wrong</h1></body></html>\n"
 
 
 LINK_CONFIG = Config(signature_version="s3v4", s3={"addressing_style": "path"})
@@ -141,7 +141,7 @@ class _Handler(ForwardingHandler):
         for effect in effects:
             match effect:
                 case Answer(status=status, html=True):
-                    return status, {"Content-Type": "text/html"}, _HTML_PAGE
+                    return status, {"Content-Type": "text/html"}, HTML_PAGE
                 case Answer(status=status):
                     error = _ERROR.format(_ERROR_CODES.get(status, "Redirect")).encode()
                     location = {"Location": self.path} if 300 <= status < 400 else {}

@@ -30,12 +30,12 @@ from local.pingone_simulator.keyed_app import ASSERTION_TYPE
 from local.pingone_simulator.report_files import random_password
 from local.pingone_simulator.request_log import RecordedRequest
 from local.pingone_simulator.worker_apps import TOKEN_SECONDS
+from local.pingone_simulator.zip_damage import HTML_PAGE
 
 if TYPE_CHECKING:
     from local.pingone_simulator.server import PingOneSimulator
 
 _HAL = "application/hal+json;charset=UTF-8"
-_HTML_PAGE = "<!DOCTYPE html><html><body><h1>Something went wrong</h1></body></html>\n"
 
 
 def create_app(pingone: "PingOneSimulator") -> Flask:
@@ -213,7 +213,7 @@ def _meet_faults(pingone: "PingOneSimulator", environment_id: str, operation: Op
                 raise platform_error(status, f"Refused: {request.headers['Authorization']}.")
             case Answer(status=status, retry_after=retry_after, html=True):
                 headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-                abort(Response(_HTML_PAGE, status, headers, mimetype="text/html"))
+                abort(Response(HTML_PAGE, status, headers, mimetype="text/html"))
             case Answer(status=401) if operation == "token":
                 raise oauth_error(401, "invalid_client", "Invalid client credentials")
             case Answer(status=400) if operation == "token":
