@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from benchmarks.fetchers import fetch_ours
 from benchmarks.measure import MB, Run, Runs, Task, measure, sized, with_spread
-from benchmarks.report import OTHERS, OURS, bars, figure, save, table
+from benchmarks.report import table
 from benchmarks.storage import storage
 from benchmarks.zips import FORMATS, make_zip, producers, write_report
 from local.paths import WORK
@@ -33,7 +33,7 @@ class _Key(NamedTuple):
     compression: str
 
 
-def run(out: Path) -> str:
+def run(_out: Path) -> str:
     """Measure, and return the chapter."""
     WORK.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=WORK) as folder, storage() as store:
@@ -85,22 +85,10 @@ def run(out: Path) -> str:
             f"({sizes['ten']:.0f} MB); the user's id becomes tokens too. All of them in the same "
             "rounds. With `gzip`, a fetch without tokens passes the zip's data through; with "
             "tokens, it compresses.\n",
-            _draw(runs, out / "pseudonyms.png"),
             _table(runs),
             _conclusion(runs),
         ]
     )
-
-
-def _draw(runs: Mapping[_Key, Runs], path: Path) -> str:
-    drawing, panels = figure(2.4, columns=len(_COMPRESSIONS))
-    for axes, compression in zip(panels, _COMPRESSIONS, strict=True):
-        names = [f"{report} fields, {len(fields)} tokens" for report, fields in _CASES]
-        seconds = [runs[_Key(*case, compression)].cpu for case in _CASES]
-        bars(axes, names, seconds, [OURS if fields else OTHERS for _, fields in _CASES])
-        axes.set_title(compression)
-        axes.set_xlabel("CPU seconds, less is better")
-    return save(drawing, path)
 
 
 def _table(runs: Mapping[_Key, Runs]) -> str:

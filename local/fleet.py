@@ -114,7 +114,7 @@ def _show(stack: Stack, ended: dict[str, Any], names: Mapping[str, str]) -> int:
     for file in (*manifests, *(f for f in files if "/posture/fleet/" in f.as_posix())):
         console.print(Text(str(file.relative_to(ROOT))), soft_wrap=True)
     console.print(f"Everything that landed in its bucket is in {_FOLDER.relative_to(ROOT)}.\n")
-    wrong = list(_wrong(environments, _statuses(stack, names), names))
+    wrong = list(_wrong(environments, names))
     if len(events) != 1:
         wrong.append(f"The fleet sent {len(events)} events in place of one.")
     for line in wrong:
@@ -128,27 +128,18 @@ def _show(stack: Stack, ended: dict[str, Any], names: Mapping[str, str]) -> int:
     return 1
 
 
-def _wrong(
-    environments: Sequence[dict[str, Any]],
-    statuses: Mapping[str, str],
-    names: Mapping[str, str],
-) -> Iterator[str]:
-    """Each environment that is not accounted for as it must be, and its export's error."""
-    entries = {each["environmentId"]: each for each in environments}
-    if len(entries) != len(environments):
-        yield "An environment is in the manifest twice."
-    for id_, name in names.items():
-        shown, (_, expected) = one_line(name), _SPECIAL.get(name, (_SMALL, None))
-        entry = entries.get(id_)
-        if not entry:
-            yield f"{shown}: not in the manifest, its export is {statuses[id_].lower()}"
-        elif entry["error"] != expected:
-            error = f"{entry['error']}: {entry['message']}" if entry["error"] else "exported"
-            yield f"{shown}: {error} (expected: {expected or 'exported'})"
-        elif entry["name"] != shown:
-            yield f"{shown}: in the manifest it is {entry['name']!r}"
-        elif not expected and not (_FOLDER / entry["manifestKey"]).is_file():
-            yield f"{shown}: its manifest is not in the bucket"
+def _wrong(environments: Sequence[dict[str, Any]], names: Mapping[str, str]) -> Iterator[str]:
+    """Each environment that is not accounted for as it must be, once."""
+    found = Counter((e["environmentId"], e["name"], e["error"]) for e in environments)
+    expected = Counter(
+        (id_, one_line(name), _SPECIAL.get(name, (_SMALL, None))[1]) for id_, name in names.items()
+    )
+    for what, entries in (("lacks", expected - found), ("has", found - expected)):
+        for _, name, error in entries.elements():
+            yield f"The manifest {what} {name!r}: {error or 'exported'}."
+    for each in environments:
+        if not each["error"] and not (_FOLDER / each["manifestKey"]).is_file():
+            yield f"The bucket lacks the manifest of {each['name']!r}."
 
 
 if __name__ == "__main__":

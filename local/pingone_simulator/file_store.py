@@ -150,8 +150,6 @@ class _Handler(ForwardingHandler):
                     self.server.replace(key)
                 case IgnoreRange():
                     asked.pop("Range", None)
-                case _:
-                    pass
         return self.forward(asked)
 
     def _send(
@@ -163,8 +161,6 @@ class _Handler(ForwardingHandler):
                     body = body[:size]
                 case FlipBit(at=at):
                     body = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
-                case _:
-                    pass
         self.send_head(status, headers, len(body))
         for effect in effects:
             match effect:
@@ -180,6 +176,4 @@ class _Handler(ForwardingHandler):
                     self.wfile.write(body[:after])
                     self.server.stopping.wait(seconds)
                     body = body[after:]
-                case _:
-                    pass
         self.wfile.write(body)

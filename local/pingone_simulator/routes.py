@@ -220,8 +220,6 @@ def _meet_faults(pingone: "PingOneSimulator", environment_id: str, operation: Op
                 raise oauth_error(400, "invalid_request", "Invalid request")
             case Answer(status=status, retry_after=retry_after):
                 raise platform_error(status, retry_after=retry_after)
-            case _:
-                pass
 
 
 def _downloads(pingone: "PingOneSimulator", exploration: Exploration) -> dict[str, str]:
@@ -278,8 +276,6 @@ def _change(response: Response, effect: Effect) -> None:
         case MalformedJson():
             whole = response.get_data()
             response.set_data(whole[: len(whole) // 2])
-        case _:
-            pass
 
 
 def _recorded(clock: Clock, status: int | None) -> RecordedRequest:
