@@ -35,7 +35,6 @@ _PROGRAMS = {
     "7-Zip": (["7zz"], r"7-Zip .*?(\d+\.\d+)"),
     "zip": (["zip", "-v"], r"This is Zip (\d+\.\d+)"),
     "unzip": (["unzip", "-v"], r"UnZip (\d+\.\d+)"),
-    "bsdtar": (["bsdtar", "--version"], r"bsdtar (\d+\.\d+\.\d+)"),
 }
 
 

@@ -17,7 +17,6 @@ _NO_LIMIT = 1 << 40
 _COMMANDS = {
     "7-Zip": ("7zz", "x", "-so", f"-p{PASSWORD}"),
     "Info-ZIP": ("unzip", "-p", "-P", PASSWORD),
-    "bsdtar": ("bsdtar", "-xO", "--passphrase", PASSWORD, "-f"),
 }
 
 

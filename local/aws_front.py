@@ -5,10 +5,8 @@ import os
 import re
 import signal
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from http import HTTPStatus
-from threading import Lock
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 from local.cloud import LocalCloud
@@ -42,53 +40,35 @@ AwsFault = Fault
 """A fault of an AWS operation; `about` is text in the key, the query or the body."""
 
 
-class AwsFront:
-    """An AWS endpoint for the functions of this cloud.
+class AwsFront(HttpsFront):
+    """An AWS endpoint for the functions of this cloud, to use instead of the cloud's own.
 
     Each function sends its process id as the SDK's application id, so the caller is known.
     """
 
     def __init__(self, cloud: LocalCloud) -> None:
-        self._server = _Server(_Handler, cloud.endpoint_url, cloud.certificate, cloud.ca_bundle)
-
-    @property
-    def url(self) -> str:
-        """The endpoint, to use instead of the cloud's own."""
-        return self._server.url
-
-    def serving(self) -> AbstractContextManager[None]:
-        """Pass calls on while the context lasts."""
-        return self._server.serving()
+        super().__init__(_Handler, cloud.endpoint_url, cloud.certificate, cloud.ca_bundle)
+        self._plans: dict[str, FaultPlan] = {}
 
     def set_faults(self, subject: str, faults: Iterable[Fault]) -> None:
         """Set the faults of calls about a subject, such as an environment, from now on."""
-        with self._server.lock:
-            self._server.plans[subject] = FaultPlan(tuple(faults))
+        self._plans[subject] = FaultPlan(tuple(faults))
 
     def unmet_faults(self, subject: str) -> list[Fault]:
         """The faults of a subject that no call has met yet."""
-        plan = self._server.plans.get(subject)
-        return plan.unmet if plan else []
-
-
-class _Server(HttpsFront):
-    def __init__(self, *args: object) -> None:
-        super().__init__(*args)  # type: ignore[arg-type]
-        self.plans: dict[str, FaultPlan] = {}
-        self.lock = Lock()
+        return self._plans[subject].unmet if subject in self._plans else []
 
     def effect_on(self, operation: str, text: str) -> Effect | None:
         """The effect on a call: that of the first fault that meets it."""
-        with self.lock:
-            for subject, plan in self.plans.items():
-                if subject in text:
-                    for effect in plan.effects_of_next(operation, text):
-                        return effect
+        for subject, plan in list(self._plans.items()):
+            if subject in text:
+                for effect in plan.effects_of_next(operation, text):
+                    return effect
         return None
 
 
 class _Handler(ForwardingHandler):
-    server: _Server
+    server: AwsFront
 
     def answer(self) -> None:
         body = self._body()

@@ -5,13 +5,14 @@ PingOne is its limits, which refuse a call that comes too early.
 """
 
 import heapq
+import math
 import random
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from local.account_quota import AccountQuota, GivenUp
+from local.account_quota import AccountQuota
 from local.memory_calendar import MemoryCalendar
 from local.pingone_limits import earliest_last_call
 from local.pingone_simulator.rate_limits import RateLimits
@@ -114,12 +115,12 @@ class VirtualLoad:
     quota: int = 10**9
     fetching: float = 0
     seed: int = 1
-    calls: list[tuple[float, str]] = field(default_factory=list)
 
     def run(self) -> Run:
         self._clock, self._dice = _Clock(), random.Random(self.seed)  # noqa: S311 -- no secret
-        self.calls, self._refused, self._expired = [], 0, 0
+        self._times: list[float] = []
         self._durations: list[float] = []
+        self._refused = self._expired = 0
         quota = AccountQuota(self.quota)
         self._limits = RateLimits(self._clock, calls_per_minute=self.calls_per_minute)
         self._turns = Turns(
@@ -144,9 +145,8 @@ class VirtualLoad:
                 heapq.heappush(events, (*self._start(0, number), waiting.pop()))
             self._clock.now, key, self._clock.wrong_by, export = heapq.heappop(events)
             woken = self._clock.now
-            try:
-                wait: _Waits | None = quota.pause_of(key, woken, self._dice)
-            except GivenUp:
+            wait: _Waits | None = quota.pause_of(key, woken, self._dice)
+            if wait == math.inf:
                 self._expired += 1
                 continue
             if not wait:
@@ -158,12 +158,11 @@ class VirtualLoad:
             elif wait is not None:
                 heapq.heappush(events, (*self._start(wait, key), export))
             self._clock.now = woken
-        times = [at for at, _ in self.calls]
         return Run(
-            calls=len(times),
+            calls=len(self._times),
             refused=self._refused,
             expired=self._expired,
-            elapsed=times[-1] - times[0],
+            elapsed=self._times[-1] - self._times[0],
             bound=self._bound(),
         )
 
@@ -247,7 +246,7 @@ class VirtualLoad:
         way = 0.02 + min(self._dice.expovariate(20), 0.2)
         yield _Until(self._clock.now + way)
         arrived = self._clock.now
-        self.calls.append((arrived, request.environment_id))
+        self._times.append(arrived)
         refused_for = self._limits.admit(request.environment_id)
         self._clock.now += way
         if refused_for is None:

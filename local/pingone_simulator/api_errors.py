@@ -7,7 +7,6 @@ token endpoint answers OAuth's `error` and `error_description`, in PingOne's wor
 import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import NotRequired, TypedDict
 from uuid import uuid4
 
 from flask import Response
@@ -27,20 +26,10 @@ _CODES = {
 }
 
 
-class Detail(TypedDict):
-    """One thing that is wrong with the request."""
-
-    code: str
-    target: str
-    message: str
-    innerError: NotRequired[dict[str, list[str]]]
-    """For the code INVALID_VALUE: the `allowedValues`, if these are few."""
-
-
 def platform_error(
     status: int,
     message: str = "The request could not be completed.",
-    details: Sequence[Detail] = (),
+    details: Sequence[Mapping[str, object]] = (),
     *,
     retry_after: int | str | None = None,
 ) -> HTTPException:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from local.pingone_simulator.api_errors import Detail, platform_error
+from local.pingone_simulator.api_errors import platform_error
 from local.pingone_simulator.clock import Clock
 from local.pingone_simulator.explorations import IN_PROGRESS, Exploration, Settings
 
@@ -22,7 +22,7 @@ def settings_of(body: object, known: Sequence[str]) -> Settings:
         raise platform_error(400, "The request body is not a JSON object.")
     template, fields = body.get("dataExplorationTemplate"), body.get("fields", [])
     filter_, delivery = body.get("filter", ""), body.get("deliverAs", Settings.deliver_as)
-    details: list[Detail] = []
+    details: list[dict[str, object]] = []
     if not isinstance(template, dict) or template.get("id") != TEMPLATE_ID:
         details.append(_detail("dataExplorationTemplate.id", "is not supported"))
     if not isinstance(fields, list) or not all(map(_names_a_field, fields)):
@@ -97,7 +97,7 @@ def _names_a_field(field: object) -> bool:
     return isinstance(field, dict) and isinstance(field.get("name"), str) and bool(field["name"])
 
 
-def _detail(target: str, problem: str) -> Detail:
+def _detail(target: str, problem: str) -> dict[str, object]:
     return {"code": "INVALID_VALUE", "target": target, "message": f"{target} {problem}"}
 
 

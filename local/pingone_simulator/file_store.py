@@ -57,8 +57,11 @@ def temporary_session(
     )
 
 
-class FileStore:
+class FileStore(HttpsFront):
     """A ReportBucket in S3. `certificate` is the proxy's, for 127.0.0.1, with its key."""
+
+    faults_of: Callable[[str], FaultPlan]
+    log: RequestLog
 
     def __init__(
         self,
@@ -70,17 +73,17 @@ class FileStore:
         access_key_id: str,
         region: str,
     ) -> None:
+        super().__init__(_Handler, s3_url, certificate, ca_bundle)
         self._bucket = bucket
-        self._front = _Front(s3_url, certificate, ca_bundle, self._replace)
         session = temporary_session(s3_url, access_key_id, region, ca_bundle)
         self._s3 = session.client(
             "s3", endpoint_url=s3_url, verify=str(ca_bundle), config=LINK_CONFIG
         )
-        self._signer = session.client("s3", endpoint_url=self._front.url, config=LINK_CONFIG)
+        self._signer = session.client("s3", endpoint_url=self.url, config=LINK_CONFIG)
 
     @property
     def host(self) -> str:
-        return self._front.url.removeprefix("https://")
+        return self.url.removeprefix("https://")
 
     def upload(self, key: str, body: bytes) -> None:
         self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)
@@ -92,28 +95,18 @@ class FileStore:
 
     @contextmanager
     def serve(self, faults_of: Callable[[str], FaultPlan], log: RequestLog) -> Iterator[None]:
-        self._front.faults_of, self._front.log = faults_of, log
-        with self._front.serving():
+        self.faults_of, self.log = faults_of, log
+        with self.serving():
             yield
 
-    def _replace(self, key: str) -> None:
+    def replace(self, key: str) -> None:
+        """Replace an object by another one with the same content."""
         source = f"{self._bucket}/{replacement_of(key)}"
         self._s3.copy_object(Bucket=self._bucket, Key=key, CopySource=source)
 
 
-class _Front(HttpsFront):
-    faults_of: Callable[[str], FaultPlan]
-    log: RequestLog
-
-    def __init__(
-        self, s3_url: str, certificate: Path, ca_bundle: Path, replace: Callable[[str], None]
-    ) -> None:
-        super().__init__(_Handler, s3_url, certificate, ca_bundle)
-        self.replace = replace
-
-
 class _Handler(ForwardingHandler):
-    server: _Front
+    server: FileStore
 
     def answer(self) -> None:
         key = urlsplit(self.path).path.rpartition("/")[2]
