@@ -1,12 +1,10 @@
 """The simulator as a server in a thread of the process that starts it."""
 
-import secrets
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Self
-from uuid import uuid4
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -49,10 +47,22 @@ class PingOneSimulator:
         self.log = RequestLog()
         self.bucket = bucket
         self.environments = Environments(default_scenario or Scenario())
-        self.worker_apps = WorkerApps(self.clock, self.log, str(uuid4()), secrets.token_urlsafe(48))
+        self.worker_apps = WorkerApps(self.clock, self.log)
         self.rate_limits = RateLimits(self.clock) if rate_limits else None
         self.explorations = Explorations(self.clock, self._generate_files)
         self.stopping = threading.Event()
+        self.link_host = bucket.host
+        """Replaces p1-reports-prod-<region>.s3.<region>.amazonaws.com; with its port."""
+        self.client_id = self.worker_apps.client_id
+        self.client_secret = self.worker_apps.client_secret
+        self.keyed_client_id = self.worker_apps.keyed.client_id
+        """Of another worker application, which has no secret but a JWKS."""
+        self.register_jwks = self.worker_apps.keyed.register_jwks
+        self.revoke_tokens = self.worker_apps.revoke_tokens
+        self.rotate_client_secret = self.worker_apps.rotate_secret
+        self.finish_reports = self.explorations.finish
+        self.organization_id = self.environments.organization_id
+        """The scenario of this id has the faults of `GET /environments`."""
         self._generators = ThreadPoolExecutor(thread_name_prefix="report")
         self._serving_files = ExitStack()
         app = create_app(self)
@@ -100,28 +110,6 @@ class PingOneSimulator:
         return f"{self.auth_url}/{environment_id}/as/token"
 
     @property
-    def link_host(self) -> str:
-        """Replaces p1-reports-prod-<region>.s3.<region>.amazonaws.com; with its port."""
-        return self.bucket.host
-
-    @property
-    def client_id(self) -> str:
-        return self.worker_apps.client_id
-
-    @property
-    def client_secret(self) -> str:
-        return self.worker_apps.client_secret
-
-    @property
-    def keyed_client_id(self) -> str:
-        """Of another worker application, which has no secret but a JWKS."""
-        return self.worker_apps.keyed.client_id
-
-    def register_jwks(self, jwks: str) -> None:
-        """Replace the keys of that application; it has none until then."""
-        self.worker_apps.keyed.register_jwks(jwks)
-
-    @property
     def requests(self) -> list[RecordedRequest]:
         return list(self.log.requests)
 
@@ -137,11 +125,6 @@ class PingOneSimulator:
     def issued_secrets(self) -> list[IssuedSecret]:
         return self.log.secrets
 
-    @property
-    def organization_id(self) -> str:
-        """The scenario of this id has the faults of `GET /environments`."""
-        return self.environments.organization_id
-
     def list_environments(self, listed: Sequence[ListedEnvironment]) -> None:
         """Let the worker application see these environments from now on."""
         self.environments.listed = tuple(listed)
@@ -151,21 +134,9 @@ class PingOneSimulator:
         self.environments.set_scenario(environment_id, scenario)
         self.explorations.forget_files(environment_id)
 
-    def finish_reports(self, environment_id: str) -> None:
-        """Let what is being generated for the environment be ready now."""
-        self.explorations.finish(environment_id)
-
     def unmet_faults(self, environment_id: str) -> list[Fault]:
         """The faults of the environment's scenario that no call has met yet."""
         return self.environments.faults_of(environment_id).unmet
-
-    def revoke_tokens(self, environment_id: str | None = None) -> None:
-        """Revoke the tokens of one environment's token endpoint, or all."""
-        self.worker_apps.revoke_tokens(environment_id)
-
-    def rotate_client_secret(self, environment_id: str) -> str:
-        """Returns the environment's new secret; only new tokens need it."""
-        return self.worker_apps.rotate_secret(environment_id)
 
     def _generate_files(
         self, environment_id: str, settings: Settings, scenario: Scenario

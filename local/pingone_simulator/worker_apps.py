@@ -1,6 +1,7 @@
 """The worker application's credentials and access tokens."""
 
 import secrets
+from uuid import uuid4
 
 import jwt
 
@@ -18,19 +19,19 @@ class WorkerApps:
     Beside it, in every environment too, another application that has a key.
     """
 
-    def __init__(self, clock: Clock, log: RequestLog, client_id: str, client_secret: str) -> None:
-        self.client_id = client_id
-        self.client_secret = client_secret
+    def __init__(self, clock: Clock, log: RequestLog) -> None:
+        self.client_id = str(uuid4())
+        self.client_secret = secrets.token_urlsafe(48)
         self.keyed = KeyedApp(clock)
         self._clock = clock
         self._log = log
         self._rotated_secrets: dict[str, str] = {}
         # By token: its environment, and when it expires.
         self._tokens: dict[str, tuple[str | None, float]] = {}
-        log.issue("client secret", None, client_secret)
+        log.issue("client secret", None, self.client_secret)
 
     def rotate_secret(self, environment_id: str) -> str:
-        """Refuse the old secret from now on; its tokens stay valid, as in PingOne."""
+        """Returns the environment's new secret, which only new tokens need, as in PingOne."""
         secret = secrets.token_urlsafe(48)
         self._rotated_secrets[environment_id] = secret
         self._log.issue("client secret", environment_id, secret)
