@@ -6,7 +6,6 @@ Each lands both files, and returns each file's key, SHA-256 and number of record
 import hashlib
 import io
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -116,24 +115,6 @@ def fetch_ours(
         detail = replace(fetch, turns=Turns(MemoryCalendar())).run(export, None)["completed"]
         fetch.bucket.s3.delete_object(Bucket=LANDING_BUCKET, Key=detail["manifestKey"])
         return [dict(file) | {"sha256": file["contentSha256"]} for file in detail["files"]]
-
-    return run
-
-
-def fetch_and_watch_files(
-    links: dict[str, str], folder: str, compression: str
-) -> Callable[[], dict[str, Any]]:
-    """FetchReport's own function, with the names of the files that Python opened for writing."""
-    fetch = fetch_ours(links, folder, compression)
-    written: list[str] = []
-
-    def watch(event: str, details: tuple[Any, ...]) -> None:
-        if event == "open" and details[2] & (os.O_WRONLY | os.O_RDWR):
-            written.append(str(details[0]))
-
-    def run() -> dict[str, Any]:
-        sys.addaudithook(watch)
-        return {"files": fetch(), "written": written}
 
     return run
 

@@ -52,12 +52,8 @@ def run(out: Path) -> str:
                     )
 
         def check(key: _Key, run: Run) -> None:
-            for file in run.result:
-                landed = store.take(file["key"])
-                if (landed, file["records"]) != (hashes[file["format"]], _ROWS):
-                    raise RuntimeError(f"{key} landed something else.")
-                if landed != file["sha256"]:
-                    raise RuntimeError(f"{key} measured something else than it landed.")
+            if store.checked(run.result, _ROWS) != hashes:
+                raise RuntimeError(f"{key} landed something else.")
 
         megabytes = {name: file.stat().st_size / MB for name, file in files.items()}
         runs = measure(tasks, store.environment, check)

@@ -68,12 +68,8 @@ def run(_out: Path) -> str:
         }
 
         def check(key: _Key, run: Run) -> None:
-            for file in run.result:
-                landed = store.take(file["key"])
-                is_plain = landed == hashes[key.report, file["format"]]
-                if (landed, file["records"]) != (file["sha256"], _ROWS):
-                    raise RuntimeError(f"{key} landed something else.")
-                if is_plain == bool(key.fields):
+            for name, landed in store.checked(run.result, _ROWS).items():
+                if (landed == hashes[key.report, name]) == bool(key.fields):
                     raise RuntimeError(f"{key} has tokens where it should not, or none.")
 
         runs = measure(tasks, store.environment, check)

@@ -24,7 +24,6 @@ _MARKS = "<!-- load -->", "<!-- end of load -->"
 
 # A fleet runs 200 exports at a time.
 _AT_A_TIME = 200
-_LICENCE = str(uuid4())
 
 
 def _late(least: float, most: float) -> Callable[[Random], float]:
@@ -45,10 +44,6 @@ _VIRTUAL: Sequence[tuple[str, VirtualLoad]] = (
     ("starts 0.2 to 8 s late", VirtualLoad([5] * 100, start=_late(0.2, 8))),
     ("clocks 0.25 s wrong", VirtualLoad([50], clocks=0.25)),
     ("clocks 0.25 s wrong", VirtualLoad([5] * 100, clocks=0.25)),
-    (
-        "half tell their licence",
-        VirtualLoad([1] * 1000, licence=lambda number: _LICENCE if number % 2 else None),
-    ),
     (
         "reports of 5 minutes, 200 at a time",
         VirtualLoad([1] * 1000, _AT_A_TIME, generating=lambda _: 300),
