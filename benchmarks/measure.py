@@ -54,11 +54,6 @@ class Runs:
         return statistics.median(run.cpu for run in self.runs)
 
     @property
-    def wall(self) -> float:
-        """The median, in seconds."""
-        return statistics.median(run.wall for run in self.runs)
-
-    @property
     def peak(self) -> float:
         """The median, in MB."""
         return statistics.median(run.peak for run in self.runs)

@@ -25,7 +25,6 @@ FOLDER = "OBSERVATIONS"
 _HEAD_BYTES = 4 * 1024 * 1024
 # A name of PingOne's, and a word such as a status or an error code.
 _NAME, _WORD = re.compile(r"[A-Za-z_$][A-Za-z0-9_.$\[\]-]{0,63}"), re.compile(r"[A-Za-z_]{1,64}")
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _LINKS = {"csv": "csvPresignedUrl", "json": "jsonPresignedUrl"}
 
 Note = dict[str, Any]
@@ -177,15 +176,11 @@ def _member(info: Any) -> Note:
     suffix = Path(info.filename).suffix.lower()
     return {
         "suffix": suffix if suffix in (".csv", ".json") else "another",
-        "uuidsInName": len(_UUID.findall(info.filename)),
-        "folders": info.filename.count("/"),
         "method": info.compress_type,
         "encrypted": bool(info.flag_bits & 1),
         "aesVersion": info.wz_aes_version,
         "aesStrength": info.wz_aes_strength,
         "flags": f"{info.flag_bits:#06x}",
-        "madeBy": f"{info.create_system}, version {info.create_version}",
-        "neededVersion": info.extract_version,
         "extraFields": sorted(_extra_fields(info.extra)),
         "bytes": info.file_size,
         "zippedBytes": info.compress_size,

@@ -6,23 +6,22 @@ token endpoint answers OAuth's `error` and `error_description`, in PingOne's wor
 
 import json
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from uuid import uuid4
 
 from flask import Response
 from werkzeug.exceptions import HTTPException
 
 _CODES = {
-    HTTPStatus.BAD_REQUEST: "INVALID_DATA",
-    HTTPStatus.UNAUTHORIZED: "INVALID_TOKEN",
-    HTTPStatus.FORBIDDEN: "ACCESS_FAILED",
-    HTTPStatus.NOT_FOUND: "NOT_FOUND",
-    HTTPStatus.METHOD_NOT_ALLOWED: "METHOD_NOT_ALLOWED",
-    HTTPStatus.CONFLICT: "UNIQUENESS_VIOLATION",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "UNSUPPORTED_MEDIA_TYPE",
-    HTTPStatus.TOO_MANY_REQUESTS: "REQUEST_LIMITED",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "UNEXPECTED_ERROR",
-    HTTPStatus.SERVICE_UNAVAILABLE: "SERVICE_UNAVAILABLE",
+    400: "INVALID_DATA",
+    401: "INVALID_TOKEN",
+    403: "ACCESS_FAILED",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    409: "UNIQUENESS_VIOLATION",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+    429: "REQUEST_LIMITED",
+    500: "UNEXPECTED_ERROR",
+    503: "SERVICE_UNAVAILABLE",
 }
 
 
@@ -33,7 +32,7 @@ def platform_error(
     *,
     retry_after: int | str | None = None,
 ) -> HTTPException:
-    code = next((code for known, code in _CODES.items() if known == status), "REQUEST_FAILED")
+    code = _CODES.get(status, "REQUEST_FAILED")
     body = {"id": str(uuid4()), "code": code, "message": message, "details": details}
     return _error(status, body, {} if retry_after is None else {"Retry-After": str(retry_after)})
 
