@@ -12,9 +12,8 @@ from uuid import uuid4
 from benchmarks import report
 from local.display import console, simulated
 from local.paths import ROOT
-from local.pingone_limits import earliest_last_call
 from local.pingone_simulator import ListedEnvironment, Scenario
-from local.virtual_load import CALLS_OF_AN_EXPORT, Run, VirtualLoad
+from local.virtual_load import CALLS_OF_AN_EXPORT, Run, VirtualLoad, earliest_last_call
 
 # How many of each function run at once on this machine.
 _CONCURRENCY = 8

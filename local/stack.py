@@ -2,8 +2,7 @@
 
 import json
 import platform
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO
@@ -145,21 +144,19 @@ def file_store(cloud: LocalCloud, bucket: str) -> FileStore:
     )
 
 
-@contextmanager
 def simulated_pingone(
     cloud: LocalCloud,
     scenario: Scenario | None = None,
     time_scale: float = 1.0,
     rate_limits: bool = True,
-) -> Iterator[PingOneSimulator]:
-    """A PingOne simulator whose report files are in the local cloud."""
-    with PingOneSimulator(
+) -> PingOneSimulator:
+    """A PingOne simulator, to be entered, whose report files are in the local cloud."""
+    return PingOneSimulator(
         file_store(cloud, _LINKS_BUCKET),
         default_scenario=scenario,
         time_scale=time_scale,
         rate_limits=rate_limits,
-    ) as simulator:
-        yield simulator
+    )
 
 
 def create_table(cloud: LocalCloud, name: str) -> None:

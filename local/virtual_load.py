@@ -14,7 +14,6 @@ from uuid import UUID
 
 from local.account_quota import AccountQuota
 from local.memory_calendar import MemoryCalendar
-from local.pingone_limits import earliest_last_call
 from local.pingone_simulator.rate_limits import RateLimits
 from pingone_reports.errors import DeadlineExceeded, RateLimited
 from pingone_reports.model.report_file import Format
@@ -27,6 +26,7 @@ from pingone_reports.pingone.polling import (
 from pingone_reports.pingone.turns import MAX_CALLS_PER_MINUTE, Turn, Turns
 
 CALLS_OF_AN_EXPORT = 3
+_SECONDS_BETWEEN_CALLS, _MINUTE = 5, 60
 _NOON = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
 _LIFETIME = timedelta(minutes=30)
 _LONGEST_LINE = timedelta(hours=2)
@@ -84,6 +84,21 @@ class _Until:
 
 # A number of seconds is the state machine's wait, after which it starts a function.
 _Waits = _Until | float
+
+
+def earliest_last_call(calls: Sequence[int], per_minute: int = MAX_CALLS_PER_MINUTE) -> int:
+    """No schedule of so many `calls` for each environment makes the last one earlier, in seconds.
+
+    Each minute has room for `per_minute` calls. What whole minutes have no room for comes after
+    them, when an environment calls once in five seconds.
+    """
+    minutes = max(sum(calls) - 1, 0) // per_minute
+    rest = sum(calls) - minutes * per_minute
+    rounds = -(-rest // len(calls)) if calls else 1
+    return max(
+        minutes * _MINUTE + (rounds - 1) * _SECONDS_BETWEEN_CALLS,
+        (max(calls, default=1) - 1) * _SECONDS_BETWEEN_CALLS,
+    )
 
 
 def usual_start(dice: random.Random) -> float:

@@ -1,12 +1,13 @@
 """The simulator as a server in a thread of the process that starts it."""
 
+import logging
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Self
 
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import make_server
 
 from local.faults import Fault
 from local.pingone_simulator.clock import Clock, ScaledClock
@@ -24,6 +25,9 @@ from local.pingone_simulator.request_log import (
 from local.pingone_simulator.routes import create_app
 from local.pingone_simulator.scenario import Scenario
 from local.pingone_simulator.worker_apps import WorkerApps
+
+# The log of requests is `PingOneSimulator.requests`.
+logging.getLogger("werkzeug").setLevel(logging.WARNING)
 
 
 class PingOneSimulator:
@@ -65,10 +69,7 @@ class PingOneSimulator:
         """The scenario of this id has the faults of `GET /environments`."""
         self._generators = ThreadPoolExecutor(thread_name_prefix="report")
         self._serving_files = ExitStack()
-        app = create_app(self)
-        self._server = make_server(
-            "127.0.0.1", 0, app, threaded=True, request_handler=_QuietHandler
-        )
+        self._server = make_server("127.0.0.1", 0, create_app(self), threaded=True)
         self._thread = threading.Thread(
             target=self._server.serve_forever,
             kwargs={"poll_interval": 0.02},  # what stop() waits for
@@ -144,10 +145,3 @@ class PingOneSimulator:
         return self._generators.submit(
             make_report_files, self.bucket, environment_id, settings.fields, scenario
         )
-
-
-class _QuietHandler(WSGIRequestHandler):
-    """Prints nothing on standard error: the request log is `PingOneSimulator.requests`."""
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        pass

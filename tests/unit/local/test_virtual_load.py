@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.pingone_limits import earliest_last_call
+from local.virtual_load import earliest_last_call
 
 
 @pytest.mark.parametrize(
