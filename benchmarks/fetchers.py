@@ -148,7 +148,7 @@ def fetch_with_stream_unzip(links: dict[str, str], folder: str) -> Callable[[], 
     import boto3
     from stream_unzip import stream_unzip
 
-    s3 = boto3.client("s3")
+    s3: Any = boto3.client("s3")
 
     def run() -> Landed:
         landed = []

@@ -116,9 +116,9 @@ def _dotenv(env: Path) -> dict[str, str]:
 
 def _check(given: Mapping[str, str]) -> None:
     """By the rules that the template has for its parameters."""
-    for name, value in given.items():
+    for name, text in given.items():
         # Python gives bytes that are no UTF-8 as lone surrogates.
-        if SURROGATE.search(value):
+        if SURROGATE.search(text):
             raise Malformed(f"{name} is not UTF-8: write it anew.")
     for name in ("PINGONE_CLIENT_ID", "PINGONE_CLIENT_SECRET"):
         if not re.fullmatch(r"[!-~]{1,512}", given[name]):

@@ -110,7 +110,7 @@ def test_a_fact_sheet_becomes_the_scenario_that_it_is_of(
     (folder / "facts.json").write_text(json.dumps(facts))
     monkeypatch.setattr("sys.argv", ["fact_sheet", str(folder / "facts.json")])
     assert main() == 0
-    assert capsys.readouterr().out == f"{scenario}\n"
+    assert capsys.readouterr().out == f"{scenario_of(facts)}\n"
 
 
 def test_calls_links_and_times_are_told(folder: Path) -> None:
