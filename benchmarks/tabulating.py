@@ -148,8 +148,8 @@ def _compared() -> list[str]:
     return [name for name in ALL_FIELDS if name not in {*used, "deviceId"}]
 
 
-def run(out: Path) -> str:
-    """Measure, draw, and return the chapter."""
+def run(_out: Path) -> str:
+    """Measure, and return the chapter."""
     WORK.mkdir(exist_ok=True)
     contestants = {"ours": ours, _PLAIN: plain, "polars": polars, "pandas": pandas}
     with tempfile.TemporaryDirectory(dir=WORK) as scratch:
@@ -171,7 +171,7 @@ def run(out: Path) -> str:
                 raise RuntimeError(f"{key} found {json.dumps(run.result)}, others {found}.")
 
         runs = measure(tasks, check=check)
-    return "\n".join((*_words(runs), _draw(runs, out / "tabulating.png"), _table(runs)))
+    return "\n".join((*_words(runs), _table(runs)))
 
 
 def _report(folder: Path, devices: int, day: int) -> Path:
@@ -195,16 +195,6 @@ def _words(runs: Mapping[_Key, Runs]) -> tuple[str, ...]:
         f"{'met' if max(ratios) <= _WANTED else 'not met'}), and {peak:.0f} MB at most (wanted: at "
         f"most {_WANTED_MB}, which is {'met' if peak <= _WANTED_MB else 'not met'}).\n",
     )
-
-
-def _draw(runs: Mapping[_Key, Runs], path: Path) -> str:
-    drawing, axes = report.figure(2.4, columns=len(_SIZES))
-    for size, axis in zip(_SIZES, axes, strict=True):
-        shown = {key.contestant: each.cpu for key, each in runs.items() if key.devices == size}
-        colours = [report.OURS if name == "ours" else report.OTHERS for name in shown]
-        report.bars(axis, list(shown), list(shown.values()), colours)
-        axis.set_title(f"CPU seconds, {size:,} devices")
-    return report.save(drawing, path)
 
 
 def _table(runs: Mapping[_Key, Runs]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.report_facts import WITHHELD, csv_facts, json_facts
+from local.report_facts import WITHHELD, csv_facts, json_facts, magnitude
 from pingone_reports.model.fields import FIELDS
 
 CANARY = "canary"
@@ -63,9 +63,9 @@ def test_values_are_told_of_closed_lists_alone_and_counts_are_rounded(tmp_path: 
     facts = csv_facts(_csv(tmp_path / "r.csv", [header, *rows]), whole=True)
     assert [column.get("values") for column in facts["columns"]] == [
         None,
-        {"FIDO2": "about 100", "(others)": "fewer than 10"},
-        {"ACTIVE": "about 100", "(others)": "fewer than 10"},
-        {"true": "about 100", "(others)": "fewer than 10"},
+        {"FIDO2": "100 to 999", "(others)": "1 to 9"},
+        {"ACTIVE": "100 to 999", "(others)": "1 to 9"},
+        {"true": "100 to 999", "(others)": "1 to 9"},
         None,
     ]
     assert facts["recordsLookedAt"] == "100 to 999"
@@ -86,15 +86,21 @@ def test_what_is_no_report_is_described_too(tmp_path: Path, text: str) -> None:
     assert not csv_facts(tmp_path / "r.csv", whole=True)["hasHeader"]
 
 
-def test_a_name_is_told_if_most_records_have_it(tmp_path: Path) -> None:
-    records = [
-        {"userId": "u", "device": {"isNew": 1}} | ({f"ada{number}": 1} if number else {})
-        for number in range(30)
-    ]
-    facts = json_facts(_json(tmp_path / "r.json", records), ())
+def test_a_name_in_json_is_told_if_it_is_known_or_a_columns(tmp_path: Path) -> None:
+    record = {"userId": "u", "device": {"isNew": 1, "id": None, "ada": True}, "bob": {"id": 1}}
+    facts = json_facts(_json(tmp_path / "r.json", [record] * 30), {"isNew"})
     assert facts["names"] == {
         "userId": ["string"],
         "device": ["object"],
         "device.isNew": ["number"],
+        "device.id": ["null"],
     }
-    assert facts["withheldNames"] == "about 30"
+    assert facts["withheldNames"] == "1 to 9"
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(0, "none"), (9, "1 to 9"), (10, "10 to 99"), (199_999, "100,000 to 999,999")],
+)
+def test_numbers_are_told_roughly(number: int, told: str) -> None:
+    assert magnitude(number) == told

@@ -181,7 +181,11 @@ _NAMES = st.sampled_from(
     ["phone", "userId", "deviceType", "Phone", "user_name", "mfa_enabled", "a b", "", "é", '"x"']
 )
 _VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-9, 9) | st.floats(allow_nan=False, allow_infinity=False) | _TEXTS,
+    st.none()
+    | st.booleans()
+    | st.integers(-9, 9)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | _TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=4),
     max_leaves=6,
 )
