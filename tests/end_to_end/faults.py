@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from local.aws_front import AwsFault, Delay, Kill, Refuse
-from local.aws_front import Effect as AwsEffect
+from local.faults import Effect as AwsEffect
 from local.pingone_simulator import (
     Answer,
     Body,

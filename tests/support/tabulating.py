@@ -73,7 +73,7 @@ class World:
         self.series.add(PublishedExport.of(written, manifest_key))
         return manifest_key
 
-    def tabulate(self, manifest_key: str) -> dict[str, Any]:
+    def tabulate(self, manifest_key: str, *, notify: bool = True) -> dict[str, Any]:
         """TabulateReport, on a disk of its own."""
         return TabulateReport(
             bucket=cast("Bucket", self.bucket),
@@ -85,7 +85,7 @@ class World:
                 most_events=500,
             ),
             folder=Path(mkdtemp(dir=self._folder)),
-        ).run(manifest_key, notify=True)
+        ).run(manifest_key, notify=notify)
 
     def night(self, name: str, text: str, at: str, **manifest: Any) -> dict[str, Any]:
         """An export that is published, tabulated and told of."""
