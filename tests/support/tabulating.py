@@ -13,7 +13,7 @@ from pingone_reports.model.report_file import Format
 from pingone_reports.model.series import PublishedExport
 from pingone_reports.steps.tabulate import TabulateReport
 from pingone_reports.tables.notifier import Notifier
-from pingone_reports.transfer.records import CsvRecordCounter
+from pingone_reports.transfer.records import record_counter
 from tests.support.announced import Bus
 from tests.support.asking import ENVIRONMENT_ID, export_of
 from tests.support.documents import sample
@@ -38,18 +38,20 @@ class World:
         self._folder = folder
 
     def publish(self, name: str, text: str, at: str, **manifest: Any) -> str:
-        """What FetchReport leaves of a report of one CSV; returns its manifest's key.
+        """What FetchReport leaves of a report of one CSV, or of JSON; returns its manifest's key.
 
         `at` is a day of March 2026, or a whole time.
         """
         at = at if "T" in at else f"2026-03-{at}T02:00:00.000Z"
         report = manifest.get("reportName", "devices")
         folder = f"pingone/report={report}/environment={ENVIRONMENT_ID}/date={at[:10]}/{name}/"
-        counter, sha256 = CsvRecordCounter(), hashlib.sha256(text.encode()).hexdigest()
-        counter.update(text.encode())
+        content = text.encode(errors="surrogatepass")
+        form = Format.JSON if text[:1] in ("[", "{") else Format.CSV
+        counter, sha256 = record_counter(form), hashlib.sha256(content).hexdigest()
+        counter.update(content)
         file = landed_file(
-            Format.CSV,
-            key=f"{folder}{report}.csv",
+            form,
+            key=f"{folder}{report}.{form}",
             sha256=sha256,
             content_sha256=sha256,
             records=counter.finish(),
@@ -68,7 +70,7 @@ class World:
         published = PublishedExport.of(described, manifest_key)
         predecessor = published.predecessor(self.series.exports(report, ENVIRONMENT_ID))
         written = manifest_of(export_of(name), described, predecessor)
-        self.bucket.objects[file.key] = text.encode()
+        self.bucket.objects[file.key] = content
         self.bucket.write_json(manifest_key, written)
         self.series.add(PublishedExport.of(written, manifest_key))
         return manifest_key
