@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
@@ -109,6 +110,35 @@ class TestTurns:
             begin = sorted(pool.map(ask, range(32)))
         assert begin == [begin[0] + minute * 61_000 for minute in range(4) for _ in range(10)][:32]
 
+    def test_exports_of_the_same_environments_keep_apart_there_and_in_their_minute(
+        self, table: Table
+    ) -> None:
+        environments, licence = (str(uuid4()), str(uuid4())), str(uuid4())
+
+        def call(number: int) -> tuple[str, float]:
+            """When an export calls that waits as the state machine lets it."""
+            clock = [_NOW / 1000]
+
+            def wait_for(seconds: float) -> None:
+                clock[0] += seconds
+
+            turns = Turns(TurnCalendar(table), 3, lambda: clock[0], wait_for)
+            environment = environments[number % 2]
+            request = replace(EXPORT.request, environment_id=environment, license_id=licence)
+            turn, wait = turns.on_time(request, *turns.to_read(request, None))
+            while wait:
+                wait_for(wait)
+                turn, wait = turns.on_time(request, *turns.to_read(request, turn))
+            return environment, clock[0]
+
+        with ThreadPoolExecutor(16) as pool:
+            calls = list(pool.map(call, range(16)))
+        for environment in environments:
+            times = sorted(at for of, at in calls if of == environment)
+            assert min(b - a for a, b in pairwise(times)) > 5
+        times = sorted(at for _, at in calls)
+        assert min(b - a for a, b in zip(times, times[3:], strict=False)) > 60
+
     def test_the_licence_that_was_told_first_shares_its_pool(self, cloud: LocalCloud) -> None:
         create_table(cloud, "licences")
         table = Table(cloud.client("dynamodb"), "licences")
@@ -197,6 +227,13 @@ class TestSeries:
         assert days == [
             Day(exported_at=hours[3], users={Strength.WEAK: 3}, events=6, lost=3, left=0)
         ]
+
+    def test_the_days_are_those_of_a_month(self, table: Table) -> None:
+        environment, trend = str(uuid4()), Trend(table)
+        for day in ("2026-03-01", "2026-03-02", "2026-04-01"):
+            at = Day(exported_at=f"{day}T02:00:00.000Z", users={})
+            days = trend.add(self.published(environment, 2), at)
+        assert [day.exported_at[:10] for day in days] == ["2026-03-02", "2026-04-01"]
 
 
 class TestIdempotencyKeys:

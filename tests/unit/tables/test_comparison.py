@@ -202,3 +202,13 @@ def test_far_more_than_on_any_day_before_is_unusual(
     days = [Day(exported_at="", users={}, events=0, lost=a, left=b) for a, b in past]
     found = unusual(changes, days)
     assert says in found if says else not found
+
+
+def test_each_export_has_its_own_repeated_ids_and_a_comparison_leaves_out_those_of_both(
+    world: World,
+) -> None:
+    world.night("e1", "userId,deviceId,deviceType\nu,d,SMS\nu,d,SMS\n", "01")
+    world.night("e2", "userId,deviceId,deviceType\nu,d,TOTP\n", "02")
+    exports = [key for key in sorted(world.bucket.objects) if "/tables/exports/" in key]
+    assert [world.rows(key)[0]["repeated_ids"] for key in exports] == [1, 0]
+    assert world.bus.compared[-1]["repeatedIds"] == 1

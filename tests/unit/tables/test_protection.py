@@ -107,7 +107,9 @@ def test_a_number_whose_field_was_not_asked_for_is_none(tmp_path: Path) -> None:
 
 
 def test_more_types_than_have_a_bit_are_counted_too(tmp_path: Path) -> None:
-    kinds = [f"TYPE-{number:02}" for number in range(70)]
-    found = _protection(tmp_path, [_device("u", kind) for kind in kinds])
-    assert [(each.device_type, each.users) for each in found.factors] == [(k, 1) for k in kinds]
-    assert (found.users[Strength.UNKNOWN], found.protected) == (1, 1)
+    kinds = [*(f"TYPE-{number:02}" for number in range(70)), "sms"]
+    found = _protection(tmp_path, [_device("u", kind) for kind in kinds] + [_device("v", "sms")])
+    users = {each.device_type: each.users for each in found.factors}
+    assert users == dict.fromkeys(kinds, 1) | {"sms": 2}
+    assert found.protected == 2
+    assert (found.users[Strength.UNKNOWN], found.users[Strength.WEAK]) == (1, 1)

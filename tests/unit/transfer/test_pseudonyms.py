@@ -25,7 +25,7 @@ from pingone_reports.model.export import Export
 from pingone_reports.model.fields import KNOWN, WITHOUT_PERSON
 from pingone_reports.model.filters import without_values
 from pingone_reports.model.report_file import Format
-from pingone_reports.transfer.personal_data import PersonalFields, one_spelling
+from pingone_reports.transfer.personal_data import VERSION, PersonalFields, one_spelling
 from pingone_reports.transfer.pseudonyms import ExportPseudonyms, Pseudonyms
 from pingone_reports.zips.encrypted_zip import Piece
 from tests.support.asking import export_of
@@ -297,6 +297,9 @@ _NO_JSON = [
     b'[{"phone"="+49"}]',
     b'[{"phone":"+49" "x":1}]',
     b'[{"phone":+49 1}]',
+    b'[{"phone":+49}]',
+    b'[{"phone":1+49}]',
+    b'[{"phone":nul+49}]',
     b'[{"phone":"\\x+49"}]',
     b'[{"pho\\qne":"+49"}]',
     b'[{"phone":"\\u12g4+49"}]',
@@ -465,6 +468,16 @@ def test_c_spells_and_hashes_as_python_does(value: str, field: str) -> None:
     landed = with_tokens("json", [json.dumps({field: value}).encode()])
     wanted = base64.b32encode(mac).decode().rstrip("=").lower() if value else ""
     assert json.loads(landed) == {field: wanted}
+
+
+def test_tokens_stay_as_they_are_as_long_as_the_version_does() -> None:
+    """Another token for the same value ends the history of whoever joins by it."""
+    assert VERSION == 2
+    header, values = "phone,username,userId,score", "+49 151 1234,Ada@Example.com,U-1,4.90"
+    tokens = "h7mdeady5t47afqx63umnwlncm,7b23kud4tzqzachqtz2sabt6rq,dp4lbl62rw4jsvgykdv4gbae2i,"
+    tokens += "3dvpg2plylzj42dkkzcgsp3uky"
+    given, wanted = (f"{header}\n{row}\n".encode() for row in (values, tokens))
+    assert with_tokens("csv", [given]) == wanted
 
 
 def test_memory_does_not_grow_with_the_report() -> None:

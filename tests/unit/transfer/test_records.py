@@ -221,6 +221,9 @@ def mixes(value: object) -> bool:
         ("json", b'{"b": [2, {"a": 1}]}'),
         ("json", b"userId,username\n1,2\n"),
         ("json", b"<html></html>"),
+        ("json", BOM[:2]),
+        ("json", BOM[::-1] + b'[{"a": 1}]'),
+        ("json", b" " + BOM + b'[{"a": 1}]'),
     ],
 )
 def test_a_file_that_is_not_whole_or_of_another_kind_is_invalid(
