@@ -22,6 +22,7 @@ from local.pingone_simulator import ListedEnvironment, PingOneSimulator, Scenari
 from local.pingone_simulator.zip_damage import flipped_bit
 from local.stack import Stack
 from local.waiting import wait_until
+from pingone_reports.errors import InvalidSecret
 from pingone_reports.model.export import Export
 from pingone_reports.model.keys import ExportKeys
 from tests.end_to_end.conftest import Ended, Exporter, resource
@@ -44,7 +45,7 @@ class Permission(NamedTuple):
             "events": "AnnouncementFailed",
             "kms": "SigningRefused",
             "s3": "StorageDenied",
-            "secretsmanager": "InvalidSecret",
+            "secretsmanager": InvalidSecret.__name__,
             "states": "StepFunctionsUnavailable",
         }
         return ours.get(self.action.partition(":")[0], "AccessDenied"), "AccessDenied"

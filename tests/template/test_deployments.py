@@ -316,12 +316,12 @@ class TestEveryDeployment:
     def test_proves_the_client_by_a_secret_or_by_a_key_and_never_both(self, place: Place) -> None:
         given = switched(("SigningKeyArn", "SecretArn"), place)
         for switches, stack in deployments(place):
-            has_key, has_secret = "SigningKeyArn" in switches, "SecretArn" in switches
+            has_key, has_own = ("SigningKeyArn" in switches, "SecretArn" in switches)
             by_key = has_key or "ClientId" in switches
             key = given["SigningKeyArn"] if has_key else {"Fn::GetAtt": ["SigningKey", "Arn"]}
-            secret = given["SecretArn"] if has_secret else {"Ref": "WorkerAppSecret"}
+            secret = given["SecretArn"] if has_own else {"Ref": "WorkerAppSecret"}
             assert ("SigningKey" in stack.resources) == (by_key and not has_key)
-            assert ("WorkerAppSecret" in stack.resources) == (not by_key and not has_secret)
+            assert ("WorkerAppSecret" in stack.resources) == (not by_key and not has_own)
             assert ("SigningKeyArn" in stack.outputs) == by_key != ("SecretArn" in stack.outputs)
             for name in CALLS_PINGONE:
                 variables = stack.resources[name]["Properties"]["Environment"]["Variables"]

@@ -84,7 +84,7 @@ class Delivery:
         return cls(
             exploration=exploration,
             links={name: _text(body, _link_of(name)) for name in formats},
-            zip_password=_text(body, _PASSWORD),
+            zip_password=_text(body, "zipPassword"),
         )
 
 
@@ -92,8 +92,7 @@ def _link_of(file_format: Format) -> str:
     return f"{file_format}PresignedUrl"
 
 
-_PASSWORD = "zipPassword"  # noqa: S105 -- a name
-SECRET_FIELDS = (_PASSWORD, *map(_link_of, Format))
+SECRET_FIELDS = ("zipPassword", *map(_link_of, Format))
 """The fields of an answer whose values must appear nowhere else."""
 
 
