@@ -243,7 +243,7 @@ def test_more_values_than_are_found_at_once_become_tokens(
     name: str, begin: str, record: str
 ) -> None:
     before, after = (
-        (begin + record.replace("{}", phone) * 20_000).encode()
+        (begin + record.replace("{}", phone) * 150_000).encode()
         for phone in ("+49", token("+49", "phone"))
     )
     assert with_tokens(name, [before]) == after
