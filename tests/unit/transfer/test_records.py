@@ -215,6 +215,7 @@ def mixes(value: object) -> bool:
         ("csv", b'a,b\n"1'),
         ("csv", b'a,b\n"1,2\n3,4\n'),
         ("csv", b'a\n"x""'),
+        ("csv", b"," * 1_000),
         ("json", b'[{"a": 1},'),
         ("json", b'{"entries": [{"a": "\\"}]}'),
         ("json", b'[{"a": 1}, 2]'),

@@ -477,7 +477,7 @@ def test_no_mutation_yields_a_wrong_byte_or_an_untyped_error() -> None:
 
 
 def mutated(archive: bytes, dice: random.Random) -> bytes:
-    """One to three edits; most in the headers and the directory, where each byte has a meaning."""
+    """One to three edits in the headers and the directory, where each byte has a meaning."""
     mutant = bytearray(archive)
     for _ in range(dice.randint(1, 3)):
         near = dice.choice((0, max(mutant.rfind(b"PK\1\2"), 0), max(len(mutant) - 98, 0)))
