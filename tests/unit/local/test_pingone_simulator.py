@@ -17,7 +17,6 @@ from local.pingone_simulator import (
     DropConnection,
     EchoCredentials,
     Fault,
-    LinkLifetime,
     LoseAnswer,
     PingOneSimulator,
     Scenario,
@@ -26,11 +25,10 @@ from local.pingone_simulator.clock import ScaledClock
 from local.pingone_simulator.rate_limits import RateLimits
 from local.pingone_simulator.report_data import DevicesReport
 from pingone_reports.pingone.credentials import AccessTokens
-from tests.support.asking import ENVIRONMENT_ID
+from tests.support.asking import ENVIRONMENT_ID, play
 from tests.support.documents import polling_answer
 from tests.support.simulator import FakeBucket, ManualClock
 
-SECRET_NAMES = ("zipPassword", "csvPresignedUrl", "jsonPresignedUrl")
 REPORT = {
     name: polling_answer()[name]
     for name in ("dataExplorationTemplate", "fields", "filter", "deliverAs")
@@ -45,10 +43,6 @@ class Client:
     tokens: AccessTokens
     clock: ManualClock
     environment: str = ENVIRONMENT_ID
-
-    def play(self, *faults: Fault, **scenario: Any) -> None:
-        """Of small reports, to be quick."""
-        self.simulator.set_scenario(self.environment, Scenario(rows=20, faults=faults, **scenario))
 
     def call(self, method: str, path: str = "", **given: Any) -> requests.Response:
         url = f"{self.simulator.api_url}/environments/{self.environment}/dataExplorations{path}"
@@ -95,7 +89,8 @@ class TestCalls:
             (polling_answer()["id"], body["id"]),
         ):
             sample = sample.replace(documented, own)
-        secrets = {name: body[name] for name in SECRET_NAMES}
+        names = ("zipPassword", "csvPresignedUrl", "jsonPresignedUrl")
+        secrets = {name: body[name] for name in names}
         assert all(secrets.values())
         assert body == json.loads(sample) | secrets
 
@@ -168,14 +163,8 @@ class TestFiles:
 
 class TestFaults:
     def test_an_error_repeats_the_token(self, client: Client) -> None:
-        client.play(Fault("create", EchoCredentials(400)))
+        play(client.simulator, Fault("create", EchoCredentials(400)))
         assert client.tokens.current() in client.create().json()["message"]
-
-    def test_links_arrive_with_another_lifetime(self, client: Client) -> None:
-        client.play(Fault("read_ready", LinkLifetime(1)), link_seconds=60)
-        body = client.ready()
-        assert "X-Amz-Expires=1&" in body["csvPresignedUrl"]
-        assert "X-Amz-Expires=60&" in client.read(body["id"]).json()["csvPresignedUrl"]
 
     @pytest.mark.parametrize(
         ("fault", "status"), [(DropConnection(), "IN_PROGRESS"), (LoseAnswer(), "SUCCESS")]
@@ -183,7 +172,7 @@ class TestFaults:
     def test_a_lost_call_has_made_the_files_of_the_next_one_and_a_dropped_one_has_not(
         self, client: Client, fault: DropConnection | LoseAnswer, status: str
     ) -> None:
-        client.play(Fault("create", fault))
+        play(client.simulator, Fault("create", fault))
         with pytest.raises(requests.ConnectionError):
             client.create()
         client.clock.now += 6

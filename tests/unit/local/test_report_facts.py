@@ -78,14 +78,6 @@ def test_a_first_row_that_may_be_somebodys_is_no_header(tmp_path: Path, row: lis
     assert {column["name"] for column in facts["columns"]} <= {WITHHELD}
 
 
-@pytest.mark.parametrize("text", ["", "[", "{", "null", '"ada"', '{"a": ', "]", "}}", "[[[{"])
-def test_what_is_no_report_is_described_too(tmp_path: Path, text: str) -> None:
-    (tmp_path / "r.json").write_text(text)
-    assert json_facts(tmp_path / "r.json", ())["names"] == {}
-    (tmp_path / "r.csv").write_text(text)
-    assert not csv_facts(tmp_path / "r.csv", whole=True)["hasHeader"]
-
-
 def test_a_name_is_told_if_most_records_have_it(tmp_path: Path) -> None:
     records = [
         {"userId": "u", "device": {"isNew": 1}} | ({f"ada{number}": 1} if number else {})

@@ -69,12 +69,15 @@ def test_every_name_of_pingones_buckets_is_followed_even_if_nobody_knows_its_add
         f"//{PINGONE}",
         "",
         "https://[secret",
+        "https://\u00e9.example",
+        "https://\ud800.example",
         f"https://{PINGONE}:secret",
     ],
 )
 def test_every_other_link_is_refused_and_not_shown(link: str) -> None:
     with pytest.raises(LinkNotAllowed, match="LinkHosts") as fault:
         LinkHosts(["files.example.com"]).check(link + SECRET)
+    assert str(fault.value).encode()
     assert "secret" not in told(fault.value)
     assert "canary" not in told(fault.value)
 
