@@ -173,7 +173,7 @@ INSTALL_BROWSER = mkdir -p .local; echo "Installing Chromium"; \
 # sam looks for the Lambda runtime's Python on the PATH.
 SAM := PATH="$(CURDIR)/.venv/runtime/bin:$$PATH" .venv/sam/bin/sam
 
-$(LIBRARY): $(wildcard layers/pingone_reports/native/*.c) | .venv/runtime
+$(LIBRARY): $(wildcard layers/pingone_reports/native/*.[ch]) | .venv/runtime
 	@echo "Compiling the layer's library"
 	@PATH="$(CURDIR)/.venv/runtime/bin:$$PATH" $(MAKE) --silent -C layers/pingone_reports \
 		$(@:layers/pingone_reports/%=%)

@@ -16,17 +16,7 @@ from benchmarks.measure import ROUNDS, TINY
 from benchmarks.report import table
 from local.paths import WORK, python_of
 
-_CHAPTERS = (
-    "unzipping",
-    "pipeline",
-    "pseudonyms",
-    "memory",
-    "lambda_memory",
-    "cold_start",
-    "polling",
-    "tabulating",
-    "questions",
-)
+_CHAPTERS = ("unzipping", "pipeline", "pseudonyms", "memory", "cold_start", "tabulating")
 _RESULTS = Path(__file__).parent / "results"
 _LIBRARIES = (
     "isal",
@@ -45,7 +35,6 @@ _PROGRAMS = {
     "7-Zip": (["7zz"], r"7-Zip .*?(\d+\.\d+)"),
     "zip": (["zip", "-v"], r"This is Zip (\d+\.\d+)"),
     "unzip": (["unzip", "-v"], r"UnZip (\d+\.\d+)"),
-    "bsdtar": (["bsdtar", "--version"], r"bsdtar (\d+\.\d+\.\d+)"),
 }
 
 

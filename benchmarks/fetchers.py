@@ -6,11 +6,10 @@ Each lands both files, and returns each file's key, SHA-256 and number of record
 import hashlib
 import io
 import os
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -24,34 +23,19 @@ from pingone_reports.model.exploration import Delivery, Exploration
 from pingone_reports.model.export import Execution, Export
 from pingone_reports.model.report_file import Format
 from pingone_reports.model.request import ExportRequest
-from pingone_reports.model.series import PublishedExport
 from pingone_reports.model.status import Status
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens, ClientCredentials
 from pingone_reports.pingone.turns import Turns
 from pingone_reports.transfer.pseudonyms import Pseudonyms
 from pingone_reports.transfer.records import record_counter
+from tests.support.memory_table import MemoryTable
+from tests.support.variables import VARIABLES
+
+if TYPE_CHECKING:
+    from pingone_reports.aws.table import Table
 
 Landed = list[dict[str, Any]]
-ENVIRONMENT_ID = "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"
-_ENVIRONMENT = {
-    "PINGONE_API_URL": "",
-    "PINGONE_TOKEN_URL": "",
-    "PINGONE_SECRET_ARN": "",
-    "PINGONE_CLIENT_ID": "",
-    "PINGONE_SIGNING_KEY_ARN": "",
-    "TABLE": "",
-    "CALLS_PER_MINUTE": "600",
-    "MAX_RECORD_DROP_PERCENT": "50",
-    "BUCKET": LANDING_BUCKET,
-    "KEY_PREFIX": "ours",
-    "MAX_REPORT_MEGABYTES": "20000",
-    "PSEUDONYMIZE": "",
-    "PSEUDONYM_KEY_ARN": "",
-    # Standard output is for the worker's answer.
-    "POWERTOOLS_METRICS_DISABLED": "true",
-}
-"""The function's environment variables, except COMPRESSION, so that it is wired as on Lambda."""
 
 
 class _FinishedReport(PingOne):
@@ -79,29 +63,6 @@ class _FinishedReport(PingOne):
         return Delivery(exploration=exploration, links=links, zip_password=PASSWORD)
 
 
-class _NoSeries(Series):
-    """Saves two DynamoDB calls, and a table."""
-
-    def __init__(self) -> None:
-        pass
-
-    def exports(self, _report: str, _environment: str) -> list[PublishedExport]:
-        return []
-
-    def add(self, export: PublishedExport) -> list[PublishedExport]:
-        return [export]
-
-
-class _NothingDiscarded(Tombstones):
-    """Saves one DynamoDB call."""
-
-    def __init__(self) -> None:
-        pass
-
-    def refuse(self, execution_arn: str) -> None:
-        pass
-
-
 class _Context:
     """The context of an invocation with enough time."""
 
@@ -112,11 +73,14 @@ class _Context:
 def fetch_ours(
     links: dict[str, str], folder: str, compression: str, pseudonymize: Sequence[str] = ()
 ) -> Callable[[], Landed]:
-    """FetchReport's own function; `pseudonymize` are the fields that become tokens."""
+    """FetchReport's own function, wired as on Lambda, but with its table in memory.
+
+    `pseudonymize` are the fields that become tokens.
+    """
     now = datetime.now(UTC)
     export = Export(
         request=ExportRequest(
-            environment_id=ENVIRONMENT_ID,
+            environment_id="abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
             report_name="devices",
             fields=(),
             filter="",
@@ -129,14 +93,21 @@ def fetch_ours(
         deadline=now + timedelta(minutes=30),
     )
     hosts = {urlsplit(link).netloc for link in links.values()}
-    os.environ |= _ENVIRONMENT | {"COMPRESSION": compression, "LINK_HOSTS": ",".join(hosts)}
+    os.environ |= VARIABLES["fetch_report"] | {
+        "BUCKET": LANDING_BUCKET,
+        "COMPRESSION": compression,
+        "LINK_HOSTS": ",".join(hosts),
+        # Standard output is for the worker's answer.
+        "POWERTOOLS_METRICS_DISABLED": "true",
+    }
     wired = wiring.fetch_report(_Context())
+    table = cast("Table", MemoryTable())
     fetch = replace(
         wired,
         pseudonyms=Pseudonyms(pseudonymize, KEY) if pseudonymize else None,
         pingone=_FinishedReport(wired.transfer.session, links),
-        series=_NoSeries(),
-        discarded=_NothingDiscarded(),
+        series=Series(table),
+        discarded=Tombstones(table),
     )
 
     def run() -> Landed:
@@ -144,24 +115,6 @@ def fetch_ours(
         detail = replace(fetch, turns=Turns(MemoryCalendar())).run(export, None)["completed"]
         fetch.bucket.s3.delete_object(Bucket=LANDING_BUCKET, Key=detail["manifestKey"])
         return [dict(file) | {"sha256": file["contentSha256"]} for file in detail["files"]]
-
-    return run
-
-
-def fetch_and_watch_files(
-    links: dict[str, str], folder: str, compression: str
-) -> Callable[[], dict[str, Any]]:
-    """FetchReport's own function, with the names of the files that Python opened for writing."""
-    fetch = fetch_ours(links, folder, compression)
-    written: list[str] = []
-
-    def watch(event: str, details: tuple[Any, ...]) -> None:
-        if event == "open" and details[2] & (os.O_WRONLY | os.O_RDWR):
-            written.append(str(details[0]))
-
-    def run() -> dict[str, Any]:
-        sys.addaudithook(watch)
-        return {"files": fetch(), "written": written}
 
     return run
 
@@ -195,7 +148,7 @@ def fetch_with_stream_unzip(links: dict[str, str], folder: str) -> Callable[[], 
     import boto3
     from stream_unzip import stream_unzip
 
-    s3 = boto3.client("s3")
+    s3: Any = boto3.client("s3")
 
     def run() -> Landed:
         landed = []
@@ -206,49 +159,30 @@ def fetch_with_stream_unzip(links: dict[str, str], folder: str) -> Callable[[], 
                 key = f"stream-unzip/{folder}/devices.{name}"
                 for _name, _size, chunks in stream_unzip(zipped, password=PASSWORD.encode()):
                     digest, counter = hashlib.sha256(), record_counter(name)
-
-                    def seen(
-                        chunks: Iterable[bytes] = chunks,
-                        see: tuple[Callable[[bytes], object], ...] = (
-                            digest.update,
-                            counter.update,
-                        ),
-                    ) -> Iterator[bytes]:
-                        for chunk in chunks:
-                            for look in see:
-                                look(chunk)
-                            yield chunk
-
-                    # Buffered, because the upload takes a short read as the end.
-                    s3.upload_fileobj(io.BufferedReader(_Chunks(seen())), LANDING_BUCKET, key)
+                    file = _Chunks(chunks, digest.update, counter.update)
+                    s3.upload_fileobj(file, LANDING_BUCKET, key)
                     landed.append(_landed(key, name, digest, counter.finish()))
         return landed
 
     return run
 
 
-class _Chunks(io.RawIOBase):
-    """Chunks as a file."""
+class _Chunks:
+    """Chunks as a file, each of which is shown to others."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self._rest = memoryview(b"")
+    def __init__(self, chunks: Iterator[bytes], *see: Callable[[bytes], object]) -> None:
+        self._chunks, self._see = chunks, see
+        self._rest = bytearray()
 
-    def readable(self) -> bool:
-        """Always true."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill the buffer as far as the next chunk goes."""
-        while not self._rest:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return 0
-            self._rest = memoryview(chunk)
-        size = min(len(buffer), len(self._rest))
-        buffer[:size] = self._rest[:size]
-        self._rest = self._rest[size:]
-        return size
+    def read(self, size: int) -> bytes:
+        """So many bytes, because the upload takes fewer as the end."""
+        while len(self._rest) < size and (chunk := next(self._chunks, b"")):
+            for look in self._see:
+                look(chunk)
+            self._rest += chunk
+        piece = bytes(self._rest[:size])
+        del self._rest[:size]
+        return piece
 
 
 def _landed(key: str, name: str, digest: Any, records: int) -> dict[str, Any]:

@@ -6,11 +6,8 @@ import random
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmarks.report import number
@@ -21,9 +18,6 @@ ROUNDS = int(os.environ.get("ROUNDS", "1" if TINY else "5"))
 MB = 1_000_000
 
 _Key = TypeVar("_Key")
-
-_SAMPLE_SECONDS = 0.05
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True)
@@ -46,8 +40,6 @@ class Run:
     wall: float
     peak: float
     result: Any
-    memory: list[tuple[float, float]]
-    """Samples: seconds since the process began, and its resident MB."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +52,6 @@ class Runs:
     def cpu(self) -> float:
         """The median, in seconds."""
         return statistics.median(run.cpu for run in self.runs)
-
-    @property
-    def wall(self) -> float:
-        """The median, in seconds."""
-        return statistics.median(run.wall for run in self.runs)
 
     @property
     def peak(self) -> float:
@@ -108,32 +95,13 @@ def _run(task: Task, environment: Mapping[str, str] | None) -> Run:
         "function": task.prepare.__name__,
         "arguments": task.arguments,
     }
-    with subprocess.Popen(
+    done = subprocess.run(
         [sys.executable, "-m", "benchmarks.worker"],
-        stdin=subprocess.PIPE,
+        input=json.dumps(order),
         stdout=subprocess.PIPE,
         env=environment,
         text=True,
-    ) as process:
-        assert process.stdin
-        assert process.stdout
-        process.stdin.write(json.dumps(order))
-        process.stdin.close()
-        memory = _memory_until_exit(process)
-        answer = process.stdout.read()
-    if process.returncode:
-        raise RuntimeError(f"The worker of {task.prepare.__name__} failed.")
-    taken = json.loads(answer)
-    return Run(taken["cpu"], taken["wall"], taken["peak"] / MB, taken["result"], memory)
-
-
-def _memory_until_exit(process: subprocess.Popen[str]) -> list[tuple[float, float]]:
-    started, samples = time.monotonic(), []
-    while process.poll() is None:
-        with suppress(OSError, IndexError):
-            pages = Path(f"/proc/{process.pid}/statm").read_text().split()[1]
-            # An exiting process has none.
-            if int(pages):
-                samples.append((time.monotonic() - started, int(pages) * _PAGE_BYTES / MB))
-        time.sleep(_SAMPLE_SECONDS)
-    return samples
+        check=True,
+    )
+    taken = json.loads(done.stdout)
+    return Run(taken["cpu"], taken["wall"], taken["peak"] / MB, taken["result"])

@@ -18,35 +18,11 @@ if TYPE_CHECKING:
 
 OURS = "#2563eb"
 OTHERS = "#9ca3af"
-REFERENCE = "#d97706"
-"""The colour of a bound, a limit or a goal."""
-COLOURS = (OURS, REFERENCE, "#059669", "#db2777", OTHERS)
-"""The colours of one plot's lines, in order."""
 
 _DOTS_PER_INCH = 100
 _NUMBER = re.compile(r"[-+~<>≈$]{0,3}\d")
 
-plt.rcParams.update(
-    {
-        "figure.dpi": _DOTS_PER_INCH,
-        "figure.constrained_layout.use": True,
-        "font.size": 11,
-        "axes.titlesize": 12,
-        "axes.titleweight": "bold",
-        "axes.titlelocation": "left",
-        "axes.labelcolor": "#374151",
-        "axes.edgecolor": "#9ca3af",
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.axisbelow": True,
-        "axes.grid": True,
-        "grid.color": "#e5e7eb",
-        "xtick.color": "#374151",
-        "ytick.color": "#374151",
-        "legend.frameon": False,
-        "lines.linewidth": 2,
-    }
-)
+plt.style.use("seaborn-v0_8-whitegrid")
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -86,7 +62,9 @@ def number(value: float) -> str:
 
 def figure(height: float = 3.5, columns: int = 1) -> tuple["Figure", list["Axes"]]:
     """A figure as wide as a README (900 pixels), `height` in inches, with axes side by side."""
-    drawing, axes = plt.subplots(1, columns, figsize=(9, height), squeeze=False)
+    drawing, axes = plt.subplots(
+        1, columns, figsize=(9, height), squeeze=False, layout="constrained"
+    )
     return drawing, list(axes[0])
 
 

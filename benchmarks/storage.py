@@ -1,7 +1,7 @@
 """Zips behind presigned links of the local cloud, and the bucket in which reports land."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,25 +40,25 @@ class Storage:
             "get_object", Params=target, ExpiresIn=_LINK_SECONDS
         )
 
-    def link_to_put(self, key: str) -> str:
-        """An HTTPS link to which a landed object can be PUT."""
-        target = {"Bucket": LANDING_BUCKET, "Key": key}
-        return self._signer.generate_presigned_url(
-            "put_object", Params=target, ExpiresIn=_LINK_SECONDS
-        )
+    def checked(self, files: Sequence[Mapping[str, Any]], records: int) -> dict[str, str]:
+        """Delete what landed; returns each format's SHA-256, without compression.
 
-    def take(self, key: str) -> str:
-        """Delete a landed object; returns the SHA-256 of its uncompressed content."""
-        s3 = self.cloud.client("s3")
-        body = s3.get_object(Bucket=LANDING_BUCKET, Key=key)["Body"]
-        content: Any = body
-        if key.endswith(".gz"):
-            content = igzip.IGzipFile(fileobj=body)  # type: ignore[no-untyped-call]
-        digest = hashlib.sha256()
-        while chunk := content.read(1 << 20):
-            digest.update(chunk)
-        s3.delete_object(Bucket=LANDING_BUCKET, Key=key)
-        return digest.hexdigest()
+        Raises RuntimeError if a fetch told something else than it landed.
+        """
+        hashes = {}
+        for file in files:
+            target = {"Bucket": LANDING_BUCKET, "Key": file["key"]}
+            s3, digest = self.cloud.client("s3"), hashlib.sha256()
+            content = body = s3.get_object(**target)["Body"]
+            if file["key"].endswith(".gz"):
+                content = igzip.IGzipFile(fileobj=body)  # type: ignore[no-untyped-call]
+            while chunk := content.read(1 << 20):
+                digest.update(chunk)
+            s3.delete_object(**target)
+            hashes[file["format"]] = digest.hexdigest()
+            if (file["sha256"], file["records"]) != (digest.hexdigest(), records):
+                raise RuntimeError(f"{file} is not what landed.")
+        return hashes
 
 
 @contextmanager

@@ -40,10 +40,12 @@ def ours(newer: str, older: str, out: str) -> Callable[[], object]:
         with stack:
             rows = folder / "rows"
             report_to_parquet(database, Path(newer), "csv", {"export_id": "2"}, rows)
-            users_to_parquet(database, rows, {"exported_at": _AT}, folder / "users")
+            users_to_parquet(database, rows, {"exported_at": _AT}, folder / "users", "", ())
             about = {"filter": "", "previous_export_id": "1", "previous_exported_at": _AT}
             sides = [Side(rows=path, at=_AT, data_not_before=_AT) for path in (rows, before)]
-            changes = changes_to_parquet(database, sides[0], sides[1], about, folder / "changes")
+            changes = changes_to_parquet(
+                database, sides[0], sides[1], about, folder / "changes", incomparable=()
+            )
             return changes.number + changes.minor
 
     return run
@@ -142,12 +144,12 @@ def pandas(newer: str, older: str, out: str) -> Callable[[], object]:
 def _compared() -> list[str]:
     from pingone_reports.model.fields import FIELDS, Weight
 
-    used = {name for name, weight in FIELDS.items() if weight is Weight.USE}
+    used = {name for name, field in FIELDS.items() if field.weight is Weight.USE}
     return [name for name in ALL_FIELDS if name not in {*used, "deviceId"}]
 
 
-def run(out: Path) -> str:
-    """Measure, draw, and return the chapter."""
+def run(_out: Path) -> str:
+    """Measure, and return the chapter."""
     WORK.mkdir(exist_ok=True)
     contestants = {"ours": ours, _PLAIN: plain, "polars": polars, "pandas": pandas}
     with tempfile.TemporaryDirectory(dir=WORK) as scratch:
@@ -169,7 +171,7 @@ def run(out: Path) -> str:
                 raise RuntimeError(f"{key} found {json.dumps(run.result)}, others {found}.")
 
         runs = measure(tasks, check=check)
-    return "\n".join((*_words(runs), _draw(runs, out / "tabulating.png"), _table(runs)))
+    return "\n".join((*_words(runs), _table(runs)))
 
 
 def _report(folder: Path, devices: int, day: int) -> Path:
@@ -193,16 +195,6 @@ def _words(runs: Mapping[_Key, Runs]) -> tuple[str, ...]:
         f"{'met' if max(ratios) <= _WANTED else 'not met'}), and {peak:.0f} MB at most (wanted: at "
         f"most {_WANTED_MB}, which is {'met' if peak <= _WANTED_MB else 'not met'}).\n",
     )
-
-
-def _draw(runs: Mapping[_Key, Runs], path: Path) -> str:
-    drawing, axes = report.figure(2.4, columns=len(_SIZES))
-    for size, axis in zip(_SIZES, axes, strict=True):
-        shown = {key.contestant: each.cpu for key, each in runs.items() if key.devices == size}
-        colours = [report.OURS if name == "ours" else report.OTHERS for name in shown]
-        report.bars(axis, list(shown), list(shown.values()), colours)
-        axis.set_title(f"CPU seconds, {size:,} devices")
-    return report.save(drawing, path)
 
 
 def _table(runs: Mapping[_Key, Runs]) -> str:

@@ -40,14 +40,6 @@ def _info_zip(file: Path, archive: Path, _cipher: Cipher) -> None:
     _call("zip", "-q", "-j", "-P", PASSWORD, archive, file)
 
 
-def _bsdtar(file: Path, archive: Path, cipher: Cipher) -> None:
-    method = {"AES-256": "aes256", "ZipCrypto": "zipcrypt"}[cipher]
-    options = ("--format", "zip", "--options", f"zip:encryption={method}")
-    _call(
-        "bsdtar", "-cf", archive, *options, "--passphrase", PASSWORD, "-C", file.parent, file.name
-    )
-
-
 def _pyzipper(file: Path, archive: Path, _cipher: Cipher) -> None:
     with file.open("rb") as source:
         stream_into_zip(iter(lambda: source.read(CHUNK_BYTES), b""), file.name, archive, level=6)
@@ -72,7 +64,6 @@ _Producer = Callable[[Path, Path, Cipher], None]
 _PRODUCERS: dict[str, tuple[str | None, tuple[Cipher, ...], _Producer]] = {
     "7-Zip": ("7zz", CIPHERS, _seven_zip),
     "Info-ZIP": ("zip", ("ZipCrypto",), _info_zip),
-    "bsdtar": ("bsdtar", CIPHERS, _bsdtar),
     "pyzipper": (None, ("AES-256",), _pyzipper),
 }
 

@@ -1,6 +1,7 @@
 """The functions that an account may run at once, in virtual time."""
 
 import heapq
+import math
 import random
 from collections import Counter
 from functools import cache
@@ -9,10 +10,6 @@ from typing import Any
 import yaml
 
 from local.paths import ROOT
-
-
-class GivenUp(Exception):
-    """Raised when a function was refused as often as Step Functions tries."""
 
 
 class AccountQuota:
@@ -28,7 +25,8 @@ class AccountQuota:
     def pause_of(self, export: int, now: float, dice: random.Random) -> float:
         """0 if the export's function runs now; else the seconds until another try.
 
-        Raises GivenUp. An export runs one function at a time.
+        Without end, if it was refused as often as Step Functions tries. An export runs one function
+        at a time.
         """
         while self._ends and self._ends[0] <= now:
             heapq.heappop(self._ends)
@@ -38,7 +36,7 @@ class AccountQuota:
             return 0
         retrier, before = _retrier(), self._refused[export]
         if before == retrier["MaxAttempts"]:
-            raise GivenUp
+            return math.inf
         self._refused[export] += 1
         delay = retrier["IntervalSeconds"] * retrier["BackoffRate"] ** before
         return dice.uniform(0, min(delay, retrier["MaxDelaySeconds"]))

@@ -40,7 +40,9 @@ def advice(error: str, notes: Sequence[Note], tenant: Tenant) -> str:
             wrong = " or ".join(f"PINGONE_REPORT_{name[6:].upper()}" for name in names)
             return f"Correct {wrong}: PingOne says above what is wrong." if wrong else _REPORT
         case "LinkNotAllowed":
-            hosts = sorted({str(link["host"]) for note in notes for link in _links(note)})
+            hosts = sorted(
+                {str(link["host"]) for note in notes for link in note.get("links", {}).values()}
+            )
             return (
                 f"PingOne's links lead to {', '.join(hosts) or 'another host'}. If that is "
                 "PingOne's, set PINGONE_LINK_HOSTS to it, and tell it in the issue."
@@ -58,10 +60,6 @@ def advice(error: str, notes: Sequence[Note], tenant: Tenant) -> str:
 _REPORT = (
     "Please report this with the fact sheet, which says what PingOne did, and holds nobody's data."
 )
-
-
-def _links(note: Note) -> Sequence[Note]:
-    return list(note.get("links", {}).values())
 
 
 def _unreachable(host: str, reason: str) -> str:

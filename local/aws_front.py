@@ -5,19 +5,17 @@ import os
 import re
 import signal
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from http import HTTPStatus
-from threading import Lock
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 from local.cloud import LocalCloud
-from local.faults import DropConnection, Fault, FaultPlan, LoseAnswer
+from local.faults import DropConnection, Effect, Fault, FaultPlan, LoseAnswer
 from local.https_front import ForwardingHandler, HttpsFront, Reply
 
 
 @dataclass(frozen=True)
-class Refuse:
+class Refuse(Effect):
     """Answer with this error of AWS instead of doing the work."""
 
     status: int
@@ -25,71 +23,52 @@ class Refuse:
 
 
 @dataclass(frozen=True)
-class Delay:
+class Delay(Effect):
     """Do the work after this many wall seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
-class Kill:
+class Kill(Effect):
     """Kill the calling function's process (SIGKILL), before or after the work."""
 
     after_work: bool = False
 
 
-Effect = DropConnection | LoseAnswer | Refuse | Delay | Kill
-AwsFault = Fault[Effect]
+AwsFault = Fault
 """A fault of an AWS operation; `about` is text in the key, the query or the body."""
 
 
-class AwsFront:
-    """An AWS endpoint for the functions of this cloud.
+class AwsFront(HttpsFront):
+    """An AWS endpoint for the functions of this cloud, to use instead of the cloud's own.
 
     Each function sends its process id as the SDK's application id, so the caller is known.
     """
 
     def __init__(self, cloud: LocalCloud) -> None:
-        self._server = _Server(_Handler, cloud.endpoint_url, cloud.certificate, cloud.ca_bundle)
+        super().__init__(_Handler, cloud.endpoint_url, cloud.certificate, cloud.ca_bundle)
+        self._plans: dict[str, FaultPlan] = {}
 
-    @property
-    def url(self) -> str:
-        """The endpoint, to use instead of the cloud's own."""
-        return self._server.url
-
-    def serving(self) -> AbstractContextManager[None]:
-        """Pass calls on while the context lasts."""
-        return self._server.serving()
-
-    def set_faults(self, subject: str, faults: Iterable[AwsFault]) -> None:
+    def set_faults(self, subject: str, faults: Iterable[Fault]) -> None:
         """Set the faults of calls about a subject, such as an environment, from now on."""
-        with self._server.lock:
-            self._server.plans[subject] = FaultPlan(tuple(faults))
+        self._plans[subject] = FaultPlan(tuple(faults))
 
-    def unmet_faults(self, subject: str) -> list[AwsFault]:
+    def unmet_faults(self, subject: str) -> list[Fault]:
         """The faults of a subject that no call has met yet."""
-        plan = self._server.plans.get(subject)
-        return plan.unmet if plan else []
-
-
-class _Server(HttpsFront):
-    def __init__(self, *args: object) -> None:
-        super().__init__(*args)  # type: ignore[arg-type]
-        self.plans: dict[str, FaultPlan[Effect]] = {}
-        self.lock = Lock()
+        return self._plans[subject].unmet if subject in self._plans else []
 
     def effect_on(self, operation: str, text: str) -> Effect | None:
         """The effect on a call: that of the first fault that meets it."""
-        with self.lock:
-            for subject, plan in self.plans.items():
-                if subject in text:
-                    for effect in plan.effects_of_next(operation, text):
-                        return effect
+        for subject, plan in list(self._plans.items()):
+            if subject in text:
+                for effect in plan.effects_of_next(operation, text):
+                    return effect
         return None
 
 
 class _Handler(ForwardingHandler):
-    server: _Server
+    server: AwsFront
 
     def answer(self) -> None:
         body = self._body()
@@ -120,7 +99,7 @@ class _Handler(ForwardingHandler):
                 self._passed_on(body)
                 self.reset()
                 return
-            case None:
+            case _:
                 status, headers, answer = self._passed_on(body)
         self.send_head(status, headers, len(answer))
         self.wfile.write(answer)

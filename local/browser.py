@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,11 +49,11 @@ def browser() -> Iterator[Chrome]:
         chrome.quit()
 
 
-def show(chrome: Chrome, width: int, dark: bool = False) -> None:
-    """Let the screen be that wide, and light or dark."""
+def show(chrome: Chrome, width: int, dark: bool = False, height: int = 800) -> None:
+    """Let the screen be that wide and high, and light or dark."""
     chrome.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 640},
+        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 640},
     )
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
     chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
@@ -74,12 +73,3 @@ def opened(chrome: Chrome, posture: Posture | FleetPosture, name: str) -> Path:
 def logged(chrome: Chrome, kind: str) -> list[dict[str, Any]]:
     """What it has written since the last look into its log `browser` or `performance`."""
     return list(chrome.get_log(kind))  # type: ignore[no-untyped-call]
-
-
-def picture(chrome: Chrome, width: int, height: int) -> bytes:
-    """What is shown from the top on, as PNG."""
-    clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
-    shot = chrome.execute_cdp_cmd(
-        "Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True, "clip": clip}
-    )
-    return b64decode(shot["data"])

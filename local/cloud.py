@@ -7,7 +7,6 @@ import ssl
 import subprocess
 import urllib.request
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import boto3
@@ -144,12 +143,7 @@ class LocalCloud:
             start_new_session=True,
         )
 
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._stop()
 
     def _issue_certificate(self) -> None:

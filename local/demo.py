@@ -13,21 +13,14 @@ from pathlib import Path
 from typing import Any, get_args
 
 from local.athena import run_query, saved_queries
-from local.cloud import LocalCloud
-from local.display import console, show_error, show_page, step
+from local.display import console, show_error, show_page, simulated, step
 from local.paths import ROOT, WORK
 from local.pingone_simulator import PingOneSimulator, Scenario
 from local.pingone_simulator.days import security_events_of_day
 from local.pingone_simulator.report_data import DEFAULT_FIELDS
 from local.pingone_simulator.report_files import content_of
 from local.pingone_simulator.scenario import ReportFormat
-from local.stack import (
-    ENVIRONMENT_ID,
-    Stack,
-    deployed,
-    simulated_pingone,
-    simulator_parameters,
-)
+from local.stack import ENVIRONMENT_ID, Stack
 from local.waiting import wait_until
 from pingone_reports.model.announcements import COMPARED, SECURITY_EVENT_DETECTED
 from pingone_reports.model.security_events import RULES, Event
@@ -64,16 +57,8 @@ def main() -> int:
         for night in _NIGHTS.values():
             for format_ in get_args(ReportFormat):
                 background.submit(content_of, night, _FIELDS, format_)
-        with LocalCloud() as cloud, simulated_pingone(cloud) as pingone:
-            console.print("[green]✓[/] A local cloud with IAM enforced, and a PingOne simulator")
-            with step("Deploying template.yaml with `sam deploy`"):
-                stack = deployed(
-                    cloud,
-                    pingone.client_id,
-                    pingone.client_secret,
-                    simulator_parameters(pingone)
-                    | {"ReportFields": ",".join(_FIELDS), "Analytics": "enabled"},
-                )
+        fields = ",".join(_FIELDS)
+        with simulated("demo", ReportFields=fields, Analytics="enabled") as (stack, pingone):
             return _two_nights(stack, pingone)
 
 

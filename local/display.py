@@ -1,22 +1,27 @@
 """Shows what is done and what came of it on a terminal, or in lines where there is none."""
 
-import csv
 import os
 import sys
-import threading
 import time
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
-from local.stack import Stack, states_entered
+from local.cloud import LocalCloud
+from local.pingone_simulator import PingOneSimulator, Scenario
+from local.stack import (
+    Stack,
+    deployed,
+    simulated_pingone,
+    simulator_parameters,
+    states_entered,
+)
 from pingone_reports.model.text import visible
 
 console = Console(highlight=False)
@@ -30,53 +35,52 @@ _MEANINGS = {
     "DiscardReport": "removes what a failed export left",
     "PublishFailed": "sends the failed event",
 }
-# Nobody waits longer without a line that says for what.
-_SILENCE_SECONDS = 10
 
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Say what is being done, again every ten seconds, and then how long it took."""
-    what = escape(what)
-    started, done = time.monotonic(), threading.Event()
-
-    def remind() -> None:
-        while not done.wait(_SILENCE_SECONDS):
-            console.print(f"[dim]… {what}, {time.monotonic() - started:.0f} s[/]")
-
+    """Say what is being done, and then how long it took."""
+    what, started = escape(what), time.monotonic()
     # A terminal shows all the time what is waited for.
-    reminder = threading.Thread(target=remind, daemon=True)
     if not console.is_terminal:
-        reminder.start()
-    try:
-        with console.status(what):
-            yield
-    finally:
-        done.set()
-        if not console.is_terminal:
-            reminder.join()
+        console.print(f"[dim]… {what}[/]")
+    with console.status(what):
+        yield
     console.print(f"[green]✓[/] {what} [dim]{time.monotonic() - started:.1f} s[/]")
+
+
+@contextmanager
+def simulated(
+    log_name: str, scenario: Scenario | None = None, time_scale: float = 1.0, **parameters: str
+) -> Iterator[tuple[Stack, PingOneSimulator]]:
+    """A deployed stack with these template parameters, and the PingOne that it calls."""
+    with (
+        LocalCloud(wait_scale=time_scale, log_name=log_name) as cloud,
+        simulated_pingone(cloud, scenario, time_scale) as pingone,
+    ):
+        console.print("[green]✓[/] A local cloud with IAM enforced, and a PingOne simulator")
+        with step("Deploying template.yaml with `sam deploy`"):
+            stack = deployed(
+                cloud,
+                pingone.client_id,
+                pingone.client_secret,
+                simulator_parameters(pingone) | parameters,
+            )
+        yield stack, pingone
 
 
 def follow(stack: Stack, execution_arn: str) -> dict[str, Any]:
     """Print each state as it is entered; returns the description of the ended execution."""
-    shown, state, entered = 0, "", None
-    began = said = time.monotonic()
+    shown, began = 0, None
     while True:
         description = stack.describe(execution_arn)
         for at, state in states_entered(stack.history(execution_arn))[shown:]:
-            shown, entered = shown + 1, entered or at
+            shown, began = shown + 1, began or at
             if state in _MEANINGS:
-                seconds, said = (at - entered).total_seconds(), time.monotonic()
+                seconds = (at - began).total_seconds()
                 console.print(f"  {seconds:5.1f} s  [bold]{state:17}[/] {_MEANINGS[state]}")
         if description["status"] != "RUNNING":
             return description
-        if time.monotonic() - said > _SILENCE_SECONDS:
-            said = time.monotonic()
-            landed = f", {stack.bytes_landed():,} bytes so far" if state == "FetchReport" else ""
-            console.print(
-                f"[dim]  {said - began:5.1f} s  … {_MEANINGS.get(state, state)}{landed}[/]"
-            )
         time.sleep(0.1)
 
 
@@ -89,16 +93,6 @@ def show_error(description: dict[str, Any]) -> None:
 def visible_whole(text: str) -> str:
     """A text of others on a terminal: nothing in it is an order to the terminal, or hidden."""
     return "".join(visible(character) for character in text)
-
-
-def show_first_record(text: TextIO) -> None:
-    """The columns of a CSV, with the values of its first record."""
-    records = csv.reader(text)
-    table = Table("column", "first record", show_edge=False, box=None)
-    for name, value in zip(next(records, []), next(records, []), strict=False):
-        table.add_row(Text(visible(name)), Text(visible(value)))
-    console.print()
-    console.print(table)
 
 
 def show_page(title: str, page: Path) -> None:

@@ -22,12 +22,11 @@ from local.display import (
     console,
     follow,
     show_error,
-    show_first_record,
     show_page,
     step,
     visible_whole,
 )
-from local.fact_sheet import Asked, facts_of, summary
+from local.fact_sheet import facts_of
 from local.kept_exports import bring_back, keep
 from local.observations import FOLDER, head_of, observe, read_notes
 from local.paths import WORK
@@ -113,9 +112,6 @@ def _export(cloud: LocalCloud, tenant: Tenant, folder: Path) -> int:
         return _failed(tenant, folder, ended)
     manifest = json.loads(next(f for f in files if f.name == "manifest.json").read_text())
     reports = {file["format"]: tenant.out / file["key"] for file in manifest["files"]}
-    if "csv" in reports:
-        with reports["csv"].open(newline="", encoding="utf-8", errors="replace") as text:
-            show_first_record(text)
     console.print()
     for line in _changes(told):
         console.print(Text(line))
@@ -177,25 +173,14 @@ def _failed(tenant: Tenant, folder: Path, ended: Mapping[str, Any]) -> int:
 def _write_facts(
     tenant: Tenant, folder: Path, files: Mapping[str, Path], records: int | None, ended: str
 ) -> None:
-    asked = Asked(
-        role=tenant.role,
-        region="another URL" if "ApiUrl" in tenant.parameters else tenant.region,
-        fields=tenant.parameters.get("ReportFields", ""),
-        has_filter="ReportFilter" in tenant.parameters,
-        formats=tenant.parameters.get("ReportFormats", ""),
-    )
     with step("Writing the fact sheet"):
-        facts = facts_of(asked, read_notes(folder), files, records, ended)
+        facts = facts_of(tenant, read_notes(folder), files, records, ended)
         sheet = tenant.out / "facts.json"
         sheet.parent.mkdir(parents=True, exist_ok=True)
         sheet.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    _show_summary(facts, sheet)
-
-
-def _show_summary(facts: Mapping[str, Any], sheet: Path) -> None:
-    console.print()
-    for line in summary(dict(facts)):
-        console.print(Text(visible_whole(line)))
+    console.print("\nDifferent from what the exporter assumes:")
+    for difference in facts["differences"] or ["nothing"]:
+        console.print(Text(f"  {visible_whole(difference)}"))
     console.print(
         f"\nPlease attach {sheet} to an issue: nobody here has a tenant, and this is what was "
         "unknown. It holds no value of your report: look at it first.",

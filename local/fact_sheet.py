@@ -8,7 +8,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -19,6 +19,7 @@ from local.observations import Note
 from local.paths import ROOT
 from local.pingone_simulator import Scenario
 from local.report_facts import WITHHELD, Facts, csv_facts, json_facts, magnitude
+from local.tenant import Tenant
 from pingone_reports.model.fields import FIELDS, spelled
 
 _LINK_HOST = re.compile(r"p1-reports-prod-([a-z0-9-]+)\.s3\.\1\.amazonaws\.com")
@@ -34,33 +35,30 @@ _SAMPLE = frozenset(
 _MOST_CALLS = 60
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What was asked for, in the person's words: the role is what they say that it is."""
-
-    role: str
-    region: str
-    fields: str
-    has_filter: bool
-    formats: str
-
-
 def facts_of(
-    asked: Asked, notes: Sequence[Note], files: Mapping[str, Path], records: int | None, ended: str
+    tenant: Tenant,
+    notes: Sequence[Note],
+    files: Mapping[str, Path],
+    records: int | None,
+    ended: str,
 ) -> Facts:
-    """The fact sheet. `files` are the reports by format; without `records`, only beginnings."""
+    """The fact sheet. `files` are the reports by format; without `records`, only beginnings.
+
+    The role is what the person says that it is.
+    """
+    asked = tenant.parameters
     calls = [note for note in notes if note["kind"] == "call"]
     answers = [note for note in calls if "reportStatus" in note]
     ready = [note for note in answers if note["reportStatus"] == "SUCCESS"]
     facts: Facts = {
         "exporter": _exporter(),
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "role": asked.role or "not said",
-        "region": asked.region,
+        "role": tenant.role or "not said",
+        "region": "another URL" if "ApiUrl" in asked else tenant.region,
         "asked": {
-            "fields": asked.fields or "all",
-            "filter": "yes" if asked.has_filter else "none",
-            "formats": asked.formats or "csv,json",
+            "fields": asked.get("ReportFields", "all"),
+            "filter": "yes" if "ReportFilter" in asked else "none",
+            "formats": asked.get("ReportFormats", "csv,json"),
         },
         "ended": ended,
         "calls": list(_calls(calls))[:_MOST_CALLS],
@@ -180,52 +178,6 @@ def scenario_of(facts: Facts) -> Scenario:
     return Scenario(**known)
 
 
-def summary(facts: Facts) -> Iterator[str]:
-    """The fact sheet on a page, in lines."""
-    exporter, report = facts["exporter"], facts["report"]
-    yield f"Exporter {exporter['version']}, commit {exporter['commit']}, {facts['date']}"
-    yield f"Region {facts['region']}, role of the worker application: {facts['role']}"
-    asked = facts["asked"]
-    yield f"Asked for fields {asked['fields']}, filter {asked['filter']}, {asked['formats']}"
-    yield f"Ended: {facts['ended']}; records: {facts['records']}"
-    for call in facts["calls"][:12]:
-        yield "  " + ", ".join(f"{key} {value}" for key, value in call.items() if value is not None)
-    if statuses := report["statuses"]:
-        yield (
-            f"Statuses {', '.join(statuses)}; generated in {report['secondsGenerating']} s, "
-            f"kept for {report['secondsKept']} s"
-        )
-    for kind, link in facts["links"].items():
-        yield f"Link to the {kind}: {link['host']}, with {', '.join(link['parameters'])}"
-    for kind, zipped in facts["zips"].items():
-        cipher = "ZipCrypto" if zipped["encrypted"] else "no encryption"
-        if zipped["aesStrength"]:
-            cipher = f"AES-{64 + 64 * zipped['aesStrength']}, AE-{zipped['aesVersion']}"
-        yield (
-            f"Zip of the {kind}: method {zipped['method']}, {cipher}, flags {zipped['flags']}, "
-            f"{zipped['zippedBytes']:,} of {zipped['bytes']:,} bytes"
-        )
-    for kind in ("csv", "json"):
-        told = [f"{key} {facts[kind][key]}" for key in _TOLD if key in facts.get(kind, {})]
-        if told:
-            yield f"{kind.upper()}: {', '.join(told)}"
-    columns = facts.get("csv", {}).get("columns", [])
-    if columns:
-        yield f"Columns: {', '.join(each['name'] for each in columns)}"
-    for column in columns:
-        if values := column.get("values"):
-            yield f"  {column['name']}: " + ", ".join(f"{k} {v}" for k, v in values.items())
-    yield (
-        "Different from what the exporter assumes:"
-        if facts["differences"]
-        else "All is as assumed."
-    )
-    yield from (f"  {each}" for each in facts["differences"])
-
-
-_TOLD = ("encoding", "byteOrderMark", "lineEnd", "separator", "hasHeader", "shape", "listAt")
-
-
 def _calls(notes: Sequence[Note]) -> Iterator[Facts]:
     """Calls in their order; what is repeated, such as a poll, is told once."""
     told = ("call", "host", "status", "code", "reportStatus", "error", "retryAfter", "details")
@@ -248,13 +200,7 @@ def _exporter() -> dict[str, str]:
 
 def main() -> int:
     """Print the scenario of a fact sheet."""
-    scenario, standard = scenario_of(json.loads(Path(sys.argv[1]).read_text())), Scenario()
-    given = {each.name: getattr(scenario, each.name) for each in fields(Scenario)}
-    print("Scenario(")
-    for name, value in given.items():
-        if value != getattr(standard, name):
-            print(f"    {name}={value!r},")
-    print(")")
+    print(scenario_of(json.loads(Path(sys.argv[1]).read_text())))
     return 0
 
 

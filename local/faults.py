@@ -3,23 +3,24 @@
 import threading
 from collections import Counter
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
-Effect = TypeVar("Effect", covariant=True)
+
+class Effect:
+    """What happens to a call."""
 
 
 @dataclass(frozen=True)
-class DropConnection:
+class DropConnection(Effect):
     """Close the connection instead of doing the work."""
 
 
 @dataclass(frozen=True)
-class LoseAnswer:
+class LoseAnswer(Effect):
     """Do the work, then close the connection without an answer."""
 
 
 @dataclass(frozen=True)
-class Fault(Generic[Effect]):
+class Fault:
     """An effect on `times` calls of an operation (None: on all), after the first `skip` of them.
 
     Only calls whose text contains `about` count.
@@ -39,10 +40,10 @@ class Fault(Generic[Effect]):
         return call >= self.skip and (self.times is None or call < self.skip + self.times)
 
 
-class FaultPlan(Generic[Effect]):
+class FaultPlan:
     """Counts calls, and decides what happens to each."""
 
-    def __init__(self, faults: tuple[Fault[Effect], ...] = ()) -> None:
+    def __init__(self, faults: tuple[Fault, ...] = ()) -> None:
         self._faults = faults
         self._calls: Counter[tuple[int, str]] = Counter()
         self._met: set[int] = set()
@@ -61,7 +62,7 @@ class FaultPlan(Generic[Effect]):
         return [self._faults[number].effect for number in met]
 
     @property
-    def unmet(self) -> list[Fault[Effect]]:
+    def unmet(self) -> list[Fault]:
         """The faults that no call has met yet."""
         with self._lock:
             return [f for number, f in enumerate(self._faults) if number not in self._met]

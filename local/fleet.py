@@ -1,4 +1,4 @@
-"""Exports a simulated organisation of 40 environments in one start, and shows each of them.
+"""Exports a simulated organisation of 40 environments in one start, and shows how they end.
 
 One environment is forbidden, one fails, one is slow and one has a hostile name. It exits with 0
 only if each is accounted for as it must be, once, in the fleet's one manifest.
@@ -13,19 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from rich.console import Group
-from rich.live import Live
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
-from local.cloud import LocalCloud
-from local.display import console, show_error, step, visible_whole
+from local.display import console, show_error, simulated, visible_whole
 from local.kept_exports import copy_bucket
 from local.paths import ROOT, WORK
 from local.pingone_simulator import Answer, Fault, ListedEnvironment, PingOneSimulator, Scenario
-from local.stack import Stack, deployed, simulated_pingone, simulator_parameters
+from local.stack import Stack
 from pingone_reports.model.text import one_line
 
 _TIME_SCALE = 0.2
@@ -50,18 +45,8 @@ _STYLES = {"waiting": "dim", "RUNNING": "yellow", "SUCCEEDED": "green", "FAILED"
 
 def main() -> int:
     """Run the demonstration; returns the exit status."""
-    with (
-        LocalCloud(wait_scale=_TIME_SCALE, log_name="fleet") as cloud,
-        simulated_pingone(cloud, _SMALL, time_scale=_TIME_SCALE) as pingone,
-    ):
-        console.print("[green]✓[/] A local cloud with IAM enforced, and a PingOne simulator")
-        with step("Deploying template.yaml with `sam deploy`"):
-            stack = deployed(
-                cloud,
-                pingone.client_id,
-                pingone.client_secret,
-                simulator_parameters(pingone) | {"MaxConcurrency": str(_CONCURRENCY)},
-            )
+    concurrency = str(_CONCURRENCY)
+    with simulated("fleet", _SMALL, _TIME_SCALE, MaxConcurrency=concurrency) as (stack, pingone):
         names = _organisation(pingone)
         console.print(f"[green]✓[/] An organisation of {len(names)} environments")
         console.print(f"\n[bold]start-execution[/] {json.dumps(_REQUEST)}")
@@ -82,21 +67,17 @@ def _organisation(pingone: PingOneSimulator) -> dict[str, str]:
 
 def _follow(stack: Stack, execution_arn: str, names: Mapping[str, str]) -> dict[str, Any]:
     """Show how the exports are until the fleet ends; returns its execution's description."""
-    progress = Progress(
-        TextColumn("  ended"),
-        BarColumn(bar_width=40),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-    )
-    ended = progress.add_task("ended", total=len(names))
-    with Live(console=console, refresh_per_second=4) as live:
+    columns = TextColumn("{task.description}"), BarColumn(40), MofNCompleteColumn()
+    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+        task = progress.add_task("", total=len(names))
         while True:
             description = stack.describe(execution_arn)
-            statuses = _statuses(stack, names)
-            counts = Counter(statuses.values())
-            progress.update(ended, completed=counts["SUCCEEDED"] + counts["FAILED"])
-            live.update(Group(_table(statuses, counts, names), progress))
+            counts = Counter(_statuses(stack, names).values())
+            shown = (
+                f"[{style}]{counts[each]} {each.lower()}[/]" for each, style in _STYLES.items()
+            )
+            ended = counts["SUCCEEDED"] + counts["FAILED"]
+            progress.update(task, completed=ended, description="  ".join(shown))
             if description["status"] != "RUNNING":
                 return description
             time.sleep(0.5)
@@ -111,21 +92,6 @@ def _statuses(stack: Stack, names: Mapping[str, str]) -> dict[str, str]:
             # The name ends with the environment's id.
             statuses[str(execution["name"])[-36:]] = str(execution["status"])
     return statuses
-
-
-def _table(statuses: Mapping[str, str], counts: Counter[str], names: Mapping[str, str]) -> Table:
-    table = Table("environment", "export", show_edge=False, title_justify="left")
-    table.title = "  ".join(
-        f"[{style}]{counts[status]} {status.lower()}[/]" for status, style in _STYLES.items()
-    )
-    for id_, status in statuses.items():
-        if names.get(id_) in _SPECIAL:
-            style = _STYLES.get(status, "red")
-            table.add_row(escape(one_line(names[id_])), f"[{style}]{status.lower()}[/]")
-    others = Counter(status for id_, status in statuses.items() if names.get(id_) not in _SPECIAL)
-    told = ", ".join(f"{number} {status.lower()}" for status, number in sorted(others.items()))
-    table.add_row(f"{others.total()} others", told)
-    return table
 
 
 def _show(stack: Stack, ended: dict[str, Any], names: Mapping[str, str]) -> int:
@@ -148,7 +114,7 @@ def _show(stack: Stack, ended: dict[str, Any], names: Mapping[str, str]) -> int:
     for file in (*manifests, *(f for f in files if "/posture/fleet/" in f.as_posix())):
         console.print(Text(str(file.relative_to(ROOT))), soft_wrap=True)
     console.print(f"Everything that landed in its bucket is in {_FOLDER.relative_to(ROOT)}.\n")
-    wrong = list(_wrong(environments, _statuses(stack, names), names))
+    wrong = list(_wrong(environments, names))
     if len(events) != 1:
         wrong.append(f"The fleet sent {len(events)} events in place of one.")
     for line in wrong:
@@ -162,27 +128,18 @@ def _show(stack: Stack, ended: dict[str, Any], names: Mapping[str, str]) -> int:
     return 1
 
 
-def _wrong(
-    environments: Sequence[dict[str, Any]],
-    statuses: Mapping[str, str],
-    names: Mapping[str, str],
-) -> Iterator[str]:
-    """Each environment that is not accounted for as it must be, and its export's error."""
-    entries = {each["environmentId"]: each for each in environments}
-    if len(entries) != len(environments):
-        yield "An environment is in the manifest twice."
-    for id_, name in names.items():
-        shown, (_, expected) = one_line(name), _SPECIAL.get(name, (_SMALL, None))
-        entry = entries.get(id_)
-        if not entry:
-            yield f"{shown}: not in the manifest, its export is {statuses[id_].lower()}"
-        elif entry["error"] != expected:
-            error = f"{entry['error']}: {entry['message']}" if entry["error"] else "exported"
-            yield f"{shown}: {error} (expected: {expected or 'exported'})"
-        elif entry["name"] != shown:
-            yield f"{shown}: in the manifest it is {entry['name']!r}"
-        elif not expected and not (_FOLDER / entry["manifestKey"]).is_file():
-            yield f"{shown}: its manifest is not in the bucket"
+def _wrong(environments: Sequence[dict[str, Any]], names: Mapping[str, str]) -> Iterator[str]:
+    """Each environment that is not accounted for as it must be, once."""
+    found = Counter((e["environmentId"], e["name"], e["error"]) for e in environments)
+    expected = Counter(
+        (id_, one_line(name), _SPECIAL.get(name, (_SMALL, None))[1]) for id_, name in names.items()
+    )
+    for what, entries in (("lacks", expected - found), ("has", found - expected)):
+        for _, name, error in entries.elements():
+            yield f"The manifest {what} {name!r}: {error or 'exported'}."
+    for each in environments:
+        if not each["error"] and not (_FOLDER / each["manifestKey"]).is_file():
+            yield f"The bucket lacks the manifest of {each['name']!r}."
 
 
 if __name__ == "__main__":

@@ -33,8 +33,10 @@ class HttpsFront(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), handler)
         self.stopping = threading.Event()
         self.behind = urllib3.connection_from_url(url, maxsize=16, ca_certs=str(ca_bundle))
-        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._tls.load_cert_chain(certificate)
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate)
+        # Each connection's own thread does its handshake.
+        self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     @property
     def url(self) -> str:
@@ -58,13 +60,6 @@ class HttpsFront(ThreadingHTTPServer):
             self.server_close()
             thread.join()
 
-    def get_request(self) -> tuple[socket.socket, Any]:
-        connection, address = super().get_request()
-        # The connection's own thread does its handshake.
-        return self._tls.wrap_socket(
-            connection, server_side=True, do_handshake_on_connect=False
-        ), address
-
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore clients that hang up; any other error is a defect of ours."""
         if not isinstance(sys.exception(), OSError):
@@ -84,17 +79,7 @@ class ForwardingHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.answer()
 
-    def do_HEAD(self) -> None:
-        self.answer()
-
-    def do_PUT(self) -> None:
-        self.answer()
-
-    def do_POST(self) -> None:
-        self.answer()
-
-    def do_DELETE(self) -> None:
-        self.answer()
+    do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 -- names of methods
 
     def forward(self, headers: Mapping[str, str], body: bytes | None = None) -> Reply:
         """The answer of the server behind to this request with these headers."""

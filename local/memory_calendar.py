@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from pingone_reports.aws.calendar import TurnCalendar
+from pingone_reports.aws.calendar import COMMON, Booking, TurnCalendar
 
 
 class MemoryCalendar(TurnCalendar):
@@ -29,7 +29,7 @@ class MemoryCalendar(TurnCalendar):
         own_end: int,
         latest: int,
         licence: str | None = None,
-    ) -> tuple[int, bool, str | None]:
+    ) -> Booking:
         self._pause()
         with self._lock:
             booked_until = self._booked_until.get(key, 0)
@@ -40,12 +40,13 @@ class MemoryCalendar(TurnCalendar):
                 self.bookings += 1
                 if licence:
                     self._licences[key] = licence
-            return begins, made, self._licences.get(key)
+            return Booking(begins, made, self._licences.get(key))
 
     def pool(self, licence: str, now: int) -> str:  # noqa: ARG002 -- only a real item expires
         with self._lock:
-            self._first = self._first or licence
-            return "stack" if licence == self._first else licence
+            if licence != COMMON:
+                self._first = self._first or licence
+            return COMMON if licence in (COMMON, self._first) else licence
 
     def ticket(self, pool: str, now: int) -> int:  # noqa: ARG002 -- only a real item expires
         self._pause()

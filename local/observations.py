@@ -10,11 +10,14 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from pingone_reports.errors import ExportError
+from pingone_reports.pingone import api, credentials, http
 
 FOLDER = "OBSERVATIONS"
 """The environment variable with the folder of the notes."""
@@ -22,9 +25,7 @@ FOLDER = "OBSERVATIONS"
 _HEAD_BYTES = 4 * 1024 * 1024
 # A name of PingOne's, and a word such as a status or an error code.
 _NAME, _WORD = re.compile(r"[A-Za-z_$][A-Za-z0-9_.$\[\]-]{0,63}"), re.compile(r"[A-Za-z_]{1,64}")
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _LINKS = {"csv": "csvPresignedUrl", "json": "jsonPresignedUrl"}
-_REASON = re.compile(r"\((?:the connection failed \()?([A-Za-z]+)\)")
 
 Note = dict[str, Any]
 
@@ -54,25 +55,33 @@ def _write(folder: Path, note: Note) -> None:
         file.write(json.dumps({"at": time.time(), **note}) + "\n")
 
 
-def _watch_calls(folder: Path) -> None:
-    from pingone_reports.errors import ExportError
-    from pingone_reports.pingone import api, credentials, http
+@contextmanager
+def _noted(folder: Path, **note: Any) -> Iterator[Note]:
+    """Note a call: how long it took, what is added to the note, or the kind of its error."""
+    began = time.monotonic()
+    try:
+        yield note
+    except Exception as error:
+        # Ours keep what they were raised for.
+        cause = error.__context__ if isinstance(error, ExportError) else error
+        kind = type(cause or error).__name__.strip("_")
+        note |= {"status": getattr(error, "status", None), "error": kind}
+        raise
+    finally:
+        seconds = round(time.monotonic() - began, 1)
+        _write(folder, {"kind": "call", "seconds": seconds, **note})
 
+
+def _watch_calls(folder: Path) -> None:
     ask = http.ask
 
     def watched(session: Any, who: str, method: str, url: str, *args: Any, **given: Any) -> Any:
-        began = time.monotonic()
         call = {"PingOne's API": {"GET": "read", "POST": "create"}[method]}.get(who, who)
         call = "token" if "token" in call else call
-        note: Note = {"kind": "call", "call": call, "host": urlsplit(url).hostname}
-        try:
+        with _noted(folder, call=call, host=urlsplit(url).hostname) as note:
             answer = ask(session, who, method, url, *args, **given)
-        except ExportError as error:
-            reason = _REASON.search(str(error))
-            _write(folder, note | {"status": None, "error": reason[1] if reason else "unknown"})
-            raise
-        note |= {"status": answer.status, "seconds": round(time.monotonic() - began, 1)}
-        _write(folder, note | _facts_of(answer.document() or {}, answer.headers))
+            note |= {"status": answer.status}
+            note |= _facts_of(answer.document() or {}, answer.headers)
         return answer
 
     for module in (http, api, credentials):
@@ -81,7 +90,7 @@ def _watch_calls(folder: Path) -> None:
 
 def _facts_of(body: Mapping[str, Any], headers: Mapping[str, str]) -> Note:
     """Of an answer: the names in it and their types, and what is said about errors and times."""
-    facts: Note = {"names": {_name(key): _type(value) for key, value in body.items()}}
+    facts: Note = {"names": {_name(key): type_of(value) for key, value in body.items()}}
     if re.fullmatch(r"[0-9]{1,6}", headers.get("Retry-After", "")):
         facts["retryAfter"] = int(headers["Retry-After"])
     for name in ("status", "code", "error"):
@@ -129,17 +138,10 @@ def _watch_downloads(folder: Path) -> None:
     get: Callable[..., Any] = RemoteFile._get
 
     def watched(self: RemoteFile, *given: Any) -> Any:
-        began = time.monotonic()
         host = urlsplit(self._links.current(self._format)).hostname
-        note: Note = {"kind": "call", "call": "download", "host": host}
-        try:
+        with _noted(folder, call="download", host=host) as note:
             response = get(self, *given)
-        except Exception as error:
-            status = getattr(error, "status", None)
-            _write(folder, note | {"status": status, "error": type(error).__name__.strip("_")})
-            raise
-        seconds = round(time.monotonic() - began, 1)
-        _write(folder, note | {"status": response.status_code, "seconds": seconds})
+            note |= {"status": response.status_code}
         return response
 
     RemoteFile._get = watched  # type: ignore[method-assign, assignment]
@@ -147,33 +149,26 @@ def _watch_downloads(folder: Path) -> None:
 
 def _watch_zips(folder: Path) -> None:
     from pingone_reports.zips import directory
-    from pingone_reports.zips.encrypted_zip import EncryptedZip, Piece
+    from pingone_reports.zips.encrypted_zip import Piece, _Member
 
-    only_member, init = directory._only_member, EncryptedZip.__init__
-    pieces: Callable[[EncryptedZip], Iterator[Piece]] = EncryptedZip.pieces
-    suffixes: dict[int, str] = {}
+    only_member, pieces = directory._only_member, _Member.pieces
 
     def watched_member(archive: Any) -> Any:
         members = [_member(info) for info in archive.infolist()]
         _write(folder, {"kind": "zip", "members": members[:3], "number": len(members)})
         return only_member(archive)
 
-    def watched_init(self: EncryptedZip, file: Any, password: Any, suffix: str, *size: int) -> None:
-        suffixes[id(self)] = suffix
-        init(self, file, password, suffix, *size)
-
-    def watched_pieces(self: EncryptedZip) -> Iterator[Piece]:
+    def watched_pieces(self: _Member, crc: int | None) -> Iterator[Piece]:
         left = _HEAD_BYTES
-        with head_of(folder, suffixes.pop(id(self)).strip(".")).open("wb") as head:
-            for piece in pieces(self):
+        with head_of(folder, Path(self.name).suffix.lower().strip(".")).open("wb") as head:
+            for piece in pieces(self, crc):
                 if left > 0:
                     left -= head.write(piece.plain[:left])
                     head.flush()
                 yield piece
 
     directory._only_member = watched_member
-    EncryptedZip.__init__ = watched_init  # type: ignore[method-assign, assignment]
-    EncryptedZip.pieces = watched_pieces  # type: ignore[method-assign]
+    _Member.pieces = watched_pieces  # type: ignore[method-assign, assignment]
 
 
 def _member(info: Any) -> Note:
@@ -181,15 +176,11 @@ def _member(info: Any) -> Note:
     suffix = Path(info.filename).suffix.lower()
     return {
         "suffix": suffix if suffix in (".csv", ".json") else "another",
-        "uuidsInName": len(_UUID.findall(info.filename)),
-        "folders": info.filename.count("/"),
         "method": info.compress_type,
         "encrypted": bool(info.flag_bits & 1),
         "aesVersion": info.wz_aes_version,
         "aesStrength": info.wz_aes_strength,
         "flags": f"{info.flag_bits:#06x}",
-        "madeBy": f"{info.create_system}, version {info.create_version}",
-        "neededVersion": info.extract_version,
         "extraFields": sorted(_extra_fields(info.extra)),
         "bytes": info.file_size,
         "zippedBytes": info.compress_size,
@@ -212,6 +203,7 @@ def _word(text: object) -> str:
     return str(text) if known else "(not like a word)"
 
 
-def _type(value: object) -> str:
+def type_of(value: object) -> str:
+    """What JSON calls a value's type."""
     names = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
     return names.get(type(value), "number")

@@ -5,7 +5,7 @@ The page itself is then in .local/pages, to be opened with a browser.
 
 import sys
 
-from local.browser import browser, opened, picture, show
+from local.browser import browser, opened, show
 from local.display import console
 from local.paths import ROOT
 from local.sample_posture import sample_posture
@@ -20,9 +20,8 @@ def main() -> int:
     with browser() as chrome:
         show(chrome, _WIDTH)
         page = opened(chrome, sample_posture(), "sample")
-        (ROOT / "docs" / "posture.png").write_bytes(
-            picture(chrome, _WIDTH, round(chrome.execute_script(_END)) + 16)
-        )
+        show(chrome, _WIDTH, height=round(chrome.execute_script(_END)) + 16)
+        (ROOT / "docs" / "posture.png").write_bytes(chrome.get_screenshot_as_png())
     console.print(f"docs/posture.png is written, of {page}.")
     return 0
 

@@ -1,11 +1,12 @@
 """A posture as a company of some 9,000 users may have it: for the page's picture and its tests."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from local.pingone_simulator.days import FAMILY_NAMES, GIVEN_NAMES
 from pingone_reports.model.posture import (
     Change,
     Changes,
@@ -27,85 +28,58 @@ _ROLLED_OUT = 14
 _NO_EXPORT = {8, 9}
 """Days whose exports failed."""
 
+_STRONG, _PHISHABLE, _WEAK = Strength.PHISHING_RESISTANT, Strength.PHISHABLE, Strength.WEAK
 _FACTORS = {
-    "FIDO2": (Strength.PHISHING_RESISTANT, 4_388, 3_911, 61),
-    "MOBILE": (Strength.PHISHABLE, 4_006, 3_842, 27),
-    "TOTP": (Strength.PHISHABLE, 1_577, 1_521, 0),
-    "SMS": (Strength.WEAK, 2_214, 2_186, 12),
-    "EMAIL": (Strength.WEAK, 1_050, 1_050, 0),
-    "VOICE": (Strength.WEAK, 65, 64, 3),
+    "FIDO2": (_STRONG, 4_388, 3_911, 61),
+    "MOBILE": (_PHISHABLE, 4_006, 3_842, 27),
+    "TOTP": (_PHISHABLE, 1_577, 1_521, 0),
+    "SMS": (_WEAK, 2_214, 2_186, 12),
+    "EMAIL": (_WEAK, 1_050, 1_050, 0),
+    "VOICE": (_WEAK, 65, 64, 3),
     "PASSKEY_X": (Strength.UNKNOWN, 7, 7, 0),
 }
 
 
 @dataclass(frozen=True)
 class _Happened:
-    """The same to so many users: all reasons, the strength before and after, and the devices."""
+    """The same to so many users: all reasons, the strength before and after, what to a device."""
 
     users: int
     reasons: Sequence[Event]
     before: Strength
     after: Strength
-    devices: Sequence[tuple[str, str]]
+    devices: Mapping[str, str]
 
 
 _HAPPENED = (
     _Happened(
         1,
         (Event.ALL_FACTORS_REPLACED, Event.PHISHING_RESISTANCE_LOST),
-        Strength.PHISHING_RESISTANT,
-        Strength.PHISHABLE,
-        (("FIDO2", "removed"), ("TOTP", "removed"), ("MOBILE", "added")),
+        _STRONG,
+        _PHISHABLE,
+        {"FIDO2": "removed", "TOTP": "removed", "MOBILE": "added"},
     ),
-    _Happened(1, (Event.MFA_DISABLED,), Strength.PHISHABLE, Strength.MFA_OFF, ()),
+    _Happened(1, (Event.MFA_DISABLED,), _PHISHABLE, Strength.MFA_OFF, {}),
+    _Happened(1, (Event.NO_USABLE_FACTOR,), _PHISHABLE, Strength.NONE, {"TOTP": "removed"}),
     _Happened(
-        1, (Event.NO_USABLE_FACTOR,), Strength.PHISHABLE, Strength.NONE, (("TOTP", "removed"),)
-    ),
-    _Happened(
-        2,
-        (Event.NO_BETTER_THAN_WEAK, Event.DEVICE_BLOCKED),
-        Strength.PHISHING_RESISTANT,
-        Strength.WEAK,
-        (("FIDO2", "blocked"),),
+        2, (Event.NO_BETTER_THAN_WEAK, Event.DEVICE_BLOCKED), _STRONG, _WEAK, {"FIDO2": "blocked"}
     ),
     _Happened(
         3,
         (Event.PHISHING_RESISTANCE_LOST, Event.FACTOR_REMOVED),
-        Strength.PHISHING_RESISTANT,
-        Strength.PHISHABLE,
-        (("FIDO2", "removed"),),
+        _STRONG,
+        _PHISHABLE,
+        {"FIDO2": "removed"},
     ),
+    _Happened(1, (Event.PHONE_CHANGED,), _WEAK, _WEAK, {"SMS": "sends to another number"}),
     _Happened(
-        1,
-        (Event.PHONE_CHANGED,),
-        Strength.WEAK,
-        Strength.WEAK,
-        (("SMS", "sends to another number"),),
+        4, (Event.WEAK_FACTOR_ADDED, Event.FACTOR_ADDED), _PHISHABLE, _PHISHABLE, {"SMS": "added"}
     ),
-    _Happened(
-        4,
-        (Event.WEAK_FACTOR_ADDED, Event.FACTOR_ADDED),
-        Strength.PHISHABLE,
-        Strength.PHISHABLE,
-        (("SMS", "added"),),
-    ),
-    _Happened(
-        2, (Event.DEVICE_LOCKED,), Strength.PHISHABLE, Strength.PHISHABLE, (("TOTP", "locked"),)
-    ),
-    _Happened(
-        14,
-        (Event.FACTOR_ADDED,),
-        Strength.WEAK,
-        Strength.PHISHING_RESISTANT,
-        (("FIDO2", "added"),),
-    ),
-    _Happened(
-        3, (Event.FACTOR_REMOVED,), Strength.PHISHABLE, Strength.PHISHABLE, (("SMS", "removed"),)
-    ),
+    _Happened(2, (Event.DEVICE_LOCKED,), _PHISHABLE, _PHISHABLE, {"TOTP": "locked"}),
+    _Happened(14, (Event.FACTOR_ADDED,), _WEAK, _STRONG, {"FIDO2": "added"}),
+    _Happened(3, (Event.FACTOR_REMOVED,), _PHISHABLE, _PHISHABLE, {"SMS": "removed"}),
 )
 _KINDS = {"added": Kind.ADDED, "removed": Kind.REMOVED, "blocked": Kind.CHANGED}
-_GIVEN_NAMES = ("ada", "bjorn", "chloe", "dilnoza", "emeka", "fatima", "grace", "hiro", "ines")
-_FAMILY_NAMES = ("adeyemi", "brandt", "cruz", "dvorak", "eriksen", "fontaine", "garcia", "hopper")
 
 
 def sample_posture() -> Posture:
@@ -128,14 +102,8 @@ def sample_posture() -> Posture:
             users=users,
             protected=sum(number for each, number in users.items() if each not in unprotected),
             factors=[
-                Factor(
-                    device_type=type_,
-                    strength=strength,
-                    devices=devices,
-                    users=owners,
-                    unusable=unusable,
-                )
-                for type_, (strength, devices, owners, unusable) in _FACTORS.items()
+                Factor(device_type=type_, strength=strength, devices=n, users=owners, unusable=lost)
+                for type_, (strength, n, owners, lost) in _FACTORS.items()
             ],
             devices=13_307,
             unusable=103,
@@ -160,9 +128,9 @@ def _day(number: int) -> Day:
     return Day(
         exported_at=f"{_EXPORTED_AT - timedelta(days=30 - number):%Y-%m-%dT%H:%M:%SZ}",
         users={
-            Strength.PHISHING_RESISTANT: resistant,
-            Strength.PHISHABLE: 3_905 - new // 3 + random_.randint(-9, 9),
-            Strength.WEAK: weak,
+            _STRONG: resistant,
+            _PHISHABLE: 3_905 - new // 3 + random_.randint(-9, 9),
+            _WEAK: weak,
             Strength.NONE: 41 + random_.randint(-3, 3),
             Strength.MFA_OFF: 18 + number // 10,
             Strength.UNKNOWN: 7 if number > _ROLLED_OUT else 0,
@@ -191,7 +159,7 @@ def _changes(before: Day) -> Changes:
         users_lost=10,
         minor=8,
         others=len(rows),
-        repeated_ids=0,
+        ids_left_out=0,
         security=security,
         rows=rows,
     )
@@ -202,12 +170,12 @@ def _event(random_: random.Random, happened: _Happened) -> SecurityEvent:
         event=happened.reasons[0],
         reasons=happened.reasons,
         user_id=_id(random_),
-        username=f"{random_.choice(_GIVEN_NAMES)}.{random_.choice(_FAMILY_NAMES)}@example.com",
+        username=f"{random_.choice(GIVEN_NAMES)}.{random_.choice(FAMILY_NAMES[:8])}@example.com",
         before=happened.before,
         after=happened.after,
         devices=[
             ConcernedDevice(id=_id(random_), type=type_, what=what)
-            for type_, what in happened.devices
+            for type_, what in happened.devices.items()
         ],
     )
 

@@ -2,8 +2,7 @@
 
 import json
 import platform
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO
@@ -126,20 +125,6 @@ class Stack:
         """Copy an object of the reports bucket into a file."""
         self.cloud.client("s3").download_fileobj(self.outputs["BucketName"], key, file)
 
-    def bytes_landed(self) -> int:
-        """Bytes in the bucket, parts of unfinished uploads included."""
-        s3, landed = self.cloud.client("s3"), [item["Size"] for item in self.objects()]
-        for upload in self.unfinished_uploads():
-            # An upload may be completed between the two calls.
-            with suppress(s3.exceptions.NoSuchUpload):
-                parts = s3.list_parts(
-                    Bucket=self.outputs["BucketName"],
-                    Key=upload["Key"],
-                    UploadId=upload["UploadId"],
-                )
-                landed += [part["Size"] for part in parts.get("Parts", [])]
-        return sum(landed)
-
     def unfinished_uploads(self) -> list[dict[str, Any]]:
         """Multipart uploads of the reports bucket that nobody completed or aborted."""
         answer = self.cloud.client("s3").list_multipart_uploads(Bucket=self.outputs["BucketName"])
@@ -159,21 +144,19 @@ def file_store(cloud: LocalCloud, bucket: str) -> FileStore:
     )
 
 
-@contextmanager
 def simulated_pingone(
     cloud: LocalCloud,
     scenario: Scenario | None = None,
     time_scale: float = 1.0,
     rate_limits: bool = True,
-) -> Iterator[PingOneSimulator]:
-    """A PingOne simulator whose report files are in the local cloud."""
-    with PingOneSimulator(
+) -> PingOneSimulator:
+    """A PingOne simulator, to be entered, whose report files are in the local cloud."""
+    return PingOneSimulator(
         file_store(cloud, _LINKS_BUCKET),
         default_scenario=scenario,
         time_scale=time_scale,
         rate_limits=rate_limits,
-    ) as simulator:
-        yield simulator
+    )
 
 
 def create_table(cloud: LocalCloud, name: str) -> None:

@@ -81,7 +81,6 @@ def read_tenant(environment: Mapping[str, str] = os.environ, env: Path = ROOT / 
     values = {**_dotenv(env), **environment}
     ours = (*REQUIRED, *_PARAMETERS, _ROLE)
     given = {name: values[name].strip() for name in ours if values.get(name, "").strip()}
-    _check_text(given)
     missing = [name for name in REQUIRED if name not in given]
     if missing and not sys.stdin.isatty():
         raise Missing(*missing)
@@ -94,7 +93,6 @@ def read_tenant(environment: Mapping[str, str] = os.environ, env: Path = ROOT / 
             given[_ROLE] = input("The role that it has in PingOne, for the fact sheet: ").strip()
     except EOFError:
         raise Missing(*missing) from None
-    _check_text(given)
     _check(given)
     return Tenant(
         client_id=given["PINGONE_CLIENT_ID"],
@@ -116,15 +114,12 @@ def _dotenv(env: Path) -> dict[str, str]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _check_text(given: Mapping[str, str]) -> None:
-    for name, value in given.items():
-        # Python gives bytes that are no UTF-8 as lone surrogates.
-        if SURROGATE.search(value):
-            raise Malformed(f"{name} is not UTF-8: write it anew.")
-
-
 def _check(given: Mapping[str, str]) -> None:
     """By the rules that the template has for its parameters."""
+    for name, text in given.items():
+        # Python gives bytes that are no UTF-8 as lone surrogates.
+        if SURROGATE.search(text):
+            raise Malformed(f"{name} is not UTF-8: write it anew.")
     for name in ("PINGONE_CLIENT_ID", "PINGONE_CLIENT_SECRET"):
         if not re.fullmatch(r"[!-~]{1,512}", given[name]):
             raise Malformed(f"{name} must be 1 to 512 characters of ASCII, without spaces.")

@@ -5,15 +5,15 @@ PingOne is its limits, which refuse a call that comes too early.
 """
 
 import heapq
+import math
 import random
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from local.account_quota import AccountQuota, GivenUp
+from local.account_quota import AccountQuota
 from local.memory_calendar import MemoryCalendar
-from local.pingone_limits import earliest_last_call
 from local.pingone_simulator.rate_limits import RateLimits
 from pingone_reports.errors import DeadlineExceeded, RateLimited
 from pingone_reports.model.report_file import Format
@@ -26,6 +26,7 @@ from pingone_reports.pingone.polling import (
 from pingone_reports.pingone.turns import MAX_CALLS_PER_MINUTE, Turn, Turns
 
 CALLS_OF_AN_EXPORT = 3
+_SECONDS_BETWEEN_CALLS, _MINUTE = 5, 60
 _NOON = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
 _LIFETIME = timedelta(minutes=30)
 _LONGEST_LINE = timedelta(hours=2)
@@ -85,6 +86,21 @@ class _Until:
 _Waits = _Until | float
 
 
+def earliest_last_call(calls: Sequence[int], per_minute: int = MAX_CALLS_PER_MINUTE) -> int:
+    """No schedule of so many `calls` for each environment makes the last one earlier, in seconds.
+
+    Each minute has room for `per_minute` calls. What whole minutes have no room for comes after
+    them, when an environment calls once in five seconds.
+    """
+    minutes = max(sum(calls) - 1, 0) // per_minute
+    rest = sum(calls) - minutes * per_minute
+    rounds = -(-rest // len(calls)) if calls else 1
+    return max(
+        minutes * _MINUTE + (rounds - 1) * _SECONDS_BETWEEN_CALLS,
+        (max(calls, default=1) - 1) * _SECONDS_BETWEEN_CALLS,
+    )
+
+
 def usual_start(dice: random.Random) -> float:
     """The seconds until a function runs, which are more for one that has to start first."""
     cold = dice.random() < 0.03
@@ -114,12 +130,12 @@ class VirtualLoad:
     quota: int = 10**9
     fetching: float = 0
     seed: int = 1
-    calls: list[tuple[float, str]] = field(default_factory=list)
 
     def run(self) -> Run:
         self._clock, self._dice = _Clock(), random.Random(self.seed)  # noqa: S311 -- no secret
-        self.calls, self._refused, self._expired = [], 0, 0
+        self._times: list[float] = []
         self._durations: list[float] = []
+        self._refused = self._expired = 0
         quota = AccountQuota(self.quota)
         self._limits = RateLimits(self._clock, calls_per_minute=self.calls_per_minute)
         self._turns = Turns(
@@ -144,9 +160,8 @@ class VirtualLoad:
                 heapq.heappush(events, (*self._start(0, number), waiting.pop()))
             self._clock.now, key, self._clock.wrong_by, export = heapq.heappop(events)
             woken = self._clock.now
-            try:
-                wait: _Waits | None = quota.pause_of(key, woken, self._dice)
-            except GivenUp:
+            wait: _Waits | None = quota.pause_of(key, woken, self._dice)
+            if wait == math.inf:
                 self._expired += 1
                 continue
             if not wait:
@@ -158,12 +173,11 @@ class VirtualLoad:
             elif wait is not None:
                 heapq.heappush(events, (*self._start(wait, key), export))
             self._clock.now = woken
-        times = [at for at, _ in self.calls]
         return Run(
-            calls=len(times),
+            calls=len(self._times),
             refused=self._refused,
             expired=self._expired,
-            elapsed=times[-1] - times[0],
+            elapsed=self._times[-1] - self._times[0],
             bound=self._bound(),
         )
 
@@ -247,7 +261,7 @@ class VirtualLoad:
         way = 0.02 + min(self._dice.expovariate(20), 0.2)
         yield _Until(self._clock.now + way)
         arrived = self._clock.now
-        self.calls.append((arrived, request.environment_id))
+        self._times.append(arrived)
         refused_for = self._limits.admit(request.environment_id)
         self._clock.now += way
         if refused_for is None:

@@ -8,7 +8,6 @@ import hmac
 import os
 import struct
 import zlib
-from dataclasses import dataclass
 from typing import Literal
 
 from Crypto.Cipher import AES
@@ -42,107 +41,68 @@ def make_zip(
     `zip64` uses 64-bit fields wherever there is a choice. ZipCrypto takes about a second for 1 MB
     of compressed data (for large zips use `zip -P`); everything else is as fast as zlib.
     """
-    member = _Member(name, data, encryption, compression, data_descriptor, zip64, ae_version)
-    body = member.encrypted(password)
-    local = member.local_header(len(body)) + body + member.descriptor(len(body))
-    directory = member.directory_entry(len(body))
-    return local + directory + _end_of_directory(len(local), len(directory), zip64)
+    raw_name = name.encode()
+    body = _packed(data, password, encryption, compression, data_descriptor)
+    strength, method = _AES_STRENGTHS.get(encryption or "", 0), _METHODS[compression]
+    crc = 0 if strength and ae_version == 2 else zlib.crc32(data)
+    sizes = len(body), len(data)
+    aes_field = struct.pack("<HHH2sBH", 0x9901, 7, ae_version, b"AE", strength, method)
 
-
-@dataclass(frozen=True)
-class _Member:
-    name: str
-    data: bytes
-    encryption: Encryption | None
-    compression: Compression
-    data_descriptor: bool
-    zip64: bool
-    ae_version: Literal[1, 2]
-
-    def encrypted(self, password: str) -> bytes:
-        body = self.data
-        if self.compression == "deflated":
-            deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-            body = deflate.compress(self.data) + deflate.flush()
-        if self.encryption is None:
-            return body
-        if self.encryption == "zipcrypto":
-            # With a data descriptor, the CRC comes too late to be the check byte.
-            check = _DOS_TIME >> 8 if self.data_descriptor else zlib.crc32(self.data) >> 24
-            return _zipcrypto(os.urandom(11) + bytes([check]) + body, password.encode())
-        return _winzip_aes(body, password.encode(), _AES_STRENGTHS[self.encryption])
-
-    def local_header(self, body_size: int) -> bytes:
-        crc, sizes = self._crc, (len(self.data), body_size)
-        if self.data_descriptor:
-            crc, sizes = 0, (0, 0)
-        extra = self._aes_extra
-        if self.zip64:
-            extra += struct.pack("<HHQQ", 1, 16, *sizes)
-            sizes = (_TOO_LARGE_FOR_32_BITS, _TOO_LARGE_FOR_32_BITS)
-        return b"PK\3\4" + self._common_fields(crc, sizes, extra) + self._raw_name + extra
-
-    def descriptor(self, body_size: int) -> bytes:
-        if not self.data_descriptor:
-            return b""
-        sizes = "<4sLQQ" if self.zip64 else "<4sLLL"
-        return struct.pack(sizes, b"PK\7\x08", self._crc, body_size, len(self.data))
-
-    def directory_entry(self, body_size: int) -> bytes:
-        sizes, offset, extra = (len(self.data), body_size), 0, self._aes_extra
-        if self.zip64:
-            extra += struct.pack("<HHQQQ", 1, 24, *sizes, offset)
-            offset = _TOO_LARGE_FOR_32_BITS
-            sizes = (_TOO_LARGE_FOR_32_BITS, _TOO_LARGE_FOR_32_BITS)
-        made_by = struct.pack("<H", 3 << 8 | 63)
-        rest = struct.pack("<HHHLL", 0, 0, 0, 0o100644 << 16, offset)
-        common = self._common_fields(self._crc, sizes, extra)
-        return b"PK\1\2" + made_by + common + rest + self._raw_name + extra
-
-    def _common_fields(self, crc: int, sizes: tuple[int, int], extra: bytes) -> bytes:
+    def shared(crc: int, sizes: tuple[int, int], extra: bytes) -> bytes:
         """The fields that the local header and the directory entry share."""
-        aes = self.encryption is not None and self.encryption != "zipcrypto"
-        flags = (
-            (_ENCRYPTED if self.encryption else 0)
-            | (_DATA_DESCRIPTOR if self.data_descriptor else 0)
-            | (0 if self.name.isascii() else _UTF8_NAME)
-        )
         return struct.pack(
             "<HHHHHLLLHH",
-            51 if aes else 45 if self.zip64 else 20,
-            flags,
-            _AES_METHOD if aes else _METHODS[self.compression],
+            51 if strength else 45 if zip64 else 20,
+            (_ENCRYPTED if encryption else 0)
+            | (_DATA_DESCRIPTOR if data_descriptor else 0)
+            | (0 if name.isascii() else _UTF8_NAME),
+            _AES_METHOD if strength else method,
             _DOS_TIME,
             _DOS_DATE,
             crc,
-            sizes[1],
-            sizes[0],
-            len(self._raw_name),
+            *((_TOO_LARGE_FOR_32_BITS, _TOO_LARGE_FOR_32_BITS) if zip64 else sizes),
+            len(raw_name),
             len(extra),
         )
 
-    @property
-    def _raw_name(self) -> bytes:
-        return self.name.encode()
+    first_crc, first_sizes = (0, (0, 0)) if data_descriptor else (crc, sizes)
+    local_extra = directory_extra = aes_field if strength else b""
+    if zip64:
+        local_extra += struct.pack("<HHQQ", 1, 16, *reversed(first_sizes))
+        directory_extra += struct.pack("<HHQQQ", 1, 24, *reversed(sizes), 0)
+    local = b"PK\3\4" + shared(first_crc, first_sizes, local_extra) + raw_name + local_extra + body
+    if data_descriptor:
+        local += struct.pack("<4sLQQ" if zip64 else "<4sLLL", b"PK\7\x08", crc, *sizes)
+    offset = _TOO_LARGE_FOR_32_BITS if zip64 else 0
+    directory = (
+        struct.pack("<4sH", b"PK\1\2", 3 << 8 | 63)
+        + shared(crc, sizes, directory_extra)
+        + struct.pack("<HHHLL", 0, 0, 0, 0o100644 << 16, offset)
+        + raw_name
+        + directory_extra
+    )
+    return local + directory + _end_of_directory(len(local), len(directory), zip64)
 
-    @property
-    def _crc(self) -> int:
-        has_none = self._aes_extra and self.ae_version == 2
-        return 0 if has_none else zlib.crc32(self.data)
 
-    @property
-    def _aes_extra(self) -> bytes:
-        if self.encryption is None or self.encryption == "zipcrypto":
-            return b""
-        return struct.pack(
-            "<HHH2sBH",
-            0x9901,
-            7,
-            self.ae_version,
-            b"AE",
-            _AES_STRENGTHS[self.encryption],
-            _METHODS[self.compression],
-        )
+def _packed(
+    data: bytes,
+    password: str,
+    encryption: Encryption | None,
+    compression: Compression,
+    data_descriptor: bool,
+) -> bytes:
+    """The member's data, compressed and encrypted."""
+    body = data
+    if compression == "deflated":
+        deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+        body = deflate.compress(data) + deflate.flush()
+    if encryption is None:
+        return body
+    if encryption == "zipcrypto":
+        # With a data descriptor, the CRC comes too late to be the check byte.
+        check = _DOS_TIME >> 8 if data_descriptor else zlib.crc32(data) >> 24
+        return _zipcrypto(os.urandom(11) + bytes([check]) + body, password.encode())
+    return _winzip_aes(body, password.encode(), _AES_STRENGTHS[encryption])
 
 
 def _end_of_directory(start: int, size: int, zip64: bool) -> bytes:

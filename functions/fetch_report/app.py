@@ -1,4 +1,4 @@
-"""FetchReport: download, decrypt and publish the report; return the completed event's detail."""
+"""FetchReport: download, decrypt and publish the report; return what became of it."""
 
 from typing import Any
 

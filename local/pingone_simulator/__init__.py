@@ -8,7 +8,6 @@ from local.pingone_simulator.faults import (
     ChangeBody,
     CutOff,
     EchoCredentials,
-    Effect,
     Fault,
     FlipBit,
     Hang,
@@ -22,8 +21,6 @@ from local.pingone_simulator.faults import (
     Stall,
 )
 from local.pingone_simulator.file_store import FileStore
-from local.pingone_simulator.report_bucket import ReportBucket
-from local.pingone_simulator.request_log import IssuedSecret, RecordedDownload, RecordedRequest
 from local.pingone_simulator.scenario import Scenario
 from local.pingone_simulator.server import PingOneSimulator
 
@@ -34,23 +31,18 @@ __all__ = [
     "CutOff",
     "DropConnection",
     "EchoCredentials",
-    "Effect",
     "Fault",
     "FileStore",
     "FlipBit",
     "Hang",
     "IgnoreRange",
-    "IssuedSecret",
     "LinkLifetime",
     "ListedEnvironment",
     "LoseAnswer",
     "MalformedJson",
     "Operation",
     "PingOneSimulator",
-    "RecordedDownload",
-    "RecordedRequest",
     "ReplaceObject",
-    "ReportBucket",
     "Reset",
     "Scenario",
     "ShortBody",

@@ -4,64 +4,44 @@ The platform API answers JSON with id, code, message and details (reference, "Er
 token endpoint answers OAuth's `error` and `error_description`, in PingOne's words.
 """
 
-from collections.abc import Sequence
-from http import HTTPStatus
-from typing import NotRequired, TypedDict
+import json
+from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
+from flask import Response
+from werkzeug.exceptions import HTTPException
+
 _CODES = {
-    HTTPStatus.BAD_REQUEST: "INVALID_DATA",
-    HTTPStatus.UNAUTHORIZED: "INVALID_TOKEN",
-    HTTPStatus.FORBIDDEN: "ACCESS_FAILED",
-    HTTPStatus.NOT_FOUND: "NOT_FOUND",
-    HTTPStatus.METHOD_NOT_ALLOWED: "METHOD_NOT_ALLOWED",
-    HTTPStatus.CONFLICT: "UNIQUENESS_VIOLATION",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "UNSUPPORTED_MEDIA_TYPE",
-    HTTPStatus.TOO_MANY_REQUESTS: "REQUEST_LIMITED",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "UNEXPECTED_ERROR",
-    HTTPStatus.SERVICE_UNAVAILABLE: "SERVICE_UNAVAILABLE",
+    400: "INVALID_DATA",
+    401: "INVALID_TOKEN",
+    403: "ACCESS_FAILED",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    409: "UNIQUENESS_VIOLATION",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+    429: "REQUEST_LIMITED",
+    500: "UNEXPECTED_ERROR",
+    503: "SERVICE_UNAVAILABLE",
 }
-
-
-class Detail(TypedDict):
-    """One thing that is wrong with the request."""
-
-    code: str
-    target: str
-    message: str
-    innerError: NotRequired[dict[str, list[str]]]
-    """For the code INVALID_VALUE: the `allowedValues`, if these are few."""
-
-
-class ApiError(Exception):
-    """Raised to answer with an error body."""
-
-    def __init__(
-        self, status: int, body: dict[str, object], *, retry_after: int | str | None = None
-    ) -> None:
-        super().__init__(status)
-        self.status = status
-        self.body = body
-        self.headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
 
 
 def platform_error(
     status: int,
     message: str = "The request could not be completed.",
-    details: Sequence[Detail] = (),
+    details: Sequence[Mapping[str, object]] = (),
     *,
     retry_after: int | str | None = None,
-) -> ApiError:
-    code = next((code for known, code in _CODES.items() if known == status), "REQUEST_FAILED")
-    body: dict[str, object] = {
-        "id": str(uuid4()),
-        "code": code,
-        "message": message,
-        "details": list(details),
-    }
-    return ApiError(status, body, retry_after=retry_after)
+) -> HTTPException:
+    code = _CODES.get(status, "REQUEST_FAILED")
+    body = {"id": str(uuid4()), "code": code, "message": message, "details": details}
+    return _error(status, body, {} if retry_after is None else {"Retry-After": str(retry_after)})
 
 
-def oauth_error(status: int, error: str, description: str) -> ApiError:
+def oauth_error(status: int, error: str, description: str) -> HTTPException:
     text = f"Request denied: {description} (Correlation ID: {uuid4()})"
-    return ApiError(status, {"error": error, "error_description": text})
+    return _error(status, {"error": error, "error_description": text}, {})
+
+
+def _error(status: int, body: Mapping[str, object], headers: Mapping[str, str]) -> HTTPException:
+    text = json.dumps(body)
+    return HTTPException(response=Response(text, status, headers, content_type="application/json"))

@@ -77,12 +77,12 @@ _TIMES = {
     "joined": (1, 0, 0, 2, 0, 0),
     "left": (0, 0, 1, 0, 1, 0),
 }
-_GIVEN_NAMES = ("ada", "bjorn", "chloe", "dilnoza", "emeka", "fatima", "grace", "hiro", "ines")
-_FAMILY_NAMES = (
+GIVEN_NAMES = ("ada", "bjorn", "chloe", "dilnoza", "emeka", "fatima", "grace", "hiro", "ines")
+FAMILY_NAMES = (
     *("adeyemi", "brandt", "cruz", "dvorak", "eriksen", "fontaine", "garcia", "hopper"),
     *("ito", "jansen", "kaya", "lindqvist"),
 )
-_PEOPLE = tuple(f"{given}.{family}" for family in _FAMILY_NAMES for given in _GIVEN_NAMES)
+_PEOPLE = tuple(f"{given}.{family}" for family in FAMILY_NAMES for given in GIVEN_NAMES)
 DAYS = 1 + len(_TIMES["joined"])
 
 

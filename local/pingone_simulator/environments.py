@@ -1,7 +1,5 @@
 """The organisation's environments; each one's scenario, and how often its faults have occurred."""
 
-import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -30,24 +28,12 @@ class Environments:
 
     def __init__(self, default: Scenario) -> None:
         self.organization_id = str(uuid4())
-        self._listed: tuple[ListedEnvironment, ...] = ()
+        self.listed: tuple[ListedEnvironment, ...] = ()
         self._default = default
         self._played: dict[str, tuple[Scenario, FaultPlan]] = {}
-        self._lock = threading.Lock()
-
-    def show(self, listed: Sequence[ListedEnvironment]) -> None:
-        """Show these from now on."""
-        with self._lock:
-            self._listed = tuple(listed)
-
-    @property
-    def listed(self) -> tuple[ListedEnvironment, ...]:
-        with self._lock:
-            return self._listed
 
     def set_scenario(self, environment_id: str, scenario: Scenario) -> None:
-        with self._lock:
-            self._played[environment_id] = scenario, FaultPlan(scenario.faults)
+        self._played[environment_id] = scenario, FaultPlan(scenario.faults)
 
     def scenario_of(self, environment_id: str) -> Scenario:
         return self._played_by(environment_id)[0]
@@ -56,7 +42,7 @@ class Environments:
         return self._played_by(environment_id)[1]
 
     def _played_by(self, environment_id: str) -> tuple[Scenario, FaultPlan]:
-        with self._lock:
-            if environment_id not in self._played:
-                self._played[environment_id] = self._default, FaultPlan(self._default.faults)
-            return self._played[environment_id]
+        # One step for CPython: the first of several threads decides.
+        return self._played.setdefault(
+            environment_id, (self._default, FaultPlan(self._default.faults))
+        )

@@ -1,10 +1,9 @@
 """Data explorations as JSON: requests, and answers like the documentation's sample."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from local.pingone_simulator.api_errors import Detail, platform_error
+from local.pingone_simulator.api_errors import platform_error
 from local.pingone_simulator.clock import Clock
 from local.pingone_simulator.explorations import IN_PROGRESS, Exploration, Settings
 
@@ -14,15 +13,6 @@ TEMPLATE_ID = "db632bfd-7054-4bde-b108-a384aac2d513"
 _DELIVERIES = ("ENTRIES", "ASYNC_FILE")
 
 
-@dataclass(frozen=True)
-class Downloads:
-    """What the answer for a finished exploration adds."""
-
-    password: str
-    csv_link: str
-    json_link: str
-
-
 def settings_of(body: object, known: Sequence[str]) -> Settings:
     """Raises INVALID_DATA with a detail for everything that is wrong with the request.
 
@@ -30,30 +20,24 @@ def settings_of(body: object, known: Sequence[str]) -> Settings:
     """
     if not isinstance(body, dict):
         raise platform_error(400, "The request body is not a JSON object.")
-    details: list[Detail] = []
-    template = body.get("dataExplorationTemplate")
-    if not isinstance(template, dict) or "id" not in template:
-        details.append(_detail("REQUIRED_VALUE", "dataExplorationTemplate.id", "must not be empty"))
-    elif template["id"] != TEMPLATE_ID:
-        details.append(_detail("INVALID_VALUE", "dataExplorationTemplate.id", "is not supported"))
-    fields = body.get("fields", [])
-    if not isinstance(fields, list) or not all(_names_a_field(field) for field in fields):
-        details.append(_detail("INVALID_VALUE", "fields", "must be a list of names"))
+    template, fields = body.get("dataExplorationTemplate"), body.get("fields", [])
+    filter_, delivery = body.get("filter", ""), body.get("deliverAs", Settings.deliver_as)
+    details: list[dict[str, object]] = []
+    if not isinstance(template, dict) or template.get("id") != TEMPLATE_ID:
+        details.append(_detail("dataExplorationTemplate.id", "is not supported"))
+    if not isinstance(fields, list) or not all(map(_names_a_field, fields)):
+        details.append(_detail("fields", "must be a list of names"))
     else:
         details += [
-            _detail("INVALID_VALUE", f"fields[{number}].name", f"is no field: {field['name']}")
+            _detail(f"fields[{number}].name", f"is no field: {field['name']}")
             | {"innerError": {"allowedValues": [*known]}}
             for number, field in enumerate(fields)
             if field["name"] not in known
         ]
-    if not isinstance(body.get("filter", ""), str):
-        details.append(_detail("INVALID_VALUE", "filter", "must be a string"))
-    elif body.get("filter", "").count('"') % 2:
-        details.append(_detail("INVALID_VALUE", "filter", f"cannot be parsed: {body['filter']}"))
-    if body.get("deliverAs", "ENTRIES") not in _DELIVERIES:
-        details.append(
-            _detail("INVALID_VALUE", "deliverAs", f"must be one of {', '.join(_DELIVERIES)}")
-        )
+    if not isinstance(filter_, str) or filter_.count('"') % 2:
+        details.append(_detail("filter", f"cannot be parsed: {filter_}"))
+    if delivery not in _DELIVERIES:
+        details.append(_detail("deliverAs", f"must be one of {', '.join(_DELIVERIES)}"))
     if details:
         raise platform_error(
             400,
@@ -64,7 +48,7 @@ def settings_of(body: object, known: Sequence[str]) -> Settings:
     return Settings(
         tuple(field["name"] for field in fields) or tuple(known),
         body.get("filter"),
-        body.get("deliverAs", Settings.deliver_as),
+        delivery,
     )
 
 
@@ -74,7 +58,7 @@ def body_of(
     clock: Clock,
     *,
     final: bool = False,
-    downloads: Downloads | None = None,
+    downloads: Mapping[str, str] | None = None,
 ) -> dict[str, object]:
     """The sample's keys, in its order; `downloads` only with the status SUCCESS."""
     environment = f"{api_url}/environments/{exploration.environment_id}"
@@ -102,13 +86,8 @@ def body_of(
         "status": exploration.scenario.final_status if final else IN_PROGRESS,
         "deliverAs": settings.deliver_as,
     }
-    if downloads:
-        body |= {
-            "zipPassword": downloads.password,
-            "csvPresignedUrl": downloads.csv_link,
-            "jsonPresignedUrl": downloads.json_link,
-        }
     return body | {
+        **(downloads or {}),
         "sync": False,
         "dataExplorationTemplate": {"id": TEMPLATE_ID, "name": "Devices report"},
     }
@@ -118,8 +97,8 @@ def _names_a_field(field: object) -> bool:
     return isinstance(field, dict) and isinstance(field.get("name"), str) and bool(field["name"])
 
 
-def _detail(code: str, target: str, problem: str) -> Detail:
-    return {"code": code, "target": target, "message": f"{target} {problem}"}
+def _detail(target: str, problem: str) -> dict[str, object]:
+    return {"code": "INVALID_VALUE", "target": target, "message": f"{target} {problem}"}
 
 
 def _timestamp(instant: datetime) -> str:

@@ -52,13 +52,6 @@ class Exploration:
         return self.files is None or bool(wait_for([self.files], _WALL_SECONDS_TO_FINISH).done)
 
 
-@dataclass(frozen=True)
-class _CachedFiles:
-    ready_at: float
-    good_until: float
-    files: Future[ReportFiles]
-
-
 class Explorations:
     """All explorations of all environments, and the two-hour cache of their files.
 
@@ -71,27 +64,25 @@ class Explorations:
         self._clock = clock
         self._generate_files = generate_files
         self._explorations: dict[tuple[str, str], Exploration] = {}
-        self._cache: dict[tuple[str, Settings], _CachedFiles] = {}
+        # The exploration that each file was generated for.
+        self._cache: dict[tuple[str, Settings], Exploration] = {}
         self._lock = threading.Lock()
 
     def create(self, environment_id: str, settings: Settings, scenario: Scenario) -> Exploration:
         with self._lock:
             now = self._clock.seconds()
-            ready_at = now + scenario.generation_seconds
-            files = None
-            if settings.deliver_as == "ASYNC_FILE" and scenario.final_status == "SUCCESS":
-                cached = self._cache.get((environment_id, settings))
-                if cached is None or now >= cached.good_until:
-                    cached = _CachedFiles(
-                        ready_at,
-                        ready_at + scenario.cache_seconds,
-                        self._generate_files(environment_id, settings, scenario),
-                    )
-                    self._cache[environment_id, settings] = cached
+            ready_at, files = now + scenario.generation_seconds, None
+            has_files = settings.deliver_as == "ASYNC_FILE" and scenario.final_status == "SUCCESS"
+            cached = self._cache.get((environment_id, settings)) if has_files else None
+            if cached and now < cached.ready_at + scenario.cache_seconds:
                 ready_at, files = max(now, cached.ready_at), cached.files
+            elif has_files:
+                cached, files = None, self._generate_files(environment_id, settings, scenario)
             exploration = Exploration(
                 str(uuid4()), environment_id, settings, scenario, now, ready_at, files
             )
+            if has_files and not cached:
+                self._cache[environment_id, settings] = exploration
             self._explorations[environment_id, exploration.id] = exploration
             return exploration
 

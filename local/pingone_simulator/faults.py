@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from local import faults
-from local.faults import DropConnection, LoseAnswer
+from local.faults import Effect as Effect
+from local.faults import FaultPlan as FaultPlan
 
 Operation = Literal["token", "environments", "create", "read", "read_ready", "download"]
 """`environments` is every page of the list, with the faults of the organisation's scenario.
@@ -18,7 +19,7 @@ the end of a file, the second for the rest.
 
 
 @dataclass(frozen=True)
-class Answer:
+class Answer(Effect):
     """Answer with this status instead of doing the work."""
 
     status: int
@@ -27,26 +28,26 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class EchoCredentials:
+class EchoCredentials(Effect):
     """Answer with this status, and a message that repeats the call's Authorization header."""
 
     status: int
 
 
 @dataclass(frozen=True)
-class Hang:
+class Hang(Effect):
     """Hold the answer back for wall seconds, which are those of client timeouts; never scaled."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
-class MalformedJson:
+class MalformedJson(Effect):
     """Send the first half of the body, with a Content-Length that fits it."""
 
 
 @dataclass(frozen=True)
-class ChangeBody:
+class ChangeBody(Effect):
     """Leave keys out of the JSON body, or give them another value."""
 
     omit: tuple[str, ...] = ()
@@ -54,35 +55,35 @@ class ChangeBody:
 
 
 @dataclass(frozen=True)
-class Body:
+class Body(Effect):
     """Send this body instead of the right one."""
 
     content: bytes
 
 
 @dataclass(frozen=True)
-class LinkLifetime:
+class LinkLifetime(Effect):
     """Return links that are valid for this many seconds; with a longer `Hang`, they are expired."""
 
     seconds: int
 
 
 @dataclass(frozen=True)
-class Reset:
+class Reset(Effect):
     """Reset the connection after this many bytes. This and the faults below are of downloads."""
 
     after: int
 
 
 @dataclass(frozen=True)
-class CutOff:
+class CutOff(Effect):
     """Close the connection after this many bytes, fewer than its Content-Length."""
 
     after: int
 
 
 @dataclass(frozen=True)
-class Stall:
+class Stall(Effect):
     """Pause after this many bytes, for wall seconds."""
 
     after: int
@@ -90,51 +91,31 @@ class Stall:
 
 
 @dataclass(frozen=True)
-class ShortBody:
+class ShortBody(Effect):
     """Send only the first bytes of the range, with a Content-Length that fits them."""
 
     size: int
 
 
 @dataclass(frozen=True)
-class FlipBit:
+class FlipBit(Effect):
     """Flip a bit of the body's byte with this index."""
 
     at: int
 
 
 @dataclass(frozen=True)
-class IgnoreRange:
+class IgnoreRange(Effect):
     """Answer 200 with the whole file."""
 
 
 @dataclass(frozen=True)
-class ReplaceObject:
+class ReplaceObject(Effect):
     """Before the answer, replace the object by another one with the same content."""
 
 
-Effect = (
-    Answer
-    | EchoCredentials
-    | DropConnection
-    | LoseAnswer
-    | Hang
-    | MalformedJson
-    | ChangeBody
-    | Body
-    | LinkLifetime
-    | Reset
-    | CutOff
-    | Stall
-    | ShortBody
-    | FlipBit
-    | IgnoreRange
-    | ReplaceObject
-)
-
-
 @dataclass(frozen=True)
-class Fault(faults.Fault[Effect]):
+class Fault(faults.Fault):
     """A fault of calls for one environment.
 
     Faults of the same call act together. A call that the simulator itself refuses (401, 429) does
@@ -142,6 +123,3 @@ class Fault(faults.Fault[Effect]):
     """
 
     operation: Operation
-
-
-FaultPlan = faults.FaultPlan[Effect]

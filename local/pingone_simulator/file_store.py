@@ -28,12 +28,12 @@ from local.pingone_simulator.faults import (
 )
 from local.pingone_simulator.report_files import environment_and_format, replacement_of
 from local.pingone_simulator.request_log import RecordedDownload, RequestLog
+from local.pingone_simulator.zip_damage import HTML_PAGE
 
 _ERROR_CODES = {400: "ExpiredToken", 403: "AccessDenied", 500: "InternalError", 503: "SlowDown"}
 _ERROR = (
     '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{0}</Code><Message>{0}</Message></Error>'
 )
-_HTML_PAGE = b"<!DOCTYPE html><html><body><h1>Something went wrong</h1></body></html>\n"
 
 
 LINK_CONFIG = Config(signature_version="s3v4", s3={"addressing_style": "path"})
@@ -57,8 +57,11 @@ def temporary_session(
     )
 
 
-class FileStore:
+class FileStore(HttpsFront):
     """A ReportBucket in S3. `certificate` is the proxy's, for 127.0.0.1, with its key."""
+
+    faults_of: Callable[[str], FaultPlan]
+    log: RequestLog
 
     def __init__(
         self,
@@ -70,17 +73,17 @@ class FileStore:
         access_key_id: str,
         region: str,
     ) -> None:
+        super().__init__(_Handler, s3_url, certificate, ca_bundle)
         self._bucket = bucket
-        self._front = _Front(s3_url, certificate, ca_bundle, self._replace)
         session = temporary_session(s3_url, access_key_id, region, ca_bundle)
         self._s3 = session.client(
             "s3", endpoint_url=s3_url, verify=str(ca_bundle), config=LINK_CONFIG
         )
-        self._signer = session.client("s3", endpoint_url=self._front.url, config=LINK_CONFIG)
+        self._signer = session.client("s3", endpoint_url=self.url, config=LINK_CONFIG)
 
     @property
     def host(self) -> str:
-        return self._front.url.removeprefix("https://")
+        return self.url.removeprefix("https://")
 
     def upload(self, key: str, body: bytes) -> None:
         self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)
@@ -92,28 +95,18 @@ class FileStore:
 
     @contextmanager
     def serve(self, faults_of: Callable[[str], FaultPlan], log: RequestLog) -> Iterator[None]:
-        self._front.faults_of, self._front.log = faults_of, log
-        with self._front.serving():
+        self.faults_of, self.log = faults_of, log
+        with self.serving():
             yield
 
-    def _replace(self, key: str) -> None:
+    def replace(self, key: str) -> None:
+        """Replace an object by another one with the same content."""
         source = f"{self._bucket}/{replacement_of(key)}"
         self._s3.copy_object(Bucket=self._bucket, Key=key, CopySource=source)
 
 
-class _Front(HttpsFront):
-    faults_of: Callable[[str], FaultPlan]
-    log: RequestLog
-
-    def __init__(
-        self, s3_url: str, certificate: Path, ca_bundle: Path, replace: Callable[[str], None]
-    ) -> None:
-        super().__init__(_Handler, s3_url, certificate, ca_bundle)
-        self.replace = replace
-
-
 class _Handler(ForwardingHandler):
-    server: _Front
+    server: FileStore
 
     def answer(self) -> None:
         key = urlsplit(self.path).path.rpartition("/")[2]
@@ -121,7 +114,7 @@ class _Handler(ForwardingHandler):
         effects = self.server.faults_of(environment_id).effects_of_next("download", series=format_)
         status, headers, body = self._answer_of(key, effects)
         dropped = any(isinstance(effect, DropConnection) for effect in effects)
-        self.server.log.record_download(
+        self.server.log.downloads.append(
             RecordedDownload(
                 environment_id,
                 format_,
@@ -141,7 +134,7 @@ class _Handler(ForwardingHandler):
         for effect in effects:
             match effect:
                 case Answer(status=status, html=True):
-                    return status, {"Content-Type": "text/html"}, _HTML_PAGE
+                    return status, {"Content-Type": "text/html"}, HTML_PAGE
                 case Answer(status=status):
                     error = _ERROR.format(_ERROR_CODES.get(status, "Redirect")).encode()
                     location = {"Location": self.path} if 300 <= status < 400 else {}
@@ -150,8 +143,6 @@ class _Handler(ForwardingHandler):
                     self.server.replace(key)
                 case IgnoreRange():
                     asked.pop("Range", None)
-                case _:
-                    pass
         return self.forward(asked)
 
     def _send(
@@ -163,8 +154,6 @@ class _Handler(ForwardingHandler):
                     body = body[:size]
                 case FlipBit(at=at):
                     body = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
-                case _:
-                    pass
         self.send_head(status, headers, len(body))
         for effect in effects:
             match effect:
@@ -180,6 +169,4 @@ class _Handler(ForwardingHandler):
                     self.wfile.write(body[:after])
                     self.server.stopping.wait(seconds)
                     body = body[after:]
-                case _:
-                    pass
         self.wfile.write(body)

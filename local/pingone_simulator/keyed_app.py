@@ -5,7 +5,6 @@ at `jti`. Here an assertion is good once, so that nobody relies on that.
 """
 
 import json
-import threading
 from uuid import uuid4
 
 import jwt
@@ -25,7 +24,6 @@ class KeyedApp:
         self._clock = clock
         self._keys: dict[str, jwt.PyJWK] = {}
         self._seen: set[str] = set()
-        self._lock = threading.Lock()
 
     def register_jwks(self, jwks: str) -> None:
         """Take these keys in place of those before, as the application's setting `jwks` does.
@@ -34,16 +32,13 @@ class KeyedApp:
         """
         text = json.loads(jwks)
         jwks = text if isinstance(text, str) else jwks
-        keys = {str(key.key_id): key for key in jwt.PyJWKSet.from_json(jwks).keys}
-        with self._lock:
-            self._keys = keys
+        self._keys = {str(key.key_id): key for key in jwt.PyJWKSet.from_json(jwks).keys}
 
     def refusal_of(self, assertion: str, token_url: str) -> str:
         """Why an assertion is refused; nothing if it is good, which it is no second time."""
         try:
             kid = str(jwt.get_unverified_header(assertion).get("kid"))
-            with self._lock:
-                key = self._keys.get(kid)
+            key = self._keys.get(kid)
             if key is None:
                 return f"The application's JWKS has no key {kid}"
             claims = jwt.decode(
@@ -61,8 +56,7 @@ class KeyedApp:
         now = self._clock.instant(self._clock.seconds()).timestamp()
         if not now < claims["exp"] <= now + _LONGEST_LIFE_SECONDS:
             return "The assertion has expired, or expires more than an hour from now"
-        with self._lock:
-            if claims.get("jti") in self._seen:
-                return "The assertion's jti was used before"
-            self._seen |= {claims["jti"]} if "jti" in claims else set()
+        if claims.get("jti") in self._seen:
+            return "The assertion's jti was used before"
+        self._seen |= {claims["jti"]} if "jti" in claims else set()
         return ""

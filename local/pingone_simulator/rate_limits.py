@@ -6,6 +6,8 @@ from collections import deque
 
 from local.pingone_simulator.clock import Clock
 
+_SECONDS_BETWEEN_CALLS = 5.0
+
 
 class RateLimits:
     """One call in five seconds for an environment; 600 a minute for a licence (all environments).
@@ -14,15 +16,8 @@ class RateLimits:
     per 5 seconds for the same environment"; and "Rate limiting", Analytics.
     """
 
-    def __init__(
-        self,
-        clock: Clock,
-        *,
-        seconds_between_calls: float = 5.0,
-        calls_per_minute: int = 600,
-    ) -> None:
+    def __init__(self, clock: Clock, *, calls_per_minute: int = 600) -> None:
         self._clock = clock
-        self._seconds_between_calls = seconds_between_calls
         self._calls_per_minute = calls_per_minute
         self._last_call: dict[str, float] = {}
         self._last_minute: deque[float] = deque()
@@ -35,7 +30,7 @@ class RateLimits:
             while self._last_minute and self._last_minute[0] <= now - 60:
                 self._last_minute.popleft()
             last = self._last_call.get(environment_id, -math.inf)
-            wait = last + self._seconds_between_calls - now
+            wait = last + _SECONDS_BETWEEN_CALLS - now
             if len(self._last_minute) >= self._calls_per_minute:
                 wait = max(wait, self._last_minute[0] + 60 - now)
             if wait > 0:

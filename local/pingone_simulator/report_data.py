@@ -65,28 +65,6 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "fidoUserVerification": _TRUTHS,
 }
 _IDS = ("userId", "deviceId")
-_TIMES = (
-    "deviceCreatedAt",
-    "deviceUpdatedAt",
-    "blockedAt",
-    "lockExpiration",
-    "lastDeviceTrxTime",
-    "userCreatedAt",
-    "userUpdatedAt",
-)
-
-
-def _username(random_: random.Random) -> str:
-    given, family = random_.choice(_GIVEN_NAMES), random_.choice(_FAMILY_NAMES)
-    return f"{given}.{family}{random_.randrange(10_000)}".lower()
-
-
-def _email(random_: random.Random) -> str:
-    return f"user{random_.getrandbits(32)}@example.com"
-
-
-def _phone(random_: random.Random) -> str:
-    return f"+1.555{random_.randrange(10**7):07}" if random_.random() < 0.9 else ""
 
 
 def _time(random_: random.Random) -> str:
@@ -102,11 +80,13 @@ def _uuid_tail(random_: random.Random) -> str:
 
 
 _VALUES: dict[str, Callable[[random.Random], str]] = {
-    "username": _username,
-    "email": _email,
-    "phone": _phone,
+    "username": lambda dice: (
+        f"{dice.choice(_GIVEN_NAMES)}.{dice.choice(_FAMILY_NAMES)}{dice.randrange(10_000)}".lower()
+    ),
+    "email": lambda dice: f"user{dice.getrandbits(32)}@example.com",
+    "phone": lambda dice: f"+1.555{dice.randrange(10**7):07}" if dice.random() < 0.9 else "",
     **dict.fromkeys(_IDS, _uuid_tail),
-    **dict.fromkeys(_TIMES, _time),
+    **{name: _time for name in ALL_FIELDS if name.endswith(("At", "Time", "Expiration"))},
 }
 
 

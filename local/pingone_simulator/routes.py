@@ -2,20 +2,19 @@
 
 import json
 import socket
-import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from flask import Flask, Response, abort, g, request
 from werkzeug.exceptions import HTTPException
 
 from local.faults import DropConnection, LoseAnswer
-from local.pingone_simulator.api_errors import ApiError, oauth_error, platform_error
+from local.pingone_simulator.api_errors import oauth_error, platform_error
 from local.pingone_simulator.clock import Clock
 from local.pingone_simulator.environments import Environments
-from local.pingone_simulator.exploration_body import Downloads, body_of, settings_of
-from local.pingone_simulator.explorations import Exploration, Explorations
+from local.pingone_simulator.exploration_body import body_of, settings_of
+from local.pingone_simulator.explorations import Exploration
 from local.pingone_simulator.faults import (
     Answer,
     Body,
@@ -28,31 +27,19 @@ from local.pingone_simulator.faults import (
     Operation,
 )
 from local.pingone_simulator.keyed_app import ASSERTION_TYPE
-from local.pingone_simulator.rate_limits import RateLimits
-from local.pingone_simulator.report_bucket import ReportBucket
 from local.pingone_simulator.report_files import random_password
-from local.pingone_simulator.request_log import RecordedRequest, RequestLog
-from local.pingone_simulator.worker_apps import TOKEN_SECONDS, WorkerApps
+from local.pingone_simulator.request_log import RecordedRequest
+from local.pingone_simulator.worker_apps import TOKEN_SECONDS
+from local.pingone_simulator.zip_damage import HTML_PAGE
+
+if TYPE_CHECKING:
+    from local.pingone_simulator.server import PingOneSimulator
 
 _HAL = "application/hal+json;charset=UTF-8"
-_HTML_PAGE = "<!DOCTYPE html><html><body><h1>Something went wrong</h1></body></html>\n"
 
 
-@dataclass(frozen=True)
-class Parts:
-    """The objects that the endpoints use."""
-
-    clock: Clock
-    log: RequestLog
-    environments: Environments
-    worker_apps: WorkerApps
-    rate_limits: RateLimits | None
-    explorations: Explorations
-    bucket: ReportBucket
-    stopping: threading.Event
-
-
-def create_app(parts: Parts) -> Flask:
+def create_app(pingone: "PingOneSimulator") -> Flask:
+    """The endpoints of a simulator, which act on its parts."""
     app = Flask("pingone_simulator")
     # The reference shows the path of an exploration with a trailing slash and without.
     app.url_map.strict_slashes = False
@@ -60,7 +47,7 @@ def create_app(parts: Parts) -> Flask:
     @app.before_request
     def begin_request() -> None:
         g.effects = []
-        g.seconds = parts.clock.seconds()
+        g.seconds = pingone.clock.seconds()
 
     @app.after_request
     def end_request(response: Response) -> Response:
@@ -68,20 +55,18 @@ def create_app(parts: Parts) -> Flask:
         for effect in effects:
             _change(response, effect)
         unanswered = any(isinstance(effect, DropConnection | LoseAnswer) for effect in effects)
-        parts.log.record(_recorded(parts.clock, None if unanswered else response.status_code))
+        pingone.log.requests.append(
+            _recorded(pingone.clock, None if unanswered else response.status_code)
+        )
         # Recorded first, so that a client that stops waiting finds its request in the log.
-        parts.stopping.wait(sum(effect.seconds for effect in effects if isinstance(effect, Hang)))
+        pingone.stopping.wait(sum(effect.seconds for effect in effects if isinstance(effect, Hang)))
         if unanswered:
             request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
         return response
 
-    @app.errorhandler(ApiError)
-    def answer_error(error: ApiError) -> Response:
-        return _json(error.body, error.status, error.headers, content_type="application/json")
-
     @app.errorhandler(HTTPException)
-    def answer_http_error(error: HTTPException) -> Response:
-        return answer_error(platform_error(error.code or 500))
+    def answer_error(error: HTTPException) -> HTTPException:
+        return error if error.response else platform_error(error.code or 500)
 
     # A custom domain belongs to one environment and has no environment id in its path.
     @app.post("/as/token", defaults={"environment_id": None})
@@ -90,16 +75,16 @@ def create_app(parts: Parts) -> Flask:
         if environment_id is not None:
             _require_uuid(environment_id)
         if assertion := request.form.get("client_assertion", ""):
-            parts.log.issue_assertion(environment_id, assertion)
-        _meet_faults(parts, environment_id or "", "token")
+            pingone.log.issue_assertion(environment_id, assertion)
+        _meet_faults(pingone, environment_id or "", "token")
         if request.form.get("grant_type") != "client_credentials":
             raise oauth_error(400, "unsupported_grant_type", "Unsupported grant type")
         client_id = (
-            _client_of_assertion(parts, assertion)
+            _client_of_assertion(pingone, assertion)
             if assertion
-            else _client_of_secret(parts, environment_id)
+            else _client_of_secret(pingone, environment_id)
         )
-        access_token = parts.worker_apps.issue_token(environment_id, client_id)
+        access_token = pingone.worker_apps.issue_token(environment_id, client_id)
         return _json(
             {"access_token": access_token, "token_type": "Bearer", "expires_in": TOKEN_SECONDS},
             content_type="application/json",
@@ -107,43 +92,37 @@ def create_app(parts: Parts) -> Flask:
 
     @app.get("/v1/environments")
     def environments() -> Response:
-        _require_token(parts)
-        _meet_faults(parts, parts.environments.organization_id, "environments")
-        return _json(_page(parts.environments))
+        _require_token(pingone)
+        _meet_faults(pingone, pingone.environments.organization_id, "environments")
+        return _json(_page(pingone.environments))
 
     @app.post("/v1/environments/<environment_id>/dataExplorations")
     def create(environment_id: str) -> Response:
-        _admit(parts, environment_id)
-        _meet_faults(parts, environment_id, "create")
+        _admit(pingone, environment_id)
+        _meet_faults(pingone, environment_id, "create")
         if not request.is_json:
             raise platform_error(415, "The content type is not application/json.")
-        scenario = parts.environments.scenario_of(environment_id)
-        exploration = parts.explorations.create(
+        scenario = pingone.environments.scenario_of(environment_id)
+        exploration = pingone.explorations.create(
             environment_id, settings_of(request.get_json(silent=True), scenario.fields), scenario
         )
-        return _json(body_of(exploration, _api_url(), parts.clock), 201)
+        return _json(body_of(exploration, _api_url(), pingone.clock), 201)
 
     @app.get("/v1/environments/<environment_id>/dataExplorations/<exploration_id>")
     def read(environment_id: str, exploration_id: str) -> Response:
-        _admit(parts, environment_id)
-        _meet_faults(parts, environment_id, "read")
-        exploration = parts.explorations.find(environment_id, exploration_id)
+        _admit(pingone, environment_id)
+        _meet_faults(pingone, environment_id, "read")
+        exploration = pingone.explorations.find(environment_id, exploration_id)
         if exploration is None:
             raise platform_error(
                 404, "The request could not be completed. The requested resource was not found."
             )
-        if not exploration.is_final(parts.clock.seconds()):
-            return _json(body_of(exploration, _api_url(), parts.clock))
-        _meet_faults(parts, environment_id, "read_ready")
-        return _json(
-            body_of(
-                exploration,
-                _api_url(),
-                parts.clock,
-                final=True,
-                downloads=_downloads(parts, exploration),
-            )
-        )
+        final = exploration.is_final(pingone.clock.seconds())
+        if final:
+            _meet_faults(pingone, environment_id, "read_ready")
+        downloads = _downloads(pingone, exploration) if final else {}
+        body = body_of(exploration, _api_url(), pingone.clock, final=final, downloads=downloads)
+        return _json(body)
 
     return app
 
@@ -187,24 +166,24 @@ def _page(environments: Environments) -> dict[str, object]:
     }
 
 
-def _require_token(parts: Parts) -> None:
+def _require_token(pingone: "PingOneSimulator") -> None:
     """Raises for a call that PingOne refuses for its token."""
     authorization = request.authorization
     if (
         authorization is None
         or authorization.type != "bearer"
-        or not parts.worker_apps.is_good(authorization.token or "")
+        or not pingone.worker_apps.is_good(authorization.token or "")
     ):
         raise platform_error(
             401, "The request could not be completed. The access token is invalid or has expired."
         )
 
 
-def _admit(parts: Parts, environment_id: str) -> None:
+def _admit(pingone: "PingOneSimulator", environment_id: str) -> None:
     """Raises for a call that PingOne refuses for its token, environment or rate."""
-    _require_token(parts)
+    _require_token(pingone)
     _require_uuid(environment_id)
-    seconds_to_wait = parts.rate_limits and parts.rate_limits.admit(environment_id)
+    seconds_to_wait = pingone.rate_limits and pingone.rate_limits.admit(environment_id)
     if seconds_to_wait:
         raise platform_error(
             429,
@@ -222,9 +201,9 @@ def _require_uuid(environment_id: str) -> None:
         ) from None
 
 
-def _meet_faults(parts: Parts, environment_id: str, operation: Operation) -> None:
+def _meet_faults(pingone: "PingOneSimulator", environment_id: str, operation: Operation) -> None:
     """Records the effects on this call; raises if a fault answers it."""
-    effects = parts.environments.faults_of(environment_id).effects_of_next(operation)
+    effects = pingone.environments.faults_of(environment_id).effects_of_next(operation)
     g.effects += effects
     for effect in effects:
         match effect:
@@ -234,55 +213,54 @@ def _meet_faults(parts: Parts, environment_id: str, operation: Operation) -> Non
                 raise platform_error(status, f"Refused: {request.headers['Authorization']}.")
             case Answer(status=status, retry_after=retry_after, html=True):
                 headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-                abort(Response(_HTML_PAGE, status, headers, mimetype="text/html"))
+                abort(Response(HTML_PAGE, status, headers, mimetype="text/html"))
             case Answer(status=401) if operation == "token":
                 raise oauth_error(401, "invalid_client", "Invalid client credentials")
             case Answer(status=400) if operation == "token":
                 raise oauth_error(400, "invalid_request", "Invalid request")
             case Answer(status=status, retry_after=retry_after):
                 raise platform_error(status, retry_after=retry_after)
-            case _:
-                pass
 
 
-def _downloads(parts: Parts, exploration: Exploration) -> Downloads | None:
+def _downloads(pingone: "PingOneSimulator", exploration: Exploration) -> dict[str, str]:
+    """What the answer for a finished exploration adds."""
     if exploration.files is None:
-        return None
+        return {}
     files = exploration.files.result()
     environment_id, scenario = exploration.environment_id, exploration.scenario
     seconds = scenario.link_seconds
     for effect in g.effects:
         if isinstance(effect, LinkLifetime):
             seconds = effect.seconds
-    downloads = Downloads(
-        random_password() if scenario.wrong_password else files.password,
-        parts.bucket.presigned_link(files.csv_key, seconds),
-        parts.bucket.presigned_link(files.json_key, seconds),
-    )
-    parts.log.issue("zip password", environment_id, files.password)
-    parts.log.issue("zip password", environment_id, downloads.password)
-    parts.log.issue_link(environment_id, downloads.csv_link)
-    parts.log.issue_link(environment_id, downloads.json_link)
+    downloads = {
+        "zipPassword": random_password() if scenario.wrong_password else files.password,
+        "csvPresignedUrl": pingone.bucket.presigned_link(files.csv_key, seconds),
+        "jsonPresignedUrl": pingone.bucket.presigned_link(files.json_key, seconds),
+    }
+    for password in (files.password, downloads["zipPassword"]):
+        pingone.log.issue("zip password", environment_id, password)
+    for link in (downloads["csvPresignedUrl"], downloads["jsonPresignedUrl"]):
+        pingone.log.issue_link(environment_id, link)
     return downloads
 
 
-def _client_of_assertion(parts: Parts, assertion: str) -> str:
+def _client_of_assertion(pingone: "PingOneSimulator", assertion: str) -> str:
     if request.form.get("client_assertion_type") != ASSERTION_TYPE:
         raise oauth_error(400, "invalid_request", "Unknown client_assertion_type")
-    app = parts.worker_apps.keyed
+    app = pingone.worker_apps.keyed
     if refusal := app.refusal_of(assertion, request.base_url):
         raise oauth_error(401, "invalid_client", refusal)
     return app.client_id
 
 
-def _client_of_secret(parts: Parts, environment_id: str | None) -> str:
+def _client_of_secret(pingone: "PingOneSimulator", environment_id: str | None) -> str:
     """From HTTP Basic or the form; PingOne calls them client_secret_basic and _post."""
     authorization = request.authorization
     if authorization is not None and authorization.type == "basic":
         given = authorization.username or "", authorization.password or ""
     else:
         given = request.form.get("client_id", ""), request.form.get("client_secret", "")
-    if not parts.worker_apps.accepts(environment_id, *given):
+    if not pingone.worker_apps.accepts(environment_id, *given):
         raise oauth_error(401, "invalid_client", "Invalid client credentials")
     return given[0]
 
@@ -298,8 +276,6 @@ def _change(response: Response, effect: Effect) -> None:
         case MalformedJson():
             whole = response.get_data()
             response.set_data(whole[: len(whole) // 2])
-        case _:
-            pass
 
 
 def _recorded(clock: Clock, status: int | None) -> RecordedRequest:

@@ -1,21 +1,18 @@
 """The simulator as a server in a thread of the process that starts it."""
 
-import secrets
+import logging
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Self
-from uuid import uuid4
 
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import make_server
 
 from local.faults import Fault
 from local.pingone_simulator.clock import Clock, ScaledClock
 from local.pingone_simulator.environments import Environments, ListedEnvironment
 from local.pingone_simulator.explorations import Explorations, Settings
-from local.pingone_simulator.faults import Effect
 from local.pingone_simulator.rate_limits import RateLimits
 from local.pingone_simulator.report_bucket import ReportBucket
 from local.pingone_simulator.report_files import ReportFiles, make_report_files
@@ -25,9 +22,12 @@ from local.pingone_simulator.request_log import (
     RecordedRequest,
     RequestLog,
 )
-from local.pingone_simulator.routes import Parts, create_app
+from local.pingone_simulator.routes import create_app
 from local.pingone_simulator.scenario import Scenario
 from local.pingone_simulator.worker_apps import WorkerApps
+
+# The log of requests is `PingOneSimulator.requests`.
+logging.getLogger("werkzeug").setLevel(logging.WARNING)
 
 
 class PingOneSimulator:
@@ -42,39 +42,34 @@ class PingOneSimulator:
         bucket: ReportBucket,
         *,
         default_scenario: Scenario | None = None,
-        client_id: str | None = None,
-        client_secret: str | None = None,
         rate_limits: bool = True,
         time_scale: float = 1.0,
         clock: Clock | None = None,
-        host: str = "127.0.0.1",
-        port: int = 0,
     ) -> None:
         """`time_scale` is the wall seconds that an API second takes; a `clock` replaces it."""
-        clock = clock or ScaledClock(time_scale)
-        self._log = RequestLog()
-        self._bucket = bucket
-        self._environments = Environments(default_scenario or Scenario())
-        self._worker_apps = WorkerApps(
-            clock, self._log, client_id or str(uuid4()), client_secret or secrets.token_urlsafe(48)
-        )
-        self._explorations = Explorations(clock, self._generate_files)
+        self.clock = clock or ScaledClock(time_scale)
+        self.log = RequestLog()
+        self.bucket = bucket
+        self.environments = Environments(default_scenario or Scenario())
+        self.worker_apps = WorkerApps(self.clock, self.log)
+        self.rate_limits = RateLimits(self.clock) if rate_limits else None
+        self.explorations = Explorations(self.clock, self._generate_files)
+        self.stopping = threading.Event()
+        self.link_host = bucket.host
+        """Replaces p1-reports-prod-<region>.s3.<region>.amazonaws.com; with its port."""
+        self.client_id = self.worker_apps.client_id
+        self.client_secret = self.worker_apps.client_secret
+        self.keyed_client_id = self.worker_apps.keyed.client_id
+        """Of another worker application, which has no secret but a JWKS."""
+        self.register_jwks = self.worker_apps.keyed.register_jwks
+        self.revoke_tokens = self.worker_apps.revoke_tokens
+        self.rotate_client_secret = self.worker_apps.rotate_secret
+        self.finish_reports = self.explorations.finish
+        self.organization_id = self.environments.organization_id
+        """The scenario of this id has the faults of `GET /environments`."""
         self._generators = ThreadPoolExecutor(thread_name_prefix="report")
-        self._stopping = threading.Event()
         self._serving_files = ExitStack()
-        app = create_app(
-            Parts(
-                clock,
-                self._log,
-                self._environments,
-                self._worker_apps,
-                RateLimits(clock) if rate_limits else None,
-                self._explorations,
-                bucket,
-                self._stopping,
-            )
-        )
-        self._server = make_server(host, port, app, threaded=True, request_handler=_QuietHandler)
+        self._server = make_server("127.0.0.1", 0, create_app(self), threaded=True)
         self._thread = threading.Thread(
             target=self._server.serve_forever,
             kwargs={"poll_interval": 0.02},  # what stop() waits for
@@ -83,15 +78,13 @@ class PingOneSimulator:
         )
 
     def start(self) -> Self:
-        self._serving_files.enter_context(
-            self._bucket.serve(self._environments.faults_of, self._log)
-        )
+        self._serving_files.enter_context(self.bucket.serve(self.environments.faults_of, self.log))
         self._thread.start()
         return self
 
     def stop(self) -> None:
         """End hanging calls, and close the port. Do not start an instance twice."""
-        self._stopping.set()
+        self.stopping.set()
         self._serving_files.close()
         self._server.shutdown()
         self._server.server_close()
@@ -101,12 +94,7 @@ class PingOneSimulator:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.stop()
 
     @property
@@ -123,85 +111,37 @@ class PingOneSimulator:
         return f"{self.auth_url}/{environment_id}/as/token"
 
     @property
-    def link_host(self) -> str:
-        """Replaces p1-reports-prod-<region>.s3.<region>.amazonaws.com; with its port."""
-        return self._bucket.host
-
-    @property
-    def client_id(self) -> str:
-        return self._worker_apps.client_id
-
-    @property
-    def client_secret(self) -> str:
-        return self._worker_apps.client_secret
-
-    @property
-    def keyed_client_id(self) -> str:
-        """Of another worker application, which has no secret but a JWKS."""
-        return self._worker_apps.keyed.client_id
-
-    def register_jwks(self, jwks: str) -> None:
-        """Replace the keys of that application; it has none until then."""
-        self._worker_apps.keyed.register_jwks(jwks)
-
-    @property
     def requests(self) -> list[RecordedRequest]:
-        return self._log.requests
+        return list(self.log.requests)
 
     def requests_of(self, environment_id: str) -> list[RecordedRequest]:
         return [request for request in self.requests if request.environment_id == environment_id]
 
     def downloads_of(self, environment_id: str) -> list[RecordedDownload]:
         return [
-            download
-            for download in self._log.downloads
-            if download.environment_id == environment_id
+            download for download in self.log.downloads if download.environment_id == environment_id
         ]
 
     @property
     def issued_secrets(self) -> list[IssuedSecret]:
-        return self._log.secrets
-
-    @property
-    def organization_id(self) -> str:
-        """The scenario of this id has the faults of `GET /environments`."""
-        return self._environments.organization_id
+        return self.log.secrets
 
     def list_environments(self, listed: Sequence[ListedEnvironment]) -> None:
         """Let the worker application see these environments from now on."""
-        self._environments.show(listed)
+        self.environments.listed = tuple(listed)
 
     def set_scenario(self, environment_id: str, scenario: Scenario) -> None:
         """Use this scenario from now on; its faults count from zero, and no file is cached."""
-        self._environments.set_scenario(environment_id, scenario)
-        self._explorations.forget_files(environment_id)
+        self.environments.set_scenario(environment_id, scenario)
+        self.explorations.forget_files(environment_id)
 
-    def finish_reports(self, environment_id: str) -> None:
-        """Let what is being generated for the environment be ready now."""
-        self._explorations.finish(environment_id)
-
-    def unmet_faults(self, environment_id: str) -> list[Fault[Effect]]:
+    def unmet_faults(self, environment_id: str) -> list[Fault]:
         """The faults of the environment's scenario that no call has met yet."""
-        return self._environments.faults_of(environment_id).unmet
-
-    def revoke_tokens(self, environment_id: str | None = None) -> None:
-        """Revoke the tokens of one environment's token endpoint, or all."""
-        self._worker_apps.revoke_tokens(environment_id)
-
-    def rotate_client_secret(self, environment_id: str) -> str:
-        """Returns the environment's new secret; only new tokens need it."""
-        return self._worker_apps.rotate_secret(environment_id)
+        return self.environments.faults_of(environment_id).unmet
 
     def _generate_files(
         self, environment_id: str, settings: Settings, scenario: Scenario
     ) -> Future[ReportFiles]:
         return self._generators.submit(
-            make_report_files, self._bucket, environment_id, settings.fields, scenario
+            make_report_files, self.bucket, environment_id, settings.fields, scenario
         )
-
-
-class _QuietHandler(WSGIRequestHandler):
-    """Prints nothing on standard error: the request log is `PingOneSimulator.requests`."""
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        pass

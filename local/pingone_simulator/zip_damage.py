@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 Damage = Callable[[bytes], bytes]
 
+HTML_PAGE = b"<!DOCTYPE html><html><body><h1>Something went wrong</h1></body></html>\n"
 _LOCAL_HEADER_SIZE = 30
 _LENGTHS_OF_NAME_AND_EXTRA = 26
 
@@ -29,11 +30,9 @@ def flipped_bit(archive: bytes) -> bytes:
 
 def empty_zip(_archive: bytes) -> bytes:
     """A valid zip without a member."""
-    buffer = io.BytesIO()
-    zipfile.ZipFile(buffer, "w").close()
-    return buffer.getvalue()
+    return b"PK\5\6" + bytes(18)
 
 
 def html_page(_archive: bytes) -> bytes:
     """A proxy's error page instead of the zip."""
-    return b"<!DOCTYPE html><html><body><h1>Something went wrong</h1></body></html>\n"
+    return HTML_PAGE

@@ -185,26 +185,6 @@ def test_the_first_events_are_shown_and_the_others_are_a_click_away(chrome: Chro
     assert chrome.execute_script(visible) == 1_000
 
 
-def test_ids_of_a_fleet_wrap_over_two_lines_at_most(chrome: Chrome) -> None:
-    show(chrome, 360)
-    opened(chrome, POSTURES["fleet"], "fleet")
-    chrome.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
-    heights = chrome.execute_script(
-        "return [...document.querySelectorAll('.rows .id')].map(id => id.clientHeight"
-        " / parseFloat(getComputedStyle(id).lineHeight))"
-    )
-    assert len(heights) > 100
-    assert max(heights) < 2.1
-
-
-def test_a_fleets_page_leads_to_the_pages_of_its_exports(chrome: Chrome) -> None:
-    opened(chrome, POSTURES["fleet"], "fleet")
-    link = chrome.execute_script("return document.querySelector('.rows a').href")
-    assert re.search(
-        r"/report=devices/environment=[0-9a-f-]+/date=2026-03-01/fleet-\d+\.html$", link
-    )
-
-
 def _asked(chrome: Chrome) -> list[str]:
     """What has been asked for since the last question, from the network or from disk."""
     messages = [json.loads(line["message"])["message"] for line in logged(chrome, "performance")]

@@ -61,11 +61,6 @@ def fields(name: str) -> dict[str, Any]:
     return {field: value for part in parts for field, value in part.items()}
 
 
-def required(name: str) -> set[str]:
-    """Those of them that a document must have."""
-    return {field for part in _parts(_reference(name)) for field in part.get("required", [])}
-
-
 def definition(reference: Mapping[str, str]) -> dict[str, Any]:
     """What a part of a schema refers to, such as `{"$ref": "manifest.schema.json"}`."""
     return dict(_resolver().lookup(reference["$ref"]).contents)

@@ -3,14 +3,15 @@
 Step Functions implements JSONata 2.0.6, as its guide says under "Transforming data with JSONata".
 """
 
+import atexit
 import json
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any
 
 from local.paths import ENVIRONMENTS, program_of
 
@@ -21,54 +22,44 @@ class QueryEvaluationError(Exception):
     """Raised for an expression that fails or has no value: Step Functions' error of that name."""
 
 
-class Jsonata:
-    """Evaluates expressions in one process of Node.js, until it is left as a context manager."""
+@cache
+def _node() -> tuple[IO[str], IO[str]]:
+    """What a process of Node.js reads and writes, which ends with this one."""
+    process = subprocess.Popen(
+        [program_of("node", "node"), Path(__file__).with_suffix(".js")],
+        env=os.environ | {"NODE_PATH": str(ENVIRONMENTS / "node" / "node_modules")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    atexit.register(process.communicate)
+    assert process.stdin
+    assert process.stdout
+    return process.stdin, process.stdout
 
-    def __init__(self) -> None:
-        self._node = subprocess.Popen(
-            [program_of("node", "node"), Path(__file__).with_suffix(".js")],
-            env=os.environ | {"NODE_PATH": str(ENVIRONMENTS / "node" / "node_modules")},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
-        )
 
-    def __enter__(self) -> Self:
-        return self
+def evaluate(expression: str, variables: Mapping[str, Any]) -> Any:
+    """The value of what stands between `{%` and `%}`."""
+    questions, answers = _node()
+    asked = json.dumps({"expression": expression, "variables": variables}, allow_nan=False)
+    print(asked, file=questions, flush=True)
+    answer = json.loads(answers.readline())
+    if "value" not in answer:
+        raise QueryEvaluationError(f"{expression}: {answer.get('error', 'undefined')}")
+    return answer["value"]
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._node.communicate()
 
-    def evaluate(self, expression: str, variables: Mapping[str, Any]) -> Any:
-        """The value of what stands between `{%` and `%}`."""
-        assert self._node.stdin
-        assert self._node.stdout
-        print(
-            json.dumps({"expression": expression, "variables": variables}, allow_nan=False),
-            file=self._node.stdin,
-            flush=True,
-        )
-        answer = json.loads(self._node.stdout.readline())
-        if "value" not in answer:
-            raise QueryEvaluationError(f"{expression}: {answer.get('error', 'undefined')}")
-        return answer["value"]
-
-    def rendered(self, template: Any, variables: Mapping[str, Any]) -> Any:
-        """A field of a state, with values in place of its expressions."""
-        match template:
-            case dict():
-                return {name: self.rendered(value, variables) for name, value in template.items()}
-            case list():
-                return [self.rendered(value, variables) for value in template]
-            case str() if is_expression(template):
-                return self.evaluate(template[2:-2].strip(), variables)
-            case _:
-                return template
+def rendered(template: Any, variables: Mapping[str, Any]) -> Any:
+    """A field of a state, with values in place of its expressions."""
+    match template:
+        case dict():
+            return {name: rendered(value, variables) for name, value in template.items()}
+        case list():
+            return [rendered(value, variables) for value in template]
+        case str() if is_expression(template):
+            return evaluate(template[2:-2].strip(), variables)
+        case _:
+            return template
 
 
 def is_expression(text: str) -> bool:
@@ -104,13 +95,13 @@ class Failure:
 class Walk:
     """An execution of a machine; no time passes, and a map does nothing.
 
-    `answers` are what each task answers in turn: results and `Failure`s.
+    `answers` are what each task answers in turn: `Failure`s and results, of a function its payload.
     """
 
-    jsonata: Jsonata
     machine: Definition
     context: Mapping[str, Any]
     answers: Mapping[str, list[Any]]
+    """Those of a task that is not here are empty, and it is asked once."""
     variables: dict[str, Any] = field(default_factory=dict)
     states: list[str] = field(default_factory=list)
     arguments: dict[str, list[Any]] = field(default_factory=dict)
@@ -149,11 +140,13 @@ class Walk:
     ) -> tuple[Definition, dict[str, Any]]:
         arguments = self._rendered(state["Arguments"], bound)
         self.arguments.setdefault(name, []).append(arguments)
-        answer = self.answers[name][len(self.arguments[name]) - 1]
-        if not isinstance(answer, Failure):
-            return state, {**bound, "result": answer}
-        caught = next(rule for rule in state["Catch"] if _catches(rule, answer.error))
-        return caught, {**bound, "errorOutput": answer.output}
+        answer = self.answers.get(name, [{}])[len(self.arguments[name]) - 1]
+        if isinstance(answer, Failure):
+            caught = next(rule for rule in state["Catch"] if _catches(rule, answer.error))
+            return caught, {**bound, "errorOutput": answer.output}
+        is_payload = state["Resource"].endswith(":lambda:invoke")
+        result = {"StatusCode": 200, "Payload": answer} if is_payload else answer
+        return state, {**bound, "result": result}
 
     def _chosen(self, state: Definition, bound: Mapping[str, Any]) -> Definition:
         chosen = [rule for rule in state["Choices"] if self._rendered(rule["Condition"], bound)]
@@ -161,7 +154,7 @@ class Walk:
 
     def _rendered(self, template: Any, bound: Mapping[str, Any]) -> Any:
         self.evaluated |= set(expressions(template))
-        return self.jsonata.rendered(template, {**self.variables, "states": bound})
+        return rendered(template, {**self.variables, "states": bound})
 
 
 def _catches(rule: Definition, error: str) -> bool:

@@ -44,11 +44,7 @@ HOSTILE = (
 
 
 def event(
-    number: int,
-    *reasons: Event,
-    name: str = "",
-    device_type: str = "FIDO2",
-    after: Strength | None = Strength.PHISHABLE,
+    number: int, *reasons: Event, name: str = "", device_type: str = "FIDO2"
 ) -> SecurityEvent:
     """Something that happened to a user and to one of their devices."""
     reasons = reasons or (Event.PHISHING_RESISTANCE_LOST,)
@@ -58,7 +54,7 @@ def event(
         user_id=f"user-{number}",
         username=name or f"name-{number}",
         before=Strength.PHISHING_RESISTANT,
-        after=after,
+        after=Strength.PHISHABLE,
         devices=[ConcernedDevice(id=f"device-{number}", type=device_type, what="removed")],
     )
 
@@ -102,7 +98,7 @@ def changed(
         users_lost=0,
         minor=0,
         others=others,
-        repeated_ids=0,
+        ids_left_out=0,
         security=security[:MOST_EVENTS],
         rows=rows[:MOST_OTHERS],
     )

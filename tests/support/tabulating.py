@@ -1,23 +1,23 @@
 """Exports that are published and tabulated without a cloud: a bucket and a table in memory."""
 
 import hashlib
-import json
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, cast
 
 import duckdb
 
-from local.paths import ROOT
 from pingone_reports.aws.series import Series, Trend
-from pingone_reports.model.keys import ExportKeys
 from pingone_reports.model.manifest import manifest_of
+from pingone_reports.model.report_file import Format
 from pingone_reports.model.series import PublishedExport
 from pingone_reports.steps.tabulate import TabulateReport
 from pingone_reports.tables.notifier import Notifier
 from pingone_reports.transfer.records import record_counter
 from tests.support.announced import Bus
-from tests.support.asking import export_of
+from tests.support.asking import ENVIRONMENT_ID, export_of
+from tests.support.documents import sample
+from tests.support.landed import landed_file
 from tests.support.memory_bucket import MemoryBucket
 from tests.support.memory_table import MemoryTable
 
@@ -26,63 +26,56 @@ if TYPE_CHECKING:
     from pingone_reports.aws.event_bus import EventBus, Topic
     from pingone_reports.aws.table import Table
 
-ENVIRONMENT = "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"
-_MANIFEST: dict[str, Any] = json.loads((ROOT / "events" / "manifest.json").read_text())
-
 
 class World:
     """What exports are published and tabulated into, and who is told."""
 
-    def __init__(self, folder: Path, bucket: MemoryBucket | None = None) -> None:
-        self.bucket = bucket or MemoryBucket()
+    def __init__(self, folder: Path) -> None:
+        self.bucket = MemoryBucket()
         self.table = MemoryTable()
         self.bus = Bus()
         self.series = Series(cast("Table", self.table))
         self._folder = folder
 
     def publish(self, name: str, text: str, at: str, **manifest: Any) -> str:
-        """What FetchReport leaves of a report of one file; returns its manifest's key.
+        """What FetchReport leaves of a report of one CSV, or of JSON; returns its manifest's key.
 
-        `at` is a day of March 2026, or a whole time. The text is JSON if it begins so.
+        `at` is a day of March 2026, or a whole time.
         """
         at = at if "T" in at else f"2026-03-{at}T02:00:00.000Z"
         report = manifest.get("reportName", "devices")
-        form = "json" if text.lstrip()[:1] in ("[", "{") else "csv"
-        key = f"pingone/report={report}/environment={ENVIRONMENT}/date={at[:10]}/{name}/"
-        data = text.encode(errors="surrogatepass")
-        counter = record_counter(form)
-        counter.update(data)
-        sha256 = hashlib.sha256(data).hexdigest()
-        file: dict[str, Any] = {
-            "format": form,
-            "key": f"{key}{report}.{form}",
-            "bytes": len(data),
-            "sha256": sha256,
-            "contentBytes": len(data),
-            "contentSha256": sha256,
-            "records": counter.finish(),
-        }
+        folder = f"pingone/report={report}/environment={ENVIRONMENT_ID}/date={at[:10]}/{name}/"
+        content = text.encode(errors="surrogatepass")
+        form = Format.JSON if text[:1] in ("[", "{") else Format.CSV
+        counter, sha256 = record_counter(form), hashlib.sha256(content).hexdigest()
+        counter.update(content)
+        file = landed_file(
+            form,
+            key=f"{folder}{report}.{form}",
+            sha256=sha256,
+            content_sha256=sha256,
+            records=counter.finish(),
+        )
         described = {
-            **_MANIFEST,
+            **sample("manifest"),
             "requestedAt": at,
             "createdAt": at,
             "dataNotAfter": at,
             "correlationId": name,
-            "files": [file],
+            "files": [file.to_document()],
             "columns": list(counter.columns),
             **manifest,
         }
-        published = PublishedExport.of(described, f"{key}manifest.json")
-        predecessor = published.predecessor(self.series.exports(report, ENVIRONMENT))
+        manifest_key = f"{folder}manifest.json"
+        published = PublishedExport.of(described, manifest_key)
+        predecessor = published.predecessor(self.series.exports(report, ENVIRONMENT_ID))
         written = manifest_of(export_of(name), described, predecessor)
-        self.bucket.objects[file["key"]] = data
-        self.bucket.write_json(f"{key}manifest.json", written)
-        self.series.add(PublishedExport.of(written, f"{key}manifest.json"))
-        return f"{key}manifest.json"
+        self.bucket.objects[file.key] = content
+        self.bucket.write_json(manifest_key, written)
+        self.series.add(PublishedExport.of(written, manifest_key))
+        return manifest_key
 
-    def tabulate(
-        self, manifest_key: str, *, notify: bool = True, most: int = 500
-    ) -> dict[str, Any]:
+    def tabulate(self, manifest_key: str, *, notify: bool = True) -> dict[str, Any]:
         """TabulateReport, on a disk of its own."""
         return TabulateReport(
             bucket=cast("Bucket", self.bucket),
@@ -91,7 +84,7 @@ class World:
             notifier=Notifier(
                 bus=cast("EventBus", self.bus),
                 digest=cast("Topic", self.bus),
-                most_events=most,
+                most_events=500,
             ),
             folder=Path(mkdtemp(dir=self._folder)),
         ).run(manifest_key, notify=notify)
@@ -121,10 +114,3 @@ class World:
         """The rows of a table of the newest exports."""
         keys = sorted(key for key in self.bucket.objects if f"/tables/{table}/" in key)
         return [row for key in keys for row in self.rows(key)]
-
-
-def keys_of(manifest_key: str) -> ExportKeys:
-    """The keys of an export."""
-    keys = ExportKeys.parse(manifest_key)
-    assert keys
-    return keys

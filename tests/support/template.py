@@ -25,9 +25,19 @@ def only_if(condition: str, value: Any) -> dict[str, Any]:
     return {"Fn::If": [condition, value, {"Ref": "AWS::NoValue"}]}
 
 
-KEY = only_if("HasKmsKey", {"Ref": "KmsKeyArn"})
 FUNCTIONS = resources_of("AWS::Serverless::Function")
 ROLES = resources_of("AWS::IAM::Role")
+TABLES: dict[str, dict[str, Any]] = {
+    item["Properties"]["TableInput"]["Name"]: item["Properties"]["TableInput"]
+    for item in resources_of("AWS::Glue::Table").values()
+}
+
+
+def columns_of(table: str) -> dict[str, str]:
+    """The columns of a table and their types, with those that its folders are named for."""
+    described = TABLES[table]
+    columns = [*described["StorageDescriptor"]["Columns"], *described.get("PartitionKeys", [])]
+    return {column["Name"]: column["Type"] for column in columns}
 
 
 def statements(role: Resource) -> Iterator[dict[str, Any]]:

@@ -4,11 +4,10 @@ import io
 import itertools
 import struct
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, get_args
 
 from local.zip_maker import Encryption
-from pingone_reports.zips.encrypted_zip import Piece
 
 ENCRYPTIONS: tuple[Encryption | None, ...] = (None, *get_args(Encryption))
 
@@ -27,26 +26,23 @@ VARIANTS: list[dict[str, Any]] = [
 ]
 """The keyword arguments of `make_zip` in all their combinations."""
 
-_DIRECTORY_FIELDS = {
-    "version_needed": (6, "<H"),
-    "flags": (8, "<H"),
-    "method": (10, "<H"),
-    "crc": (16, "<L"),
-    "compressed_size": (20, "<L"),
-    "size": (24, "<L"),
-    "attributes": (38, "<L"),
-    "offset": (42, "<L"),
-}
-_LOCAL_FIELDS = {
-    "version_needed": (4, "<H"),
-    "flags": (6, "<H"),
-    "method": (8, "<H"),
-    "crc": (14, "<L"),
-    "compressed_size": (18, "<L"),
-    "size": (22, "<L"),
-}
 _AES_FIELD = b"\x01\x99\x07\x00"
-_AES_FIELDS = {"version": (4, "<H"), "vendor": (6, "2s"), "strength": (8, "B"), "method": (9, "<H")}
+# Where they are in a local header, in an entry of the directory, and how they are written. Those of
+# AES are in an extra field of both.
+_FIELDS = {
+    "version_needed": (4, 6, "<H"),
+    "flags": (6, 8, "<H"),
+    "method": (8, 10, "<H"),
+    "crc": (14, 16, "<L"),
+    "compressed_size": (18, 20, "<L"),
+    "size": (22, 24, "<L"),
+    "attributes": (None, 38, "<L"),
+    "offset": (None, 42, "<L"),
+    "aes_version": (4, 4, "<H"),
+    "aes_vendor": (6, 6, "2s"),
+    "aes_strength": (8, 8, "B"),
+    "aes_method": (9, 9, "<H"),
+}
 
 
 def variant_name(variant: Mapping[str, Any]) -> str:
@@ -67,52 +63,35 @@ def open_zip(*members: tuple[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def declaring(archive: bytes, **fields: int) -> bytes:
+def declaring(archive: bytes, **fields: int | bytes) -> bytes:
     """The zip with other values in its first member's directory entry and local header."""
-    shared = {name: value for name, value in fields.items() if name in _LOCAL_FIELDS}
-    archive = _patched(archive, archive.index(b"PK\3\4"), _LOCAL_FIELDS, shared)
-    return contradicting(archive, **fields)
+    patched = bytearray(contradicting(archive, **fields))
+    for name, value in fields.items():
+        offset, _, code = _FIELDS[name]
+        if offset is not None:
+            start = archive.index(_AES_FIELD if name.startswith("aes_") else b"PK\3\4")
+            struct.pack_into(code, patched, start + offset, value)
+    return bytes(patched)
 
 
-def declaring_aes(archive: bytes, **fields: int | bytes) -> bytes:
-    """The zip with other values in the AES extra field of both headers."""
-    archive = _patched(archive, archive.index(_AES_FIELD), _AES_FIELDS, fields)
-    return contradicting_aes(archive, **fields)
-
-
-def contradicting(archive: bytes, **fields: int) -> bytes:
+def contradicting(archive: bytes, **fields: int | bytes) -> bytes:
     """The zip with other values in its first directory entry alone."""
-    return _patched(archive, archive.rindex(b"PK\1\2"), _DIRECTORY_FIELDS, fields)
-
-
-def contradicting_aes(archive: bytes, **fields: int | bytes) -> bytes:
-    """The zip with other values in the AES extra field of its directory entry alone."""
-    return _patched(archive, archive.rindex(_AES_FIELD), _AES_FIELDS, fields)
-
-
-def with_extensible_data(archive: bytes, data: bytes) -> bytes:
-    """The zip64 zip with extensible data in its zip64 end record: APPNOTE.TXT, 4.3.14.2."""
-    record, locator = archive.rindex(b"PK\6\6"), archive.rindex(b"PK\6\7")
-    archive = _patched(archive, record, {"size": (4, "<Q")}, {"size": 44 + len(data)})
-    return archive[:locator] + data + archive[locator:]
-
-
-def _patched(
-    archive: bytes,
-    start: int,
-    layout: Mapping[str, tuple[int, str]],
-    fields: Mapping[str, int | bytes],
-) -> bytes:
     patched = bytearray(archive)
     for name, value in fields.items():
-        offset, code = layout[name]
+        _, offset, code = _FIELDS[name]
+        start = archive.rindex(_AES_FIELD if name.startswith("aes_") else b"PK\1\2")
         struct.pack_into(code, patched, start + offset, value)
     return bytes(patched)
 
 
-def kept(pieces: Iterable[Piece]) -> list[Piece]:
-    """All of them, copied: the buffer of one takes the next."""
-    return [Piece(bytes(piece.deflated), piece.plain) for piece in pieces]
+def with_extensible_data(archive: bytes, data: bytes, size: int | None = None) -> bytes:
+    """The zip64 zip with extensible data in its zip64 end record: APPNOTE.TXT, 4.3.14.2.
+
+    `size` is what the record says of it.
+    """
+    record, locator = archive.rindex(b"PK\6\6"), archive.rindex(b"PK\6\7")
+    said = struct.pack("<Q", 44 + (len(data) if size is None else size))
+    return archive[: record + 4] + said + archive[record + 12 : locator] + data + archive[locator:]
 
 
 def compressed_size_of(archive: bytes) -> int:

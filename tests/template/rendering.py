@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tests.support.template import as_list
+
 _NOTHING = object()
 _PLACEHOLDER = re.compile(r"\$\{(!?)([\w:.]+)\}")
 
@@ -38,6 +40,9 @@ class Place:
         }
 
 
+HERE = Place("aws", "eu-central-1", "amazonaws.com")
+
+
 @dataclass(frozen=True)
 class Rendered:
     """The resources and outputs that are created, by name."""
@@ -59,20 +64,6 @@ class Rendered:
         depends_on = set(as_list(self.resources[name].get("DependsOn", [])))
         return references(self.resources[name]) | depends_on & set(self.resources)
 
-    def made_before(self, name: str) -> set[str]:
-        """The resources that are certain to be there when this one is created."""
-        before, ahead = set[str](), [name]
-        while ahead:
-            new = self.needed_by(ahead.pop()) - before
-            before |= new
-            ahead += new
-        return before
-
-
-def as_list(value: Any) -> list[Any]:
-    """One item or several, as CloudFormation and IAM take both."""
-    return value if isinstance(value, list) else [value]
-
 
 def conditions_of(template: Template, parameters: Mapping[str, str]) -> dict[str, bool]:
     """The template's conditions; parameters that are not given have their defaults."""
@@ -92,7 +83,7 @@ def refusals(template: Template, parameters: Mapping[str, str]) -> list[str]:
     ]
 
 
-def render(template: Template, parameters: Mapping[str, str], place: Place) -> Rendered:
+def render(template: Template, parameters: Mapping[str, str], place: Place = HERE) -> Rendered:
     """The template as these parameters make it; those that are not given have their defaults."""
     values = _values(template, parameters) | place.pseudo_parameters
     conditions = conditions_of(template, parameters)

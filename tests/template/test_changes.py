@@ -1,6 +1,5 @@
 """Whatever parameter of a stack is changed, and when: nothing that runs or is kept breaks."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
@@ -11,9 +10,9 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from tests.support.template import PARAMETERS, TEMPLATE, accepts
 from tests.template.rendering import (
+    HERE,
     STACK,
     Rendered,
-    as_list,
     conditions_of,
     references,
     refusals,
@@ -21,17 +20,16 @@ from tests.template.rendering import (
 )
 from tests.template.test_deployments import (
     COMPANIONS,
-    PLACES,
     SWITCHES,
-    statements,
+    allowed,
     switched,
     transformed,
     translated,
     versions_of,
 )
 
-(PLACE, *_) = PLACES
 Parameters = Mapping[str, str]
+Change = tuple[str, Parameters, Parameters]
 
 # Of each parameter that switches nothing, another value.
 OTHERS = {
@@ -45,14 +43,14 @@ OTHERS = {
 }
 # What a parameter means something beside.
 AROUND = {
-    "SigningKeyArn": switched(("ClientId",), PLACE),
-    "VpcSecurityGroupIds": switched(("VpcSubnetIds",), PLACE),
+    "SigningKeyArn": switched(("ClientId",)),
+    "VpcSecurityGroupIds": switched(("VpcSubnetIds",)),
     "DigestEmail": {"Analytics": "enabled"},
 }
 # A second value, where one given value may follow another one.
 SECOND = {
     "DatabaseName": "pingone_at_night",
-    "KmsKeyArn": switched(("KmsKeyArn",), PLACE)["KmsKeyArn"].replace("1234", "5678"),
+    "KmsKeyArn": switched(("KmsKeyArn",))["KmsKeyArn"].replace("1234", "5678"),
     "KeyPrefix": "exports",
     "BucketName": "another-bucket",
     "VpcSubnetIds": "subnet-89abcdef",
@@ -64,14 +62,14 @@ def another(name: str) -> str:
     """A value that the parameter has not by itself."""
     parameter = PARAMETERS[name]
     if name in SWITCHES:
-        return switched((name,), PLACE)[name]
+        return switched((name,))[name]
     if name in OTHERS:
         return OTHERS[name]
     values = parameter.get("AllowedValues") or [parameter["MinValue"], parameter["MaxValue"]]
     return next(str(value) for value in values if str(value) != str(parameter["Default"]))
 
 
-def changes() -> Iterator[tuple[str, Parameters, Parameters]]:
+def changes() -> Iterator[Change]:
     """Each parameter alone, both ways: its name, and all that is given before and after."""
     for name in PARAMETERS:
         around = AROUND.get(name, {})
@@ -94,7 +92,7 @@ def followed(name: str, before: Parameters, after: Parameters) -> Parameters:
 CHANGES = list(changes())
 
 
-def label(change: tuple[str, Parameters, Parameters]) -> str:
+def label(change: Change) -> str:
     name, before, after = change
     return f"{name}:{before.get(name, '')[-8:]}>{after.get(name, '')[-8:]}"
 
@@ -103,13 +101,13 @@ every_change = pytest.mark.parametrize("change", CHANGES, ids=label)
 
 
 @cache
-def _rendered(parameters: frozenset[tuple[str, str]]) -> Rendered:
-    return render(translated()[PLACE], dict(parameters), PLACE)
+def stack_with(**parameters: str) -> Rendered:
+    return render(translated()[HERE], parameters)
 
 
-def stacks(change: tuple[str, Parameters, Parameters]) -> tuple[Rendered, Rendered]:
+def stacks(change: Change) -> tuple[Rendered, Rendered]:
     _, before, after = change
-    return _rendered(frozenset(before.items())), _rendered(frozenset(after.items()))
+    return stack_with(**before), stack_with(**after)
 
 
 def in_both(before: Rendered, after: Rendered) -> Iterator[tuple[str, str, Any, Any]]:
@@ -129,7 +127,7 @@ def at(properties: Any, path: str) -> Any:
 
 def schema_of(resource_type: str) -> dict[str, Any]:
     """CloudFormation's own, which says what a change replaces."""
-    return dict(PROVIDER_SCHEMA_MANAGER.get_resource_schema(PLACE.region, resource_type).schema)
+    return dict(PROVIDER_SCHEMA_MANAGER.get_resource_schema(HERE.region, resource_type).schema)
 
 
 def replaced(resource_type: str, before: Any, after: Any) -> bool:
@@ -137,14 +135,12 @@ def replaced(resource_type: str, before: Any, after: Any) -> bool:
     return any(at(before, path) != at(after, path) for path in create_only)
 
 
-def allowed(stack: Rendered, role: str) -> set[tuple[str, str]]:
-    """Actions and resources."""
-    return {
-        (action, json.dumps(resource, sort_keys=True))
-        for statement in statements(stack, role, set())
-        for action in as_list(statement["Action"])
-        for resource in as_list(statement["Resource"])
-    }
+def gone(before: Rendered, after: Rendered) -> Iterator[tuple[str, str]]:
+    """Each role, and an action on some resource that it had and has no more."""
+    for name, kind, *_ in in_both(before, after):
+        if kind == "AWS::IAM::Role":
+            for action, _ in allowed(before, name) - allowed(after, name):
+                yield name, action
 
 
 # What may go with a value because nothing that runs later needs it, and why.
@@ -170,78 +166,62 @@ ONLY_SEND = {"ScheduleRole", "FleetScheduleRole"}
 FIXED_NAMES = {"AWS::Glue::Database": "DatabaseInput/Name"}
 
 
-class TestTheChanges:
-    def test_every_parameter_is_changed(self) -> None:
-        assert {name for name, *_ in CHANGES} == set(PARAMETERS)
-
-    @every_change
-    def test_every_value_is_allowed(self, change: tuple[str, Parameters, Parameters]) -> None:
-        for parameters in change[1:]:
-            assert refusals(TEMPLATE, parameters) == []
-            assert all(accepts(PARAMETERS[name], value) for name, value in parameters.items())
+def may(action: str, patterns: str) -> bool:
+    return any(fnmatchcase(action, pattern) for pattern in patterns.split())
 
 
-class TestEveryChange:
-    @every_change
-    def test_makes_nothing_a_second_time_under_its_own_name(
-        self, change: tuple[str, Parameters, Parameters]
-    ) -> None:
-        """CloudFormation makes what replaces a resource before it deletes that."""
-        for name, kind, before, after in in_both(*stacks(change)):
-            if replaced(kind, before, after):
-                names = [at(after, path) for path in schema_of(kind)["primaryIdentifier"]]
-                given = [at(before, path) for path in schema_of(kind)["primaryIdentifier"]]
-                assert None in names or names != given, name
-
-    @every_change
-    def test_renames_nothing_that_cannot_be_renamed(
-        self, change: tuple[str, Parameters, Parameters]
-    ) -> None:
-        for name, kind, before, after in in_both(*stacks(change)):
-            path = FIXED_NAMES.get(kind, "")
-            assert at(before, path) == at(after, path) or replaced(kind, before, after), name
-
-    @every_change
-    def test_takes_no_permission_that_is_needed_later(
-        self, change: tuple[str, Parameters, Parameters]
-    ) -> None:
-        before, after = stacks(change)
-        may_go = MAY_GO.get(change[0], "").split()
-        for name, kind, *_ in in_both(before, after):
-            if kind == "AWS::IAM::Role" and not (name in ONLY_SEND and change[0] == "KmsKeyArn"):
-                gone = {action for action, _ in allowed(before, name) - allowed(after, name)}
-                assert {action for action in gone if not may(action, may_go)} == set(), name
-
-    def test_what_may_go_does_go(self) -> None:
-        """So the list above says no more than is so."""
-        gone = set()
-        for change in CHANGES:
-            before, after = stacks(change)
-            for name, kind, *_ in in_both(before, after):
-                if kind == "AWS::IAM::Role":
-                    lost = allowed(before, name) - allowed(after, name)
-                    gone |= {(change[0], action) for action, _ in lost}
-        for name, actions in MAY_GO.items():
-            for pattern in actions.split():
-                assert any(name == n and may(action, [pattern]) for n, action in gone), pattern
+@every_change
+def test_every_value_is_allowed(change: Change) -> None:
+    for parameters in change[1:]:
+        assert refusals(TEMPLATE, parameters) == []
+        assert all(accepts(PARAMETERS[name], value) for name, value in parameters.items())
 
 
-def may(action: str, patterns: list[str]) -> bool:
-    return any(fnmatchcase(action, pattern) for pattern in patterns)
+@every_change
+def test_a_change_makes_nothing_twice_and_renames_nothing_that_cannot_be(change: Change) -> None:
+    """CloudFormation makes what replaces a resource before it deletes that."""
+    for name, kind, before, after in in_both(*stacks(change)):
+        if replaced(kind, before, after):
+            identifier = schema_of(kind)["primaryIdentifier"]
+            names, given = ([at(each, path) for path in identifier] for each in (after, before))
+            assert None in names or names != given, name
+        elif path := FIXED_NAMES.get(kind):
+            assert at(before, path) == at(after, path), name
+
+
+@every_change
+def test_a_change_takes_no_permission_that_is_needed_later(change: Change) -> None:
+    may_go = MAY_GO.get(change[0], "")
+    for role, action in gone(*stacks(change)):
+        only_sends = role in ONLY_SEND and change[0] == "KmsKeyArn"
+        assert only_sends or may(action, may_go), (role, action)
+
+
+def test_what_may_go_does_go() -> None:
+    """So the list above says no more than is so."""
+    went = {(change[0], action) for change in CHANGES for _, action in gone(*stacks(change))}
+    for name, patterns in MAY_GO.items():
+        for pattern in patterns.split():
+            assert any(name == each and may(action, pattern) for each, action in went), pattern
 
 
 def published(stack: Rendered) -> dict[str, tuple[str, dict[str, Any]]]:
     """The functions that state machines call: each one's version, and what that is of."""
-    found = {}
-    for machine in stack.of_type("AWS::StepFunctions::StateMachine").values():
-        for version in versions_of(stack, machine):
-            (name,) = references(stack.resources[version]["Properties"]["FunctionName"])
-            found[name] = (version, stack.resources[name]["Properties"])
-    return found
+    return {
+        name: (version, stack.resources[name]["Properties"])
+        for machine in stack.of_type("AWS::StepFunctions::StateMachine").values()
+        for name, version in versions_of(stack, machine).items()
+    }
 
 
-def settings(stack: Rendered) -> Any:
-    return stack.resources["Settings"]["Properties"]["Content"]
+def settings(stack: Rendered) -> dict[str, Any]:
+    return dict(stack.resources["Settings"]["Properties"])
+
+
+def changed(change: Callable[[Any], object]) -> Rendered:
+    """The stack of a template whose resources are changed."""
+    (other,) = transformed((HERE, {}), change=lambda template: change(template["Resources"]))
+    return render(other, {})
 
 
 class TestVersions:
@@ -250,111 +230,69 @@ class TestVersions:
     def test_state_machines_call_versions_that_are_kept_when_others_are_published(self) -> None:
         """`Retain` also keeps what is replaced under the same logical id. Source: CloudFormation,
         "UpdateReplacePolicy attribute" and "DeletionPolicy attribute"."""
-        stack = _rendered(frozenset())
+        stack = stack_with()
         functions = published(stack)
         assert set(functions) == set(stack.of_type("AWS::Lambda::Function")) - {"TabulateReport"}
         for version, _ in functions.values():
             resource = stack.resources[version]
-            assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == (
-                "Retain", "Retain"
-            )  # fmt: skip
+            assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
 
     @every_change
-    def test_a_change_of_a_function_publishes_a_version(
-        self, change: tuple[str, Parameters, Parameters]
-    ) -> None:
-        """SAM hashes what the template says, and no parameter's value.
+    def test_a_change_of_a_function_publishes_a_version(self, change: Change) -> None:
+        """SAM hashes what the template says, and no parameter's value. Lambda refuses another
+        version of the same: so the number of the settings is in the function as well.
 
         Source: aws/serverless-application-model, issue 3820.
         """
         before, after = stacks(change)
         functions = published(after)
         for name, (version, was) in published(before).items():
+            assert references(was["Environment"]["Variables"]["SETTINGS"]) == {"Settings"}
+            assert references(before.resources[version]["Properties"]["Description"]) == {
+                "Settings"
+            }
             if name not in functions:  # it is there with Analytics alone
                 assert change[0] == "Analytics"
-                continue
-            other, now = functions[name]
-            assert version == other
-            if was != now:
-                assert settings(before) != settings(after), name
-                description = stack_property(after, version, "Description")
-                assert references(description) == {"Settings"}
-                assert replaced(
-                    "AWS::AppConfig::HostedConfigurationVersion", *both_settings(change)
-                )
+            elif was != functions[name][1]:
+                kind = before.resources["Settings"]["Type"]
+                assert replaced(kind, settings(before), settings(after)), name
 
     def test_the_settings_name_all_that_a_functions_variables_do(self) -> None:
         """And the layers, which get other ARNs."""
-        for _, before, after in CHANGES:
-            for parameters in (before, after):
-                stack = _rendered(frozenset(parameters.items()))
-                told = references(settings(stack))
+        for change in CHANGES:
+            for stack in stacks(change):
+                told = references(settings(stack)["Content"])
                 for _, function in published(stack).values():
                     named = references(function["Environment"]) | references(function["Layers"])
                     assert named - {"Settings"} <= told
 
-    def test_a_version_is_published_only_of_what_has_changed(self) -> None:
-        """Lambda refuses another version of the same: so the number is in the function as well."""
-        for _, function in published(_rendered(frozenset())).values():
-            assert function["Environment"]["Variables"]["SETTINGS"] == {"Ref": "Settings"}
-
-    @pytest.mark.parametrize(
-        "change",
-        [
-            lambda r: r["StartReport"]["Properties"].update(CodeUri="s3://artifacts/other"),
-            lambda r: r["StartReport"]["Properties"].update(Timeout=79),
-        ],
-        ids=["code", "property"],
-    )
-    def test_another_template_publishes_a_version_of_what_it_changes(
-        self, change: Callable[[Any], object]
-    ) -> None:
-        assert self._other_versions(change) == {"StartReport"}
+    def test_another_template_publishes_a_version_of_what_it_changes(self) -> None:
+        after = published(changed(lambda r: r["StartReport"]["Properties"].update(Timeout=79)))
+        before = published(stack_with())
+        assert {name for name in before if before[name][0] != after[name][0]} == {"StartReport"}
 
     def test_another_layer_changes_the_settings(self) -> None:
-        def change(resources: Any) -> None:
-            resources["PingOneReportsLayer"]["Properties"]["ContentUri"] = "s3://artifacts/other"
-
-        (other,) = transformed((PLACE, {}), change=lambda template: change(template["Resources"]))
-        assert settings(render(other, {}, PLACE)) != settings(_rendered(frozenset()))
-
-    def _other_versions(self, change: Callable[[Any], object]) -> set[str]:
-        """The functions that have another version, by its logical id."""
-        (other,) = transformed((PLACE, {}), change=lambda template: change(template["Resources"]))
-        before, after = published(_rendered(frozenset())), published(render(other, {}, PLACE))
-        return {name for name in before if before[name][0] != after[name][0]}
+        layer = {"ContentUri": "s3://other/layer"}
+        other = changed(lambda r: r["PingOneReportsLayer"]["Properties"].update(layer))
+        assert settings(other) != settings(stack_with())
 
 
-def stack_property(stack: Rendered, resource: str, name: str) -> Any:
-    return stack.resources[resource]["Properties"][name]
+@pytest.mark.parametrize(
+    ("parameters", "name"), [({}, "my_reports"), ({"DatabaseName": "night"}, "night")]
+)
+def test_two_stacks_have_two_databases_unless_a_name_is_given(
+    parameters: Parameters, name: str
+) -> None:
+    """A stack's name has letters, digits and hyphens. Source: CreateStack."""
+    assert STACK == "my-reports"
+    database = stack_with(**parameters).resources["ReportsDatabase"]["Properties"]
+    assert database["DatabaseInput"]["Name"] == database["DatabaseName"] == name
 
 
-def both_settings(change: tuple[str, Parameters, Parameters]) -> list[Any]:
-    return [stack.resources["Settings"]["Properties"] for stack in stacks(change)]
-
-
-class TestTheDatabase:
-    def name(self, stack: Rendered) -> Any:
-        return stack_property(stack, "ReportsDatabase", "DatabaseInput")["Name"]
-
-    def test_two_stacks_have_two_databases(self) -> None:
-        """A stack's name has letters, digits and hyphens. Source: CreateStack."""
-        assert STACK == "my-reports"
-        assert self.name(_rendered(frozenset())) == "my_reports"
-
-    def test_a_name_that_is_given_is_taken(self) -> None:
-        stack = _rendered(frozenset({"DatabaseName": "night"}.items()))
-        assert self.name(stack) == stack_property(stack, "ReportsDatabase", "DatabaseName")
-        assert self.name(stack) == "night"
-
-    @pytest.mark.parametrize(
-        "parameters",
-        [{"DatabaseName": "pingone_reports"}, {"AWS::StackName": "pingone-reports"}],
-        ids=str,
-    )
-    def test_a_stack_of_1_0_0_keeps_its_own(self, parameters: Parameters) -> None:
-        """A `DatabaseName` of the same value would make it a second time."""
-        assert conditions_of(TEMPLATE, parameters)["HasFirstDatabaseName"]
-        stack = _rendered(frozenset({"DatabaseName": "pingone_reports"}.items()))
-        assert "DatabaseName" not in stack.resources["ReportsDatabase"]["Properties"]
-        assert not conditions_of(TEMPLATE, {})["HasFirstDatabaseName"]
+def test_a_stack_of_1_0_0_keeps_its_own_database() -> None:
+    """A `DatabaseName` of the same value would make it a second time."""
+    first = stack_with(DatabaseName="pingone_reports").resources["ReportsDatabase"]["Properties"]
+    assert first["DatabaseInput"]["Name"] == "pingone_reports"
+    assert "DatabaseName" not in first
+    named_so = {"AWS::StackName": "pingone-reports"}
+    assert conditions_of(TEMPLATE, named_so)["HasFirstDatabaseName"]

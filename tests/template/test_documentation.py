@@ -1,26 +1,34 @@
-"""The pages: every link leads somewhere, and every parameter is told of."""
+"""The pages: every link leads somewhere, and what there is is told of, and nothing else."""
 
+import json
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
+import yaml
+from jsonschema import Draft7Validator
 
-from local.paths import ROOT
+from local.paths import ENVIRONMENTS, ROOT
+from pingone_reports import errors
+from pingone_reports.model.announcements import COMPARED, SECURITY_EVENT_DETECTED
 from pingone_reports.model.security_events import RULES
 from pingone_reports.model.strength import Strength
-from tests.support.template import TEMPLATE, resources_of
+from pingone_reports.observability import NAMESPACE
+from tests.support.documents import EVENTS, faults, sample
+from tests.support.template import PARAMETERS, TABLES, TEMPLATE, columns_of, resources_of
+from tests.template.definition import EXPORT_FLEET, EXPORT_REPORT, definition
+from tests.template.test_operations import ALARMS, OF_OURS
 
 _CODE = re.compile(r"```.*?```", re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
-TABLES = {
-    item["Properties"]["TableInput"]["Name"]: item["Properties"]["TableInput"]
-    for item in resources_of("AWS::Glue::Table").values()
-}
+CODE = "`[A-Z_]{3,}`"
+"""Of a security event."""
 
 
 def pages() -> list[Path]:
@@ -41,51 +49,71 @@ def anchors(markdown: str) -> Iterator[str]:
         seen[anchor] += 1
 
 
-def dead_links(page: Path, markdown: str) -> list[str]:
+def dead_links(page: Path) -> list[str]:
     """The relative links of a page that lead to no file, or to no heading of one."""
     dead = []
-    for link in _LINK.findall(_CODE.sub("", markdown)):
+    for link in _LINK.findall(_CODE.sub("", page.read_text())):
         if re.match(r"[a-z]+:", link):
             continue
         path, _, anchor = unquote(link).partition("#")
         target = page.parent / path if path else page
-        if not target.exists():
+        if not target.exists() or (anchor and anchor not in anchors(target.read_text())):
             dead.append(link)
-        elif anchor:
-            text = markdown if target == page else target.read_text()
-            if anchor not in anchors(text):
-                dead.append(link)
     return dead
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_relative_link_leads_to_a_file_and_a_heading(page: Path) -> None:
-    assert dead_links(page, page.read_text()) == []
+    assert dead_links(page) == []
 
 
-@pytest.mark.parametrize(
-    "link",
-    [
-        "nowhere.md",
-        "docs/nowhere.md#a",
-        "docs/ask.md#nowhere",
-        "#nowhere",
-        "docs/ask.md#ask-once-1",
-    ],
-)
-def test_a_link_that_leads_nowhere_is_found(link: str) -> None:
-    good = (
-        "[a](docs/ask.md), [b](docs/ask.md#ask-once), [c](#here-it-is), [d](https://example.com/#x)"
-    )
-    assert dead_links(ROOT / "README.md", f"# Here, it is\n{good} [e]({link})") == [link]
+def rows(page: str, heading: str, about: str = "`") -> list[list[str]]:
+    """The cells of each row about something, of the tables below a heading."""
+    section = (ROOT / page).read_text().split(f"\n{heading}\n")[1].split("\n## ")[0]
+    lines = [line for line in section.splitlines() if re.match(rf"\|.*{about}", line)]
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+
+
+def names_in(cells: Iterable[str]) -> list[str]:
+    return [name for cell in cells for name in re.findall(r"`([\w.]+)`", cell)]
 
 
 def test_the_configuration_page_tells_of_every_parameter_and_no_other() -> None:
-    page = (ROOT / "docs" / "configure.md").read_text()
-    section = page.split("## Parameters")[1].split("\n## ")[0]
-    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
-    told = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
-    assert sorted(told) == sorted(TEMPLATE["Parameters"])
+    told = names_in(row[0] for row in rows("docs/configure.md", "## Parameters"))
+    assert sorted(told) == sorted(PARAMETERS)
+
+
+def test_the_operators_page_says_what_to_do_about_every_error_and_no_other() -> None:
+    table = rows("docs/operate.md", "## What an error means")
+    told = names_in(row[0] for row in table)
+    ours = {
+        name
+        for name, error in vars(errors).items()
+        if isinstance(error, type) and not error.__subclasses__()  # no base of others
+    }
+    assert {name for name in told if "." not in name} == ours
+    assert len(told) == len(set(told))
+    assert all(row[1].strip() for row in table)
+    states = definition()["States"].values()
+    rules = [[state["Retry"], state["Catch"]] for state in states if "Retry" in state]
+    of_aws = set(re.findall(r'"((?!Lambda)\w+\.\w+)"', json.dumps(rules)))
+    assert of_aws - set(told) == {"States.ALL"}
+
+
+def test_the_readmes_few_errors_are_among_those_that_exports_can_have() -> None:
+    told = names_in(row[0] for row in rows("README.md", "## When it fails"))
+    assert told
+    assert set(told) <= set(vars(errors))
+
+
+def test_the_operators_page_names_every_alarm_and_metric_and_only_what_there_is() -> None:
+    page = (ROOT / "docs" / "operate.md").read_text()
+    given = {*TEMPLATE["Outputs"], *PARAMETERS}
+    assert set(re.findall(r"<([A-Z]\w+)>", page)) <= given
+    others = {NAMESPACE, "ExportFailed", "ERROR_CODE", "ERROR_MESSAGE"}
+    named = set(re.findall(r"`([A-Z]\w+)`", page))
+    assert {*ALARMS, *OF_OURS} <= named
+    assert named <= {*ALARMS, *OF_OURS, *given, *vars(errors), *others}
 
 
 def test_every_page_of_the_documentation_is_linked_from_the_readme() -> None:
@@ -94,15 +122,8 @@ def test_every_page_of_the_documentation_is_linked_from_the_readme() -> None:
     assert written - linked == set()
 
 
-def _rows(page: str, heading: str) -> list[list[str]]:
-    """The cells of the first table below a heading, without its head."""
-    below = (ROOT / "docs" / page).read_text().split(f"\n{heading}\n")[1].split("\n#")[0]
-    table = next(part for part in below.split("\n\n") if "`ALL_FACTORS_REPLACED`" in part)
-    return [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines()[2:]]
-
-
 def test_the_documentation_has_the_table_of_security_events() -> None:
-    assert _rows("events.md", "## What changed") == [
+    assert rows("docs/events.md", "## What changed", CODE) == [
         [
             str(rule.severity),
             f"`{event}`, `{event.name}`",
@@ -115,8 +136,8 @@ def test_the_documentation_has_the_table_of_security_events() -> None:
 
 
 def test_every_code_has_its_words_in_other_schemas() -> None:
-    rows = _rows("events.md", "## In OCSF and ECS")
-    assert [row[0] for row in rows] == [f"`{event.name}`" for event in RULES]
+    told = [row[0] for row in rows("docs/events.md", "## In OCSF and ECS", CODE)]
+    assert told == [f"`{event.name}`" for event in RULES]
 
 
 def test_the_documentation_has_every_strength() -> None:
@@ -130,6 +151,57 @@ def test_the_documentation_has_every_column_of_a_table_with_its_type(name: str) 
     [told] = [part for part in page.split("\n### ")[1:] if f"`{name}`" in part.partition("\n")[0]]
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.+) \|$", told, re.MULTILINE)
     only = {column: type_ for column, type_, what in rows if f"not in `{name}`" not in what}
-    table = TABLES[name]
-    columns = [*table["StorageDescriptor"]["Columns"], *table.get("PartitionKeys", [])]
-    assert only == {column["Name"]: column["Type"] for column in columns}
+    assert only == columns_of(name)
+
+
+DOCUMENT: dict[str, Any] = yaml.safe_load((EVENTS / "asyncapi.yaml").read_text())
+MESSAGES: dict[str, Any] = DOCUMENT["components"]["messages"]
+_REQUESTS = {"exportRequested": "export-request", "fleetRequested": "fleet-request"}
+
+
+def payload(message: str) -> dict[str, Any]:
+    return dict(MESSAGES[message]["payload"]["schema"])
+
+
+def test_the_description_of_events_is_a_document_of_asyncapi() -> None:
+    specification = ENVIRONMENTS / "node/node_modules/@asyncapi/specs/schemas/3.0.0.json"
+    validator = Draft7Validator(json.loads(specification.read_text()))
+    assert [error.message for error in validator.iter_errors(DOCUMENT)] == []
+    assert list(validator.iter_errors(DOCUMENT | {"channels": []}))
+
+
+def test_the_asyncapi_document_describes_every_event_that_is_sent_or_starts_something() -> None:
+    sent = {
+        name
+        for machine in (EXPORT_REPORT, EXPORT_FLEET)
+        for name in re.findall("DetailType: (.+)", machine.read_text())
+    }
+    started = {
+        name
+        for rule in resources_of("AWS::Events::Rule").values()
+        for name in rule["Properties"].get("EventPattern", {}).get("detail-type", [])
+    }
+    titles = {message["title"] for message in MESSAGES.values()}
+    assert titles == sent | {COMPARED, SECURITY_EVENT_DETECTED} | started
+
+
+def test_every_message_is_on_the_bus() -> None:
+    bus = DOCUMENT["channels"]["bus"]["messages"]
+    assert bus == {name: {"$ref": f"#/components/messages/{name}"} for name in MESSAGES}
+
+
+@pytest.mark.parametrize("name", sorted(MESSAGES.keys() - _REQUESTS))
+def test_what_is_sent_is_the_sample_in_its_envelope(name: str) -> None:
+    schema = payload(name)
+    detail = schema["allOf"][1]["properties"]["detail"]["$ref"].removesuffix(".schema.json")
+    event = sample("envelope") | {"detail-type": MESSAGES[name]["title"], "detail": sample(detail)}
+    assert faults(schema, event) == []
+    assert faults(schema, event | {"detail-type": "Another One"})
+    assert faults(schema, event | {"detail": {}})
+
+
+@pytest.mark.parametrize(("name", "request_"), _REQUESTS.items())
+def test_what_is_received_is_a_request(name: str, request_: str) -> None:
+    event = {"detail-type": MESSAGES[name]["title"], "detail": sample(request_)}
+    assert faults(payload(name), event) == []
+    assert faults(payload(name), event | {"detail": {"unknown": 1}})

@@ -6,17 +6,13 @@ Reads a JSON list of {"region", "parameters", "template"}, writes the list of tr
 import json
 import os
 import sys
-
-
-class _NoManagedPolicies:
-    """The names of AWS's own policies, of which the templates use none."""
-
-    def load(self) -> dict[str, str]:
-        return {}
+from types import SimpleNamespace
 
 
 def main() -> None:
     translated = []
+    # The names of AWS's own policies, of which the templates use none.
+    no_managed_policies = SimpleNamespace(load=dict)
     for job in json.load(sys.stdin):
         os.environ["AWS_DEFAULT_REGION"] = job["region"]
         # After the region is known: the package keeps the first one that it sees.
@@ -24,7 +20,7 @@ def main() -> None:
             del sys.modules[name]
         from samtranslator.translator.transform import transform
 
-        translated.append(transform(job["template"], job["parameters"], _NoManagedPolicies()))
+        translated.append(transform(job["template"], job["parameters"], no_managed_policies))
     json.dump(translated, sys.stdout)
 
 

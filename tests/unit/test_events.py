@@ -10,7 +10,7 @@ from pingone_reports.model.manifest import completed_event
 from pingone_reports.model.posture import Kind
 from pingone_reports.model.security_events import RULES, Severity
 from pingone_reports.model.strength import Strength
-from tests.support.documents import EVENTS, definition, faults, fields, required, sample, schema
+from tests.support.documents import EVENTS, definition, faults, fields, sample, schema
 
 SCHEMAS = sorted(path.name.removesuffix(".schema.json") for path in EVENTS.glob("*.schema.json"))
 SAMPLES = [name for name in SCHEMAS if name != "definitions"]
@@ -18,11 +18,8 @@ SAMPLES = [name for name in SCHEMAS if name != "definitions"]
 
 class TestSamples:
     @pytest.mark.parametrize("name", SAMPLES)
-    def test_every_sample_keeps_to_its_schema(self, name: str) -> None:
+    def test_a_schema_takes_its_sample_and_nothing_else(self, name: str) -> None:
         assert faults(name, sample(name)) == []
-
-    @pytest.mark.parametrize("name", SAMPLES)
-    def test_nothing_is_written_that_a_schema_does_not_describe(self, name: str) -> None:
         assert faults(name, sample(name) | {"unknown": 1})
         assert faults(name, [])
 
@@ -41,17 +38,6 @@ class TestSamples:
         assert all(
             re.fullmatch("([A-Z][a-z]+)+", title.replace("PingOne", "Ping")) for title in titles
         )
-
-    @pytest.mark.parametrize("name", SAMPLES)
-    def test_a_schema_requires_what_it_says(self, name: str) -> None:
-        for field in required(name):
-            document = sample(name)
-            del document[field]
-            assert faults(name, document), field
-
-    @pytest.mark.parametrize("time", ["2026-03-01", "2026-03-01T02:00:00", "yesterday", 7])
-    def test_a_time_without_its_zone_is_no_time(self, time: object) -> None:
-        assert faults("manifest", sample("manifest") | {"createdAt": time})
 
     def test_no_sample_lacks_a_schema_but_the_event_as_it_is_sent(self) -> None:
         files = {path.name for path in EVENTS.glob("*.json")}

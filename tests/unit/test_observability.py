@@ -1,15 +1,16 @@
-"""Logs say whose they are, and no error leaves that could hold a secret."""
+"""Logs say whose they are, and no error leaves, and no id is logged, that could be secret."""
 
 import json
+import runpy
 from io import StringIO
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from local.metrics import embedded_metrics
-from pingone_reports.errors import ExportError, RateLimited, UnexpectedError, WrongPassword
+from local.paths import ROOT
+from pingone_reports import wiring
+from pingone_reports.errors import InvalidRequest, RateLimited, UnexpectedError
 from pingone_reports.observability import (
     NAMESPACE,
     UNITS,
@@ -20,18 +21,9 @@ from pingone_reports.observability import (
     only_typed_errors,
 )
 from tests.support.asking import ENVIRONMENT_ID, execution, export_of, told
+from tests.support.variables import VARIABLES
 
 CANARY = "https://s3.test/devices.zip?X-Amz-Signature=canary"
-
-
-def raising(error: BaseException) -> Any:
-    """A handler that fails so."""
-
-    @only_typed_errors
-    def handler(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
-        raise error
-
-    return handler
 
 
 @pytest.fixture
@@ -48,99 +40,112 @@ def lines(log: StringIO) -> list[dict[str, Any]]:
 
 
 class TestErrors:
-    def test_an_answer_of_a_handler_passes(self) -> None:
+    def test_an_error_of_ours_is_logged_and_passes_unchanged(self, log: StringIO) -> None:
+        error = RateLimited("Busy.", 7)
+
         @only_typed_errors
-        def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-            """Says what it got."""
-            return event | {"context": context}
+        def handler(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
+            raise error
 
-        assert handler({"a": 1}, "b") == {"a": 1, "context": "b"}
-        assert handler.__doc__ == "Says what it got."
-
-    @pytest.mark.parametrize("error", [WrongPassword("Wrong."), RateLimited("Busy.", 7)])
-    def test_an_error_of_ours_passes_unchanged(self, error: ExportError, log: StringIO) -> None:
-        with pytest.raises(type(error)) as passed:
-            raising(error)({}, None)
+        with pytest.raises(RateLimited) as passed:
+            handler({}, None)
         assert passed.value is error
         (line,) = lines(log)
-        assert line["level"] == "ERROR"
-        assert line["message"] == str(error)
-        assert line["error"] == type(error).__name__
+        assert (line["level"], line["message"], line["error"]) == ("ERROR", "Busy.", "RateLimited")
 
-    @pytest.mark.parametrize("kind", [ValueError, KeyError, OSError, RuntimeError, RecursionError])
-    def test_any_other_error_leaves_with_its_type_and_place_alone(
-        self, kind: type[Exception], log: StringIO
-    ) -> None:
-        with pytest.raises(UnexpectedError) as unexpected:
-            raising(kind(CANARY))({}, None)
-        assert kind.__name__ in str(unexpected.value)
-        assert "test_observability.py:" in str(unexpected.value)
-        assert "canary" not in told(unexpected.value)
-        (line,) = lines(log)
-        assert line["error"] == "UnexpectedError"
-        assert "canary" not in log.getvalue()
-
-    def test_no_cause_of_another_error_leaves(self) -> None:
+    def test_any_other_error_leaves_with_its_type_and_place_alone(self, log: StringIO) -> None:
         @only_typed_errors
         def handler(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
             try:
                 raise OSError(CANARY)
             except OSError as cause:
-                raise ValueError(CANARY) from cause
+                raise RecursionError(CANARY) from cause
 
-        with pytest.raises(UnexpectedError) as unexpected:
+        with pytest.raises(
+            UnexpectedError, match=r"RecursionError at test_observability\.py:"
+        ) as left:
             handler({}, None)
-        assert "canary" not in told(unexpected.value)
-
-    @given(st.text(min_size=20))
-    def test_no_message_of_another_error_is_told(self, message: str) -> None:
-        with pytest.raises(UnexpectedError) as unexpected:
-            raising(ValueError(message))({}, None)
-        assert message not in str(unexpected.value)
+        (line,) = lines(log)
+        assert line["error"] == "UnexpectedError"
+        assert "canary" not in told(left.value) + log.getvalue()
 
 
 class TestLogs:
-    def test_every_log_line_says_whose_it_is(self, log: StringIO) -> None:
+    def test_a_log_line_says_whose_it_is_and_nothing_of_the_invocation_before(
+        self, log: StringIO
+    ) -> None:
         log_as_export(export_of("0fe52654"))
         logger.info("Something happened.")
-        (line,) = lines(log)
-        assert line["execution"] == "5f2c1c1e"
-        assert line["correlation_id"] == "nightly-2026-03-01"
-        assert line["exploration"] == "0fe52654"
-        assert line["service"] == "reports"
-
-    def test_nothing_of_the_invocation_before_is_logged(self, log: StringIO) -> None:
-        log_as(execution(), "first", "0fe52654")
         log_as(execution(), "second")
         logger.info("Something happened.")
+        first, second = lines(log)
+        ids = ("execution", "correlation_id", "exploration", "service")
+        assert [first.get(name) for name in ids] == [
+            "5f2c1c1e", "nightly-2026-03-01", "0fe52654", "reports"
+        ]  # fmt: skip
+        assert [second.get(name) for name in ids] == ["5f2c1c1e", "second", None, "reports"]
+
+
+class TestAddresses:
+    """With Pseudonymize, no id of a request may be somebody's address, and none is logged."""
+
+    @staticmethod
+    def call(function: str, request: Any, name: str, pseudonymizes: str) -> None:
+        """Call the function's handler; `name` is the execution's."""
+        variables = VARIABLES[function] | {"PSEUDONYMIZES": pseudonymizes}
+        handler = runpy.run_path(str(ROOT / "functions" / function / "app.py"))["handler"]
+        started = {"arn": "arn", "name": name, "startedAt": "2026-03-01T02:00:00+00:00"}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(wiring, "config_of", lambda kind: kind.from_environment(variables))
+            handler({"request": request, "execution": started, "queued": None}, None)
+
+    @pytest.mark.parametrize("function", ["start_report", "list_environments"])
+    @pytest.mark.parametrize(
+        ("request_", "name"),
+        [
+            ({"correlationId": "canary@example.com"}, "nightly"),
+            ({"idempotencyKey": "canary@example.com"}, "nightly"),
+            ({}, "canary@example.com"),
+            ({"correlationId": "mine"}, "canary@example.com"),
+            ({"deliveryId": "d", "request": {"correlationId": "canary@x"}}, "nightly"),
+        ],
+    )
+    def test_an_address_is_refused_and_not_logged(
+        self, log: StringIO, function: str, request_: Any, name: str
+    ) -> None:
+        with pytest.raises(InvalidRequest, match="With Pseudonymize") as error:
+            self.call(function, request_, name, "true")
         (line,) = lines(log)
-        assert line["correlation_id"] == "second"
-        assert "exploration" not in line
+        assert line["error"] == "InvalidRequest"
+        assert "canary" not in str(error.value) + log.getvalue()
+
+    @pytest.mark.parametrize("function", ["start_report", "list_environments"])
+    def test_without_pseudonymize_an_address_may_be_an_id(self, function: str) -> None:
+        wrong = {"correlationId": "ada@example.com", "fields": 5}
+        with pytest.raises(InvalidRequest, match="'fields' must be"):
+            self.call(function, wrong, "nightly", "false")
 
 
 class TestMetrics:
     def test_a_measurement_is_one_line_of_the_embedded_format(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        measure(export_of("0fe52654"), {"Bytes": 7, "Records": 2})
+        values = {name: float(number) for number, name in enumerate(UNITS)}
+        measure(export_of("0fe52654"), values)
         (line,) = capsys.readouterr().out.splitlines()
-        points = {point.name: point for _, point in embedded_metrics(line)}
-        assert {name: point.value for name, point in points.items()} == {"Bytes": 7, "Records": 2}
-        for point in points.values():
+        document = json.loads(line)
+        points = [point for _, point in embedded_metrics(line)]
+        assert {point.name: point.value for point in points} == values
+        for point in points:
             assert point.namespace == NAMESPACE
+            # Of an export, only the report is one: CloudWatch bills each combination.
             assert point.dimensions == {"service": "reports", "report": "devices"}
-
-    def test_names_that_tell_exports_apart_are_no_dimensions(
-        self, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        measure(export_of("0fe52654"), {"Polls": 1})
-        line = json.loads(capsys.readouterr().out)
-        (directive,) = line["_aws"]["CloudWatchMetrics"]
-        assert directive["Dimensions"] == [["report", "service"]]
-        assert line["exploration"] == "0fe52654"
-        assert line["execution"] == "5f2c1c1e"
-        assert line["correlation_id"] == "nightly-2026-03-01"
-        assert line["environment"] == ENVIRONMENT_ID
+        (directive,) = document["_aws"]["CloudWatchMetrics"]
+        assert {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]} == UNITS
+        assert document["exploration"] == "0fe52654"
+        assert document["execution"] == "5f2c1c1e"
+        assert document["correlation_id"] == "nightly-2026-03-01"
+        assert document["environment"] == ENVIRONMENT_ID
 
     def test_nothing_of_the_measurement_before_is_measured_again(
         self, capsys: pytest.CaptureFixture[str]
@@ -150,8 +155,3 @@ class TestMetrics:
         _, line = capsys.readouterr().out.splitlines()
         assert "first" not in line
         assert [point.name for _, point in embedded_metrics(line)] == ["Bytes"]
-
-    def test_every_unit_is_one_of_cloudwatch(self, capsys: pytest.CaptureFixture[str]) -> None:
-        measure(export_of("0fe52654"), dict.fromkeys(UNITS, 1))
-        (directive,) = json.loads(capsys.readouterr().out)["_aws"]["CloudWatchMetrics"]
-        assert {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]} == UNITS

@@ -7,15 +7,19 @@
 #define MOST_OPEN 1000
 
 /* What may come next outside of a string, a number and a word. */
-enum { BEGIN, VALUE, FIRST_ITEM, FIRST_NAME, NAME, COLON, BEHIND, BEHIND_ALL };
+enum { BEGIN, FIRST, VALUE, FIRST_ITEM, FIRST_NAME, NAME, COLON, BEHIND, BEHIND_ALL };
 /* What the text is in the middle of. */
-enum { NOTHING, STRING, ESCAPE, HEX, HEX_1, HEX_2, HEX_3, WORD, MINUS, ZERO, DIGITS, POINT, FRACTION, E, E_SIGN, E_DIGITS };
+enum {
+    NOTHING, MARK_1, MARK_2, STRING, ESCAPE, HEX, HEX_1, HEX_2, HEX_3, WORD,
+    MINUS, ZERO, DIGITS, POINT, FRACTION, E, E_SIGN, E_DIGITS,
+};
 
 struct grammar {
     uint8_t expects, within, is_name;
     uint8_t word, letter; /* which of the words, and how much of it is there */
     uint8_t items;        /* of the outermost list: 1 for objects, 2 for others */
-    uint8_t numbers, fault; /* whether there was a number */
+    uint8_t numbers;      /* whether there was one */
+    uint8_t fault;
     uint16_t open, list; /* brackets and braces, and where the outermost list is among them */
     uint8_t is_object[MOST_OPEN + 1];
     uint16_t mixed_at; /* where the outermost list that has both is, as `list`; 0 for none */
@@ -79,13 +83,19 @@ static void begin_value(struct grammar *json, uint8_t byte) {
 
 /* A byte outside of strings, numbers and words. */
 static void step(struct grammar *json, uint8_t byte) {
-    if (byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t')
+    if (byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t') {
+        json->expects += json->expects == BEGIN;
         return;
+    }
     switch (json->expects) {
-    case BEGIN: /* a byte order mark is passed over */
-        if (byte != 0xEF && byte != 0xBB && byte != 0xBF)
-            byte == '{' || byte == '[' ? begin_value(json, byte) : (void)(json->fault = 1);
-        break;
+    case BEGIN:
+        if (byte == 0xEF) { /* a byte order mark is passed over, but not behind a space */
+            json->within = MARK_1;
+            json->expects = FIRST;
+            break;
+        }
+        /* fall through */
+    case FIRST: byte == '{' || byte == '[' ? begin_value(json, byte) : (void)(json->fault = 1); break;
     case FIRST_ITEM: byte == ']' ? close(json, 0) : begin_value(json, byte); break;
     case VALUE: begin_value(json, byte); break;
     case FIRST_NAME:
@@ -162,6 +172,8 @@ size_t json_structure(struct grammar *json, const uint8_t *text, size_t size, ui
         uint8_t byte = text[at];
         switch (json->within) {
         case NOTHING: step(json, byte); break;
+        case MARK_1: json->within = MARK_2; json->fault = byte != 0xBB; break;
+        case MARK_2: json->within = NOTHING; json->fault = byte != 0xBF; break;
         case STRING:
             at += plain(text + at, size - at);
             if (at == size)

@@ -1,4 +1,5 @@
-/* Counts a CSV's records while it streams, in 64-byte blocks.
+/* Counts a CSV's records while it streams, in 64-byte blocks: RFC 4180, with spaces around quotes, and
+   other line ends.
    The state carries over from one chunk of a file to the next. */
 
 #include <stddef.h>
@@ -26,8 +27,6 @@ static inline uint64_t within(uint64_t quotes) {
         quotes ^= quotes << distance;
     return quotes;
 }
-
-/* --- CSV: RFC 4180, with spaces around quotes, and other line ends -------------------------------- */
 
 #define MOST_COLUMNS 1000
 #define MOST_ROW_BYTES 4000000 /* without the line end */

@@ -8,7 +8,8 @@
     │   ├── ReportWithdrawn, LinkRefused, DownloadInterrupted,
     │   │   DownloadChanged                                     fresh links may help
     │   └── WrongPassword, TruncatedZip, CorruptZip             a second download may help
-    └── all others                 lasting: a person has to act
+    └── all others                 lasting: a person has to act, but for RateLimited and
+                                   CallPostponed, after which the export takes another turn
 
 A message says what happened and what to do. It never holds a link, a password, a token or a client
 secret, because it becomes execution history, an event and a log line.
@@ -43,7 +44,7 @@ class NoEnvironments(ExportError):
 
 
 class InvalidConfiguration(ExportError):
-    """Raised when an environment variable or a layer of the function cannot be used."""
+    """Raised when an environment variable of the function cannot be used."""
 
 
 class InvalidSecret(ExportError):

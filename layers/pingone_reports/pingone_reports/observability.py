@@ -92,9 +92,9 @@ def measure(export: Export, values: Mapping[str, float]) -> None:
     CloudWatch bills each combination of dimensions as a metric. So the export's ids are no
     dimensions, but fields of the same log line, where a log search finds them.
     """
-    measure_report(
-        export.request.report_name,
+    write_metrics(
         values,
+        export.request.report_name,
         correlation_id=export.request.correlation_id,
         execution=export.execution.name,
         exploration=export.exploration_id,
@@ -102,28 +102,16 @@ def measure(export: Export, values: Mapping[str, float]) -> None:
     )
 
 
-def measure_report(report_name: str, values: Mapping[str, float], **beside: str) -> None:
-    """Write values as metrics of the stack and a report; `UNITS` has their names.
+def write_metrics(values: Mapping[str, float], report_name: str = "", **beside: str) -> None:
+    """Write values as metrics of the stack, and of a report if it is given.
 
-    `beside` is written on the same line, and is no dimension.
+    `UNITS` and `FLEET_UNITS` have their names. `beside` is written on the same line, and is no
+    dimension.
     """
-    _metrics.add_dimension("report", report_name)
-    _write(values, UNITS, beside)
-
-
-def measure_fleet(values: Mapping[str, float], **beside: str) -> None:
-    """Write values as metrics of the stack; `FLEET_UNITS` has their names.
-
-    `beside` is written on the same line, and is no dimension.
-    """
-    _write(values, FLEET_UNITS, beside)
-
-
-def _write(
-    values: Mapping[str, float], units: Mapping[str, str], beside: Mapping[str, str]
-) -> None:
+    if report_name:
+        _metrics.add_dimension("report", report_name)
     for name, value in values.items():
-        _metrics.add_metric(name, units[name], value)
+        _metrics.add_metric(name, (UNITS | FLEET_UNITS)[name], value)
     for name, text in beside.items():
         _metrics.add_metadata(name, text)
     _metrics.flush_metrics()

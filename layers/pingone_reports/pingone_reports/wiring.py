@@ -143,7 +143,6 @@ def discard_report() -> "DiscardReport":
     )
 
 
-@cache
 def tabulate_report() -> "TabulateReport":
     """TabulateReport, with a temporary folder that only this function uses."""
     from pingone_reports.aws.event_bus import EventBus

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from pingone_reports.aws.bucket import Bucket
-from pingone_reports.errors import StorageDenied, StorageUnavailable
+from pingone_reports.errors import ExportError, StorageDenied, StorageUnavailable
 from tests.support.raw_server import RawServer, http
 
 
@@ -25,27 +25,25 @@ def refusing(status: int, code: str) -> Iterator[Bucket]:
 
 
 @pytest.mark.parametrize(
-    ("status", "code"),
+    ("status", "code", "error", "advice"),
     [
-        (403, "AccessDenied"),
-        (301, "PermanentRedirect"),
-        (400, "AuthorizationHeaderMalformed"),
-        (400, "IllegalLocationConstraintException"),
-        (400, "KMS.DisabledException"),
-        (400, "KMS.KMSInvalidStateException"),
-        (400, "KMS.NotFoundException"),
+        (403, "AccessDenied", StorageDenied, "in the stack's region"),
+        (301, "PermanentRedirect", StorageDenied, "in the stack's region"),
+        (400, "AuthorizationHeaderMalformed", StorageDenied, "in the stack's region"),
+        (400, "IllegalLocationConstraintException", StorageDenied, "in the stack's region"),
+        (400, "KMS.DisabledException", StorageDenied, "KMS key is enabled"),
+        (400, "KMS.KMSInvalidStateException", StorageDenied, "KMS key is enabled"),
+        (400, "KMS.NotFoundException", StorageDenied, "KMS key is enabled"),
+        (503, "SlowDown", StorageUnavailable, "try again later"),
+        (500, "InternalError", StorageUnavailable, "try again later"),
     ],
 )
-def test_an_object_that_s3_refuses_for_good_is_denied_with_what_to_check(
-    status: int, code: str
+def test_every_error_of_s3_has_its_type_and_says_what_to_do(
+    status: int, code: str, error: type[ExportError], advice: str
 ) -> None:
-    with refusing(status, code) as bucket, pytest.raises(StorageDenied) as failed:
-        bucket.upload("manifest.json", "application/json")
-    assert code in str(failed.value)
-    assert "in the stack's region" in str(failed.value)
-
-
-@pytest.mark.parametrize(("status", "code"), [(503, "SlowDown"), (500, "InternalError")])
-def test_an_object_that_s3_may_take_later_is_unavailable(status: int, code: str) -> None:
-    with refusing(status, code) as bucket, pytest.raises(StorageUnavailable):
-        bucket.upload("manifest.json", "application/json")
+    with (
+        refusing(status, code) as bucket,
+        pytest.raises(error, match=rf"\({code}\).*{advice}"),
+        bucket.upload("manifest.json", "application/json"),
+    ):
+        pass

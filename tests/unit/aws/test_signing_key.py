@@ -37,10 +37,6 @@ def test_a_signature_is_that_of_rs256() -> None:
     ]
 
 
-def test_the_id_is_the_end_of_the_arn() -> None:
-    assert SigningKey(None, ARN).id == "mrk-5678"
-
-
 @pytest.mark.parametrize(
     ("status", "code", "kind", "advice"),
     [

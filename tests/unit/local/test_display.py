@@ -17,20 +17,19 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     return text
 
 
-def test_a_record_neither_crashes_nor_colours_the_terminal(shown: io.StringIO) -> None:
-    values = ["[/x]", "[red]x", "\x1b[31mred\x07", "\udcff", "two\nlines", "Zoë \u202e"]
-    # As the file is read.
-    record = ",".join(f'"{value}"' for value in values)
-    display.show_first_record(io.StringIO(f"a,b,c,d,e,f\n{record}\n", newline=""))
-    text = shown.getvalue()
-    for value in ("[/x]", "[red]x", "⟨U+001B⟩[31mred⟨U+0007⟩", "two⟨U+000A⟩lines", "Zoë ⟨U+202E⟩"):
-        assert value in text
-    assert "\x1b[31m" not in text
-
-
 def test_an_error_is_shown_as_it_is(shown: io.StringIO) -> None:
     display.show_error(
         {"status": "FAILED", "error": "ReportRejected", "cause": "[/x] \x1b[2J" * 99}
     )
     assert shown.getvalue().count("[/x]") == 99
     assert "\x1b[2J" not in shown.getvalue()
+
+
+def test_what_takes_long_is_told_before_it_is_done_where_there_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = io.StringIO()
+    monkeypatch.setattr(display, "console", Console(file=text, width=80))
+    with display.step("Waiting for PingOne"):
+        assert text.getvalue() == "… Waiting for PingOne\n"
+    assert "✓ Waiting for PingOne" in text.getvalue()

@@ -72,7 +72,7 @@ def client(simulator: PingOneSimulator, tokens: AccessTokens, clock: ManualClock
 
 @pytest.fixture
 def bucket(simulator: PingOneSimulator) -> FakeBucket:
-    return cast("FakeBucket", simulator._bucket)
+    return cast("FakeBucket", simulator.bucket)
 
 
 def unzipped(archive: bytes, password: str) -> tuple[str, bytes]:

@@ -37,14 +37,6 @@ def test_an_environment_has_one_spelling_and_is_exported_once() -> None:
     assert parsed(environmentIds=[ID, ID.lower()]).environment_ids == (ID.lower(),)
 
 
-def test_a_delivery_is_one_request_and_no_request_can_ask_for_its_key() -> None:
-    delivered = {"deliveryId": "4711", "request": {"types": ["SANDBOX"]}}
-    request = FleetRequest.delivered(delivered, {}, "execution")
-    assert request.idempotency_key == "delivery#4711"
-    with pytest.raises(InvalidRequest, match="idempotencyKey"):
-        parsed(idempotencyKey="delivery#4711")
-
-
 @pytest.mark.parametrize(
     ("document", "field"),
     [
@@ -80,12 +72,6 @@ def test_what_cannot_be_is_refused_with_the_fields_name(
 ) -> None:
     with pytest.raises(InvalidRequest, match=f"'{field}'"):
         parsed(**document)
-
-
-@pytest.mark.parametrize("document", [None, [], "x", 7])
-def test_what_is_no_object_is_refused(document: object) -> None:
-    with pytest.raises(InvalidRequest, match="must be a JSON object"):
-        FleetRequest.delivered(document, {}, "execution")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from pingone_reports.model.series import (
     newest,
     with_export,
 )
+from tests.support.landed import published_export
 
 _NOW = datetime(2026, 3, 31, 2, tzinfo=UTC)
 _FOLDER = "pingone/report=devices/environment=abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"
@@ -24,17 +25,11 @@ def export(name: str, before: timedelta = timedelta(), **other: Any) -> Publishe
     """One that was asked for so long before the one that is compared."""
     at = _NOW - before
     given: dict[str, Any] = {
-        "bucket": "reports",
         "manifest_key": f"{_FOLDER}/date={at:%Y-%m-%d}/{name}/manifest.json",
         "at": at.isoformat(),
-        "filter": "",
-        "fields": (),
-        "columns": ("userId", "deviceId", "deviceType"),
-        "tokens": {},
-        "records": 3,
         "content_sha256": {"csv": name, "json": f"{name} too"},
     }
-    return PublishedExport(**given | other)
+    return published_export(**given | other)
 
 
 _DAY, _SECOND = timedelta(days=1), timedelta(seconds=1)

@@ -6,7 +6,6 @@ for an item).
 """
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,14 +19,14 @@ from pingone_reports.model.manifest import (
     completed_event,
     description_of,
     manifest_of,
-    quarantine_of,
 )
 from pingone_reports.model.quality import violations
-from pingone_reports.model.report_file import Format, ReportFile
+from pingone_reports.model.report_file import Format
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.model.series import Predecessor, PublishedExport
 from pingone_reports.transfer.records import CsvRecordCounter
 from tests.support.documents import polling_answer
+from tests.support.landed import landed_file
 
 _MOST_STATE_BYTES = 256 * 1024
 _MOST_EVENT_BYTES = 256_000
@@ -47,12 +46,6 @@ _HEADERS = {
     "too many control characters": b"\x01" * 60_000,
     "too many names": b",".join([b"x" * 64] * 4_000),
 }
-
-
-def size(document: Any) -> int:
-    """The bytes of a document's JSON, however its writer writes other signs than ASCII."""
-    ascii_only = json.dumps(document)
-    return max(len(ascii_only), len(json.dumps(document, ensure_ascii=False).encode()))
 
 
 def largest_export() -> Export:
@@ -84,62 +77,37 @@ def largest_export() -> Export:
     )
 
 
-def columns_of(header: bytes) -> tuple[str, ...]:
-    columns = CsvRecordCounter()
-    columns.update(header + b"\r\n")
-    return columns.columns
-
-
-def manifest(columns: tuple[str, ...], reasons: list[str] | None = None) -> Mapping[str, Any]:
-    export = largest_export()
-    files = [
-        ReportFile(
-            format=file_format,
-            key="k" * 1024,
-            bytes=10**18,
-            sha256="0" * 64,
-            content_bytes=10**18,
-            content_sha256="0" * 64,
-            records=10**18,
-            columns=columns if file_format is Format.CSV else (),
-        )
-        for file_format in Format
-    ]
-    exploration = Exploration.parse(polling_answer() | {"id": "e" * 128})
-    # As many names as a report may have: see test_pseudonyms.py.
-    pseudonymized = {"fields": [_WIDEST * 2_730], "keyId": "2-0123456789abcdef"}
-    landed = Landed(bucket="b" * 63, region="com.au", files=files, pseudonymized=pseudonymized)
-    description = description_of(export, exploration, landed)
-    if reasons is not None:
-        reasons += violations(export.request, files, None, 20)
-        return quarantine_of(description, reasons)
-    published = PublishedExport.of(description, ExportKeys.of(export, "p" * 200).manifest)
-    return manifest_of(export, description, Predecessor(export=published))
+def size(document: Any) -> int:
+    """The bytes of a document's JSON, however its writer writes other signs than ASCII."""
+    ascii_only = json.dumps(document)
+    return max(len(ascii_only), len(json.dumps(document, ensure_ascii=False).encode()))
 
 
 def test_the_state_of_the_largest_request_fits() -> None:
     assert size({"export": largest_export().to_state()}) < _MOST_STATE_BYTES - _SPARE_BYTES
 
 
-@pytest.mark.parametrize("header", _HEADERS.values(), ids=_HEADERS)
-def test_the_event_of_the_largest_export_fits(header: bytes) -> None:
-    event = completed_event(manifest(columns_of(header)), "k" * 1024)
+@pytest.mark.parametrize("name", _HEADERS)
+def test_the_largest_export_fits_an_event_an_item_of_the_table_and_the_state(name: str) -> None:
+    counter = CsvRecordCounter()
+    counter.update(_HEADERS[name] + b"\r\n")
+    assert bool(counter.columns) == ("too many" not in name)
+    # The item of the table holds the columns as JSON in a string.
+    assert size(json.dumps(counter.columns)) < _MOST_ITEM_BYTES - _SPARE_BYTES
+
+    export, big = largest_export(), {"key": "k" * 1024, "bytes": 10**18, "content_bytes": 10**18}
+    csv = landed_file(Format.CSV, columns=counter.columns, records=10**18, **big)
+    landed = Landed(
+        bucket="b" * 63,
+        region="com.au",
+        files=[csv, landed_file(Format.JSON, records=10**18, **big)],
+        # As many names as a report may have: see test_pseudonyms.py.
+        pseudonymized={"fields": [_WIDEST * 2_730], "keyId": "2-0123456789abcdef"},
+    )
+    exploration = Exploration.parse(polling_answer() | {"id": "e" * 128})
+    description = description_of(export, exploration, landed)
+    published = PublishedExport.of(description, ExportKeys.of(export, "p" * 200).manifest)
+    manifest = manifest_of(export, description, Predecessor(export=published))
+    event = completed_event(manifest, "k" * 1024)
     assert size(event) < min(_MOST_EVENT_BYTES, _MOST_STATE_BYTES) - _SPARE_BYTES
-
-
-@pytest.mark.parametrize("header", _HEADERS.values(), ids=_HEADERS)
-def test_the_columns_of_the_largest_export_fit_an_item_of_the_table(header: bytes) -> None:
-    # Twice: the item holds them as JSON in a string.
-    assert size(json.dumps(columns_of(header))) < _MOST_ITEM_BYTES - _SPARE_BYTES
-
-
-@pytest.mark.parametrize("header", _HEADERS.values(), ids=_HEADERS)
-def test_the_doubts_about_the_largest_export_fit_the_state(header: bytes) -> None:
-    reasons: list[str] = []
-    manifest(columns_of(header), reasons)
-    assert size(reasons) < 10_000
-
-
-@pytest.mark.parametrize("name", [name for name in _HEADERS if "too many" not in name])
-def test_a_header_that_just_fits_is_kept(name: str) -> None:
-    assert columns_of(_HEADERS[name])
+    assert size(violations(export.request, landed.files, None, 20)) < 10_000

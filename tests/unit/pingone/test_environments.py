@@ -24,8 +24,8 @@ from pingone_reports.errors import (
 )
 from pingone_reports.model.environment import Environment
 from pingone_reports.pingone.api import PingOne
+from pingone_reports.pingone.environment_page import EnvironmentPage
 from pingone_reports.pingone.environments import all_environments
-from pingone_reports.pingone.hal import EnvironmentPage
 from tests.support.asking import secrets_in, told
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from local.memory_calendar import MemoryCalendar
 from local.virtual_load import VirtualLoad
+from pingone_reports.aws.calendar import Booking
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.pingone.turns import Turn, Turns
 from tests.support.asking import REQUEST
@@ -144,11 +145,11 @@ class TestAmongOthers:
         """The table is slow, and stays so."""
         book = line.calendar.book
 
-        def slow(*asked: Any) -> tuple[int, bool, str | None]:
+        def slow(*of: Any, **asked: Any) -> Booking:
             line.now += 2
-            return book(*asked)
+            return book(*of, **asked)
 
-        line.calendar.book = slow  # type: ignore[assignment,method-assign]
+        line.calendar.book = slow  # type: ignore[method-assign]
         turn, wait = line.read()
         assert wait <= 3
         assert line.now <= turn.begins / 1000 + 0.25

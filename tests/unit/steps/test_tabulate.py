@@ -11,11 +11,13 @@ from local.deployment import read_template
 from local.metrics import embedded_metrics
 from local.paths import ROOT
 from pingone_reports.errors import InvalidReport, InvalidRequest, ReportTooLarge
+from pingone_reports.model.keys import ExportKeys
 from pingone_reports.model.series import FIRST
 from tests.support import tabulating
-from tests.support.tabulating import ENVIRONMENT, World, keys_of
+from tests.support.asking import ENVIRONMENT_ID
+from tests.support.tabulating import World
 
-_OF_ENVIRONMENT = f"report=devices/environment={ENVIRONMENT}"
+_OF_ENVIRONMENT = f"report=devices/environment={ENVIRONMENT_ID}"
 _FOLDER = f"pingone/{_OF_ENVIRONMENT}/date=2026-03-01/nightly"
 _DEVICES = "pingone/tables/devices/date=2026-03-01/nightly.parquet"
 _PAGE = f"pingone/posture/{_OF_ENVIRONMENT}/date=2026-03-01/nightly.html"
@@ -76,7 +78,9 @@ def test_the_numbers_of_an_export_are_kept_for_the_page_of_its_fleet(
 ) -> None:
     key = published(world, "userId,deviceId,deviceType\nu,d,SMS\n", fleet=fleet)
     world.tabulate(key)
-    assert bool(world.bucket.read_json(keys_of(key).summary)) == bool(fleet)
+    keys = ExportKeys.parse(key)
+    assert keys
+    assert bool(world.bucket.read_json(keys.summary)) == bool(fleet)
 
 
 def test_each_file_has_the_types_that_its_table_says(world: World, tmp_path: Path) -> None:

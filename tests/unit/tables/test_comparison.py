@@ -5,15 +5,13 @@ import json
 import random
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pingone_reports.model.posture import Day
 from pingone_reports.tables.comparison import unusual
-from tests.support.memory_bucket import MemoryBucket
 from tests.support.postures import changed
-from tests.support.tabulating import World, keys_of
+from tests.support.tabulating import World
 
 _HEADER = "userId,deviceId,deviceType\n"
 _NIGHTS = ["u,a,FIDO2\nu,b,SMS\n", "u,b,SMS\n", "u,b,SMS\nv,c,TOTP\n", "v,c,TOTP\n", "v,c,TOTP\n"]
@@ -39,6 +37,12 @@ def _told(world: World) -> dict[str, list[str]]:
     return told
 
 
+def _shown_as_newest(world: World) -> set[str]:
+    """The exports that the tables of the newest show."""
+    tables = ("latest", "users", "newest_exports")
+    return {row["export_id"] for table in tables for row in world.newest(table)}
+
+
 def _tables(world: World) -> dict[str, bytes]:
     """A page's trend has the days that were there when it was written."""
     return {key: body for key, body in world.shown().items() if "/posture/" not in key}
@@ -48,25 +52,19 @@ def test_every_order_of_tabulation_gives_the_same_tables_and_events(
     world: World, tmp_path: Path
 ) -> None:
     keys = _published(world)
-    published = dict(world.bucket.objects)
+    published, series = dict(world.bucket.objects), dict(world.table.items)
     for key in keys:
         world.tabulate(key)
-    expected, ids = _tables(world), {event["id"] for event in world.bus.security}
-    assert _told(world) == {
-        "e1": [],
-        "e2": ["NO_BETTER_THAN_WEAK"],
-        "e3": [],
-        "e4": [],
-        "e5": [],
-    }
+    assert _told(world) == {"e1": [], "e2": ["NO_BETTER_THAN_WEAK"], "e3": [], "e4": [], "e5": []}
     for order in (keys[::-1], *random.Random(1).sample([*itertools.permutations(keys)], 1)):
-        other = World(tmp_path, MemoryBucket())
+        other = World(tmp_path)
         other.bucket.objects |= published
-        other.table.items = {k: v for k, v in world.table.items.items() if k.startswith("series#")}
+        other.table.items |= series
         for key in (*order, order[0]):
             other.tabulate(key)
-        assert _tables(other) == expected
-        assert {event["id"] for event in other.bus.security} == ids
+        assert _tables(other) == _tables(world)
+        ids = [{event["id"] for event in each.bus.security} for each in (world, other)]
+        assert ids[0] == ids[1]
 
 
 @pytest.mark.parametrize("at", range(6))
@@ -85,41 +83,27 @@ def test_an_export_that_is_tabulated_during_any_write_of_an_older_one_stays_the_
     world.bucket.upload_file = overtaken  # type: ignore[method-assign]
     world.tabulate(keys[3])
     assert set(_told(world)) == {"e4", "e5"}
-    for table in ("latest", "users", "newest_exports"):
-        assert {row["export_id"] for row in world.newest(table)} == {"e5"}
+    assert _shown_as_newest(world) == {"e5"}
 
 
 @pytest.mark.parametrize("dies_at", range(14))
 def test_what_dies_at_any_write_is_settled_by_its_next_try(world: World, dies_at: int) -> None:
     keys = _published(world)
-
-    class Killed(Exception):
-        pass
-
     writes = itertools.count()
     upload = world.bucket.upload_file
 
     def killed(path: Path, key: str) -> None:
         if next(writes) == dies_at:
-            raise Killed
+            raise KeyboardInterrupt
         upload(path, key)
 
     world.bucket.upload_file = killed  # type: ignore[method-assign]
     for key in (keys[3], keys[4]):
         try:
             world.tabulate(key)
-        except Killed:
+        except KeyboardInterrupt:
             world.tabulate(key)
-    assert {row["export_id"] for row in world.newest("latest")} == {"e5"}
-    assert {row["export_id"] for row in world.newest("users")} == {"e5"}
-    assert {row["export_id"] for row in world.newest("newest_exports")} == {"e5"}
-
-
-def test_a_night_without_tables_is_compared_from_its_landed_file(world: World) -> None:
-    keys = _published(world)
-    world.tabulate(keys[1])
-    assert _told(world) == {"e2": ["NO_BETTER_THAN_WEAK"]}
-    assert keys_of(keys[0]).devices_table not in world.bucket.objects
+    assert _shown_as_newest(world) == {"e5"}
 
 
 def test_a_predecessor_that_is_gone_is_said(world: World) -> None:
@@ -139,23 +123,17 @@ def test_a_custom_export_changes_nothing_that_the_standing_report_shows(world: W
     assert (len(world.bus.events), world.bus.mails) == (told, [])
 
 
-_TOKENS = {"fields": ["phone"], "keyId": "one"}
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "told"),
-    [
-        (_TOKENS, {"fields": ["phone"], "keyId": "two"}, []),
-        (_TOKENS, _TOKENS, ["PHONE_CHANGED"]),
-    ],
-)
+@pytest.mark.parametrize(("key", "told"), [("one", ["PHONE_CHANGED"]), ("two", [])])
 def test_a_token_is_compared_with_a_token_of_its_key_alone(
-    world: World, before: Any, after: Any, told: list[str]
+    world: World, key: str, told: list[str]
 ) -> None:
     header = "userId,deviceId,deviceType,phone,deviceBlocked\n"
-    world.night("n1", header + "u,a,SMS,one,false\nv,b,SMS,two,false\n", "01", pseudonymized=before)
-    world.night("n2", header + "u,a,SMS,oneB,false\nv,b,SMS,two,true\n", "02", pseudonymized=after)
-    assert _told(world)["n2"] == [*told, "NO_USABLE_FACTOR"][::-1]
+    tokens = [{"fields": ["phone"], "keyId": key_id} for key_id in ("one", key)]
+    first = header + "u,a,SMS,one,false\nv,b,SMS,two,false\n"
+    second = header + "u,a,SMS,oneB,false\nv,b,SMS,two,true\n"
+    world.night("n1", first, "01", pseudonymized=tokens[0])
+    world.night("n2", second, "02", pseudonymized=tokens[1])
+    assert _told(world)["n2"] == ["NO_USABLE_FACTOR", *told]
 
 
 def test_states_that_are_tokens_say_nothing(world: World) -> None:
@@ -187,37 +165,6 @@ def test_ids_of_another_key_are_said_to_be_incomparable(world: World) -> None:
     world.night("n1", rows, "01", pseudonymized={"fields": ["deviceId"], "keyId": "one"})
     answer = world.night("n2", rows, "02", pseudonymized={"fields": ["deviceId"], "keyId": "two"})
     assert "not comparable" in answer["notCompared"]
-
-
-def test_an_older_file_of_the_cache_is_no_news(world: World) -> None:
-    first, second = _HEADER + "u,a,FIDO2\n", _HEADER + "u,b,SMS\n"
-    world.night("n1", first, "2026-03-01T01:00:00.000Z")
-    world.night("n2", second, "2026-03-01T02:00:00.000Z")
-    answer = world.night("cached", first, "2026-03-01T03:00:00.000Z")
-    assert "made before" in answer["notCompared"]
-    assert {row["export_id"] for row in world.newest("latest")} == {"n2"}
-    answer = world.night("n3", second, "2026-03-01T04:00:00.000Z")
-    assert (answer["result"], world.bus.compared[-1]["previousExportId"]) == ("unchanged", "n2")
-
-
-def test_overlapping_exports_tell_one_thing_under_one_id(world: World) -> None:
-    world.night("n1", _HEADER + "u,a,FIDO2\nu,b,SMS\n", "2026-03-01T02:00:00.000Z")
-    # Both were published before either could see the other.
-    series = dict(world.table.items)
-    one = world.publish("n2", _HEADER + "u,b,SMS\n", "2026-03-02T02:00:00.000Z")
-    world.table.items = series
-    other = world.publish("n3", _HEADER + "u,b,SMS\n", "2026-03-02T02:00:05.000Z")
-    for key in (one, other):
-        world.tabulate(key)
-    first, second = world.bus.security
-    assert (first["id"], first["exportId"]) == (second["id"], "n2")
-
-
-def test_a_repeated_id_blinds_no_night(world: World) -> None:
-    world.night("n1", _HEADER + "u,a,FIDO2\nv,b,SMS\n", "01")
-    world.night("n2", _HEADER + "u,a,FIDO2\nu,A,FIDO2\nv,c,TOTP\n", "02")
-    assert _told(world)["n2"] == ["ALL_FACTORS_REPLACED"]
-    assert world.bus.compared[-1]["repeatedIds"] == 1
 
 
 def test_a_column_called_date_does_no_harm(world: World) -> None:
@@ -255,3 +202,13 @@ def test_far_more_than_on_any_day_before_is_unusual(
     days = [Day(exported_at="", users={}, events=0, lost=a, left=b) for a, b in past]
     found = unusual(changes, days)
     assert says in found if says else not found
+
+
+def test_each_export_has_its_own_repeated_ids_and_a_comparison_leaves_out_those_of_both(
+    world: World,
+) -> None:
+    world.night("e1", "userId,deviceId,deviceType\nu,d,SMS\nu,d,SMS\n", "01")
+    world.night("e2", "userId,deviceId,deviceType\nu,d,TOTP\n", "02")
+    exports = [key for key in sorted(world.bucket.objects) if "/tables/exports/" in key]
+    assert [world.rows(key)[0]["repeated_ids"] for key in exports] == [1, 0]
+    assert world.bus.compared[-1]["repeatedIds"] == 1

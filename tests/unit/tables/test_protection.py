@@ -2,7 +2,6 @@
 
 import csv
 from pathlib import Path
-from typing import Any
 
 from pingone_reports.model.posture import Factor, Protection
 from pingone_reports.model.strength import Strength
@@ -42,14 +41,9 @@ def _protection(folder: Path, rows: list[dict[str, str]], *without: str) -> Prot
     parquet = folder / "rows.parquet"
     with open_database(folder) as database:
         report_to_parquet(database, report, "csv", {}, parquet)
-        found = users_to_parquet(database, parquet, {"exported_at": _AT}, folder / "users")
+        found = users_to_parquet(database, parquet, {"exported_at": _AT}, folder / "users", "", ())
     assert found
     return found
-
-
-def _numbers(of: Protection) -> dict[str, Any]:
-    names = ("devices", "protected", "unusable", "locked", "device_bound", "synced", "dormant")
-    return {name: getattr(of, name) for name in names}
 
 
 _ROWS = [
@@ -71,52 +65,51 @@ _ROWS = [
 
 
 def test_each_number_is_counted_from_the_rows(tmp_path: Path) -> None:
-    found = _protection(tmp_path, _ROWS)
-    assert _numbers(found) == {
-        "devices": 11,
-        "protected": 8,
-        "unusable": 2,
-        "locked": 1,
-        "device_bound": 1,
-        "synced": 1,
-        "dormant": 2,
-    }
-    assert found.users == {
-        Strength.PHISHING_RESISTANT: 3,
-        Strength.PHISHABLE: 1,
-        Strength.WEAK: 4,
-        Strength.NONE: 3,
-        Strength.MFA_OFF: 1,
-        Strength.UNKNOWN: 0,
-    }
-    assert found.factors == [
-        Factor(
-            device_type=kind, strength=strength, devices=devices, users=devices, unusable=unusable
-        )
-        for kind, strength, devices, unusable in (
-            ("SMS", Strength.WEAK, 5, 0),
-            ("FIDO2", Strength.PHISHING_RESISTANT, 3, 1),
-            ("TOTP", Strength.PHISHABLE, 1, 1),
-        )
-    ]
+    assert _protection(tmp_path, _ROWS) == Protection(
+        users={
+            Strength.PHISHING_RESISTANT: 3,
+            Strength.PHISHABLE: 1,
+            Strength.WEAK: 4,
+            Strength.NONE: 3,
+            Strength.MFA_OFF: 1,
+            Strength.UNKNOWN: 0,
+        },
+        protected=8,
+        factors=[
+            Factor(device_type=kind, strength=strength, devices=n, users=n, unusable=unusable)
+            for kind, strength, n, unusable in (
+                ("SMS", Strength.WEAK, 5, 0),
+                ("FIDO2", Strength.PHISHING_RESISTANT, 3, 1),
+                ("TOTP", Strength.PHISHABLE, 1, 1),
+            )
+        ],
+        devices=11,
+        unusable=2,
+        locked=1,
+        device_bound=1,
+        synced=1,
+        dormant=2,
+    )
 
 
 def test_a_number_whose_field_was_not_asked_for_is_none(tmp_path: Path) -> None:
-    for field, number in (
-        ("deviceLocked", "locked"),
-        ("fidoBackupEligibility", "device_bound"),
-        ("fidoBackupState", "synced"),
-        ("lastDeviceTrxTime", "dormant"),
+    for without, number in (
+        (["deviceLocked"], "locked"),
+        (["fidoBackupEligibility"], "device_bound"),
+        (["fidoBackupState"], "synced"),
+        (["lastDeviceTrxTime"], "dormant"),
+        (["deviceStatus", "deviceBlocked"], "unusable"),
     ):
-        numbers = _numbers(_protection(tmp_path, _ROWS, field))
+        numbers = vars(_protection(tmp_path, _ROWS, *without))
         assert [name for name, value in numbers.items() if value is None] == [number]
     # Either says that some cannot be used.
     assert _protection(tmp_path, _ROWS, "deviceStatus").unusable == 1
-    assert _protection(tmp_path, _ROWS, "deviceStatus", "deviceBlocked").unusable is None
 
 
 def test_more_types_than_have_a_bit_are_counted_too(tmp_path: Path) -> None:
-    kinds = [f"TYPE-{number:02}" for number in range(70)]
-    found = _protection(tmp_path, [_device("u", kind) for kind in kinds])
-    assert [(each.device_type, each.users) for each in found.factors] == [(k, 1) for k in kinds]
-    assert (found.users[Strength.UNKNOWN], found.protected) == (1, 1)
+    kinds = [*(f"TYPE-{number:02}" for number in range(70)), "sms"]
+    found = _protection(tmp_path, [_device("u", kind) for kind in kinds] + [_device("v", "sms")])
+    users = {each.device_type: each.users for each in found.factors}
+    assert users == dict.fromkeys(kinds, 1) | {"sms": 2}
+    assert found.protected == 2
+    assert (found.users[Strength.UNKNOWN], found.users[Strength.WEAK]) == (1, 1)

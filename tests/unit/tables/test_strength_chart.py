@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pingone_reports.model.posture import Day
 from pingone_reports.model.strength import Strength
-from pingone_reports.tables.strength_chart import DAYS, HEIGHT, bar, columns, pillars
+from pingone_reports.tables.strength_chart import DAYS, bar, columns, pillars
 
 USERS = st.dictionaries(st.sampled_from(Strength), st.integers(0, 10_000_000))
 
@@ -66,21 +66,22 @@ def test_the_scale_is_of_round_numbers_from_zero(most: int, ticks: list[int]) ->
     assert columns([day("2026-03-31T02:00:00Z", PHISHABLE=most)]).ticks == ticks
 
 
-@given(st.lists(USERS, min_size=1, max_size=DAYS))
-def test_everything_is_within_the_chart(numbers: list[dict[Strength, int]]) -> None:
-    past = [
-        Day(exported_at=f"2026-03-{number + 1:02}T02:00:00Z", users=users)
-        for number, users in enumerate(numbers)
-    ]
-    chart = columns(past)
-    assert len(chart.columns) == len(past)
-    assert 3 <= len(chart.ticks) <= 6
-    for column in chart.columns:
-        ends = [part.start + part.length for part in column.segments]
-        assert all(end <= 100.001 for end in ends)
-    heights = [label.y for label in chart.labels]
-    assert all(lower - upper >= 10 for upper, lower in pairwise(heights))
-    assert all(0 < height < HEIGHT for height in heights)
+@pytest.mark.parametrize(
+    ("users", "labels"),
+    [
+        ({"PHISHABLE": 8}, {"PHISHABLE": 110.44}),
+        (
+            {"PHISHING_RESISTANT": 1, "PHISHABLE": 1, "WEAK": 996, "NONE": 1, "MFA_OFF": 1},
+            {"MFA_OFF": 8.5, "NONE": 25.5, "WEAK": 110.44, "PHISHABLE": 194.5}
+            | {"PHISHING_RESISTANT": 211.5},
+        ),
+    ],
+)
+def test_labels_are_at_the_middle_of_their_parts_or_the_next_free_line_of_the_chart(
+    users: dict[str, int], labels: dict[str, float]
+) -> None:
+    chart = columns([day("2026-03-31T02:00:00Z", **users)])
+    assert {label.strength.name: round(label.y, 2) for label in chart.labels} == labels
 
 
 def test_a_quiet_day_has_a_low_pillar_and_one_that_was_not_compared_has_none() -> None:

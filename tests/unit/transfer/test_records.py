@@ -1,42 +1,42 @@
-"""Records are counted as a parser would count them, however the file is cut into chunks."""
+"""Records are counted, and fields named, as a parser would, however a file is cut into chunks."""
 
 import csv
 import io
 import json
+import math
 import tracemalloc
 from collections.abc import Iterable
-from math import ceil
+from itertools import chain
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from local.pingone_simulator.report_data import DevicesReport, JsonShape
 from pingone_reports.errors import InvalidReport
-from pingone_reports.transfer.records import (
-    CsvRecordCounter,
-    JsonRecordCounter,
-    RecordCounter,
-    record_counter,
-)
+from pingone_reports.transfer.records import RecordCounter, plain_csv, record_counter
 from tests.support.chunks import CUTS, cut
 from tests.support.csv_dialects import DIALECTS
 
 BOM = b"\xef\xbb\xbf"
 
 
-def count(counter: RecordCounter, chunks: Iterable[bytes]) -> int:
+def counter_of(format_name: str, chunks: Iterable[bytes]) -> RecordCounter:
+    """One that has taken a file."""
+    counter = record_counter(format_name)
     for chunk in chunks:
         counter.update(chunk)
-    return counter.finish()
+    return counter
 
 
 def one_by_one(data: bytes) -> list[bytes]:
     return [data[at : at + 1] for at in range(len(data))]
 
 
-AWKWARD = st.text('",\n\r\\{}[]ab é', max_size=8)
+# Some are longer than the blocks of 64 bytes that are read at once.
+AWKWARD = st.lists(
+    st.sampled_from([*'",\n\r\\{}[]ab é\u2028', "x" * 20, "y" * 63]), max_size=8
+).map("".join)
 
 
 class TestCsv:
@@ -51,7 +51,7 @@ class TestCsv:
         st.booleans(),
         CUTS,
     )
-    def test_rows_are_those_that_the_csv_module_reads(
+    def test_rows_and_columns_are_those_that_the_csv_module_reads(
         self,
         rows: list[list[str]],
         dialect: tuple[str, Any],
@@ -63,36 +63,32 @@ class TestCsv:
         text = io.StringIO(newline="")
         csv.writer(text, lineterminator=line_end, quoting=quoting).writerows(rows)
         content = text.getvalue() if last_line_ends else text.getvalue().removesuffix(line_end)
-        read = list(csv.reader(io.StringIO(content, newline="")))
         data = (BOM if bom else b"") + content.encode()
-        assert count(CsvRecordCounter(), cut(data, places)) == len(read) - 1
 
-    @pytest.mark.parametrize(
-        ("data", "rows"),
-        [
-            (b"a,b\r\n", 0),
-            (b"a,b", 0),
-            (b"a,b\r\n1,2\r\n", 1),
-            (b"a,b\n1,2", 1),
-            (b'a,b\n"1\n2",3\n', 1),
-            (b'a,b\n"say ""no\n"" twice",3\n4,5\n', 2),
-            (b'a\n""""\n"\n"\n', 2),
-            (BOM + b"a,b\r\n1,2\r\n", 1),
-        ],
-    )
-    def test_a_quoted_newline_ends_no_row(self, data: bytes, rows: int) -> None:
-        assert count(CsvRecordCounter(), [data]) == rows
-        assert count(CsvRecordCounter(), one_by_one(data)) == rows
+        chunks = cut(data, places)
 
-    @pytest.mark.parametrize("data", [b"", b'a,b\n"1', b'a,b\n"1,2\n3,4\n', b'a\n"x""'])
-    def test_a_truncated_file_is_invalid(self, data: bytes) -> None:
-        with pytest.raises(InvalidReport, match="CSV"):
-            count(CsvRecordCounter(), one_by_one(data))
+        counter = counter_of("csv", chunks)
+        plain = b"".join(plain_csv(filter(None, chunks))).decode()
 
-    @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
-    def test_a_devices_report_has_the_rows_that_were_made(self, line_end: str) -> None:
-        blocks = DevicesReport(300).csv_blocks(line_end)
-        assert count(record_counter("csv"), (block.encode() for block in blocks)) == 300
+        header, *records = csv.reader(io.StringIO(content, newline=""))
+        assert counter.finish() == len(records)
+        assert list(counter.columns) == header
+        assert list(csv.reader(io.StringIO(plain, newline=""), strict=True)) == [header, *records]
+
+    def test_a_first_row_that_no_manifest_can_hold_is_no_header(self) -> None:
+        quoted = '"' + "\n" * 300_000 + '"'
+        for header in ("x" * 70_000, quoted, "x," * 40_000, "," * 60_000, "€" * 20_000):
+            data = f"{header}\r\n1,2\r\n".encode()
+            for chunks in ([data], cut(data, [0.1, 0.2, 0.6])):
+                assert counter_of("csv", chunks).columns == ()
+
+    def test_a_header_of_a_hundred_long_names_is_read(self) -> None:
+        names = [f"{number:064}" for number in range(100)]
+        assert counter_of("csv", [",".join(names).encode() + b"\n"]).columns == tuple(names)
+
+    @given(st.lists(st.binary(max_size=20), max_size=6))
+    def test_any_bytes_have_columns_or_none(self, chunks: list[bytes]) -> None:
+        assert len(counter_of("csv", chunks).columns) <= sum(map(len, chunks)) + 1
 
 
 VALUES = st.recursive(
@@ -100,95 +96,80 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(AWKWARD, inner, max_size=3),
     max_leaves=6,
 )
-RECORDS = st.lists(st.dictionaries(AWKWARD, VALUES, max_size=3), max_size=6)
-FLAT_RECORDS = st.lists(st.dictionaries(AWKWARD, AWKWARD, max_size=3), max_size=6)
 STYLES = st.sampled_from([{}, {"indent": 2}, {"separators": (",", ":")}, {"ensure_ascii": False}])
+JSON_PIECES = st.lists(
+    st.sampled_from([*'{}[],:"\\ \n-+.019eEu', '"a"', '{"a":', "true", "nul", "null", "é", "\t"]),
+    max_size=30,
+).map("".join)
 
 
 class TestJson:
-    @given(RECORDS, STYLES, st.booleans(), CUTS)
-    def test_records_of_an_array_are_its_objects(
-        self, records: list[Any], style: dict[str, Any], bom: bool, places: list[float]
+    @given(
+        st.lists(st.dictionaries(AWKWARD, VALUES, max_size=3), min_size=2, max_size=6),
+        st.sampled_from(["a list", "an object with a list", "one object after another"]),
+        STYLES,
+        st.booleans(),
+        CUTS,
+    )
+    def test_records_and_their_fields_are_found_in_every_shape(
+        self,
+        records: list[dict[str, Any]],
+        shape: str,
+        style: dict[str, Any],
+        bom: bool,
+        places: list[float],
     ) -> None:
-        data = (BOM if bom else b"") + json.dumps(records, **style).encode()
-        assert count(JsonRecordCounter(), cut(data, places)) == len(records)
+        shapes: dict[str, list[Any]] = {
+            "a list": [records],
+            "an object with a list": [{"size": 2, "entries": records, "next": {"page": 2}}],
+            "one object after another": [*records],
+        }
+        text = "\n".join(json.dumps(document, **style) for document in shapes[shape])
 
-    @given(FLAT_RECORDS, STYLES, CUTS)
-    def test_records_of_an_object_are_those_of_its_list(
-        self, records: list[Any], style: dict[str, Any], places: list[float]
-    ) -> None:
-        document = {"size": len(records), "entries": records, "_links": {"self": {"href": "/"}}}
-        data = json.dumps(document, **style).encode()
-        assert count(JsonRecordCounter(), cut(data, places)) == len(records)
+        counter = counter_of("json", cut((BOM if bom else b"") + text.encode(), places))
 
-    @given(st.lists(st.dictionaries(AWKWARD, VALUES, max_size=3), min_size=2, max_size=6), CUTS)
-    def test_one_object_a_line_is_one_record_a_line(
-        self, records: list[Any], places: list[float]
-    ) -> None:
-        data = "".join(f"{json.dumps(record)}\n" for record in records).encode()
-        assert count(JsonRecordCounter(), cut(data, places)) == len(records)
+        assert counter.finish() == len(records)
+        assert list(counter.columns) == list(dict.fromkeys(chain.from_iterable(records)))
 
     @pytest.mark.parametrize(
-        ("data", "records"),
+        ("data", "records", "columns"),
         [
-            (b"[]", 0),
-            (b" [ ] \n", 0),
-            (b'{"entries": []}', 0),
-            (b'{"entries": [], "size": 0}', 0),
-            (b"[{}]", 1),
-            (b'[{"a": [{}, {}]}, {"b": {"c": [{}]}}]', 2),
-            (b'{"_embedded": {"devices": [{"a": 1}, {"b": [{}, {}, {}]}]}}', 2),
-            (b'{"_embedded": {"devices": []}}', 0),
-            (b'{"userId": "1"}', 1),
-            (b'{"userId": "1", "tags": []}\n{"userId": "2", "tags": ["a"]}\n', 2),
-            (b'{"userId": "1"}\n', 1),
-            (b'{"userId": "1"}\r\n{"userId": "2"}\r\n', 2),
-            (b'[{"a": "}{\\"]["}]', 1),
-            (b'[{"a": "\\\\"}, {"b": "\\\\\\""}]', 2),
-            (BOM + b'[{"a": 1}]', 1),
-            (b"", 0),
-            (BOM, 0),
-            (b" \n", 0),
+            (b"", 0, ()),
+            (BOM, 0, ()),
+            (b" \n", 0, ()),
+            (b" [ ] \n", 0, ()),
+            (b'{"entries": [], "size": 0}', 0, ()),
+            (b'{"_embedded": {"devices": []}}', 0, ()),
+            (b'{"_embedded": {"devices": [{"a": 1}, {"b": [{}, {}, {}]}]}}', 2, ("a", "b")),
+            (b"[{}]", 1, ()),
+            (b'{"code": "INTERNAL_ERROR"}\n', 1, ("code",)),
+            (b'{"a": "1"}\r\n{"b": "2", "a": ["a"]}\r\n', 2, ("a", "b")),
+            (b'[{"a": [1, {}]}]', 1, ("a",)),
         ],
     )
-    def test_only_whole_records_count(self, data: bytes, records: int) -> None:
-        assert count(JsonRecordCounter(), [data]) == records
-        assert count(JsonRecordCounter(), one_by_one(data)) == records
+    def test_a_record_is_an_object_of_the_outermost_list_or_of_none(
+        self, data: bytes, records: int, columns: tuple[str, ...]
+    ) -> None:
+        counter = counter_of("json", one_by_one(data))
+        assert (counter.finish(), counter.columns) == (records, columns)
 
-    @pytest.mark.parametrize(
-        "data",
-        [
-            b"[",
-            b'[{"a": 1},',
-            b'{"entries": [{}]',
-            b'["open',
-            b'{"a": "\\"}',
-            b"]",
-            b"[}",
-            b'{"a": [}]',
-            b"userId,username\n1,2\n",
-            b"<html></html>",
-        ],
-    )
-    def test_a_truncated_file_is_invalid(self, data: bytes) -> None:
-        with pytest.raises(InvalidReport, match="JSON"):
-            count(JsonRecordCounter(), one_by_one(data))
-
-    @pytest.mark.parametrize("data", [b"]", b"[}", b'{"a": [}]'])
-    def test_a_file_that_is_no_json_is_refused_at_its_end_alone(self, data: bytes) -> None:
-        counter = JsonRecordCounter()
-        counter.update(data)
-        counter.update(b'[{"a": 1}]')
-        with pytest.raises(InvalidReport, match="JSON"):
-            counter.finish()
+    @given(JSON_PIECES | JSON_PIECES.map(lambda text: f'[{{"a":{text}}}]'), CUTS)
+    def test_json_is_taken_exactly_if_it_is_json(self, text: str, places: list[float]) -> None:
+        values = values_of(text)
+        assume(not any(map(mixes, values or ())))
+        is_taken = True
+        try:
+            counter_of("json", cut(text.encode(), places)).finish()
+        except InvalidReport:
+            is_taken = False
+        assert is_taken == (values is not None)
 
     def test_a_thousand_lists_in_each_other_are_still_counted(self) -> None:
-        assert count(JsonRecordCounter(), [b"[" * 999 + b"{}" + b"]" * 999]) == 1
+        assert counter_of("json", [b"[" * 999 + b"{}" + b"]" * 999]).finish() == 1
 
     def test_endless_brackets_take_no_memory(self) -> None:
-        counter = JsonRecordCounter()
         brackets = b"[" * 100_000
-        counter.update(brackets)
+        counter = counter_of("json", [brackets])
         tracemalloc.start()
         for _ in range(100):
             counter.update(brackets)
@@ -198,22 +179,55 @@ class TestJson:
         with pytest.raises(InvalidReport, match="more than 1000"):
             counter.finish()
 
-    @given(RECORDS.filter(bool), st.floats(0, 1, exclude_min=True, exclude_max=True), CUTS)
-    def test_an_array_that_is_truncated_anywhere_is_invalid(
-        self, records: list[Any], end: float, places: list[float]
-    ) -> None:
-        data = json.dumps(records).encode()
-        with pytest.raises(InvalidReport):
-            count(JsonRecordCounter(), cut(data[: ceil(end * (len(data) - 1))], places))
 
-    @pytest.mark.parametrize("rows", [0, 1, 300])
-    @pytest.mark.parametrize("shape", ["array", "object"])
-    def test_a_devices_report_has_the_rows_that_were_made(
-        self, shape: JsonShape, rows: int
-    ) -> None:
-        blocks = DevicesReport(rows).json_blocks(shape)
-        assert count(record_counter("json"), (block.encode() for block in blocks)) == rows
+def values_of(text: str) -> list[object] | None:
+    """Nothing, one list or object, or objects one after another; None if it is something else."""
+    decoder, values = json.JSONDecoder(parse_constant=nan), list[object]()
+    rest = text.strip(" \n\r\t")
+    try:
+        while rest:
+            value, end = decoder.raw_decode(rest)
+            values.append(value)
+            rest = rest[end:].lstrip(" \n\r\t")
+    except ValueError:
+        return None
+    kinds = dict if len(values) > 1 else dict | list
+    return values if all(isinstance(value, kinds) for value in values) else None
 
-    def test_a_devices_report_of_one_object_a_line_has_the_rows_that_were_made(self) -> None:
-        blocks = DevicesReport(300).json_blocks("lines")
-        assert count(record_counter("json"), (block.encode() for block in blocks)) == 300
+
+def nan(constant: str) -> float:
+    if constant != "NaN":
+        raise ValueError(constant)
+    return math.nan
+
+
+def mixes(value: object) -> bool:
+    """Whether objects and others are in one list."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    kinds = {isinstance(each, dict) for each in inner}
+    return (isinstance(value, list) and len(kinds) > 1) or any(map(mixes, inner))
+
+
+@pytest.mark.parametrize(
+    ("format_name", "data"),
+    [
+        ("csv", b""),
+        ("csv", b'a,b\n"1'),
+        ("csv", b'a,b\n"1,2\n3,4\n'),
+        ("csv", b'a\n"x""'),
+        ("json", b'[{"a": 1},'),
+        ("json", b'{"entries": [{"a": "\\"}]}'),
+        ("json", b'[{"a": 1}, 2]'),
+        ("json", b'{"b": [2, {"a": 1}]}'),
+        ("json", b"userId,username\n1,2\n"),
+        ("json", b"<html></html>"),
+        ("json", BOM[:2]),
+        ("json", BOM[::-1] + b'[{"a": 1}]'),
+        ("json", b" " + BOM + b'[{"a": 1}]'),
+    ],
+)
+def test_a_file_that_is_not_whole_or_of_another_kind_is_invalid(
+    format_name: str, data: bytes
+) -> None:
+    with pytest.raises(InvalidReport, match=format_name.upper()):
+        counter_of(format_name, one_by_one(data)).finish()

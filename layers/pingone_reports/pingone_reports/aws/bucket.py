@@ -8,15 +8,15 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from queue import LifoQueue
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from boto3.exceptions import Boto3Error
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from isal import isal_zlib
 
 from pingone_reports.aws.error_codes import AWS_ERRORS, code_of
 from pingone_reports.errors import StorageDenied, StorageUnavailable
+from pingone_reports.model.report_file import Format
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 # two in flight, over two connections. S3 allows 10,000 parts in an object.
 PART_BYTES = 8 * 1024 * 1024
 _PARTS_IN_FLIGHT = 2
-# Each of an export's two uploads fills one more buffer. Buffers are reused: to allocate one for
+# Each upload of an export's files fills one more buffer. Buffers are reused: to allocate one for
 # each part takes as long as to copy into it, and the memory is not freed evenly.
-_BUFFERS = _PARTS_IN_FLIGHT + 2
+_BUFFERS = _PARTS_IN_FLIGHT + len(Format)
 
-# Errors that a retry does not fix. Source: S3's list of error codes; a HEAD has only the status.
 _JSON = "application/json"
+# Errors that a retry does not fix. Source: S3's list of error codes; a HEAD has only the status.
 _DENIALS = {
     "AccessDenied", "403", "AllAccessDisabled", "InvalidAccessKeyId", "NoSuchBucket",
     # The bucket is in another region.
@@ -54,9 +54,14 @@ class Bucket:
         for _ in range(_BUFFERS):
             self._buffers.put(None)
 
-    def upload(self, key: str, content_type: str) -> "Upload":
-        """Begin an upload, to be written piece by piece and then committed."""
-        return Upload(self, key, content_type)
+    @contextmanager
+    def upload(self, key: str, content_type: str) -> Iterator["Upload"]:
+        """An upload, to be written piece by piece and then committed, or else it is aborted."""
+        upload = Upload(self, key, content_type)
+        try:
+            yield upload
+        finally:
+            upload.end()
 
     def take_buffer(self) -> bytearray:
         """A buffer for one part; waits until one is free."""
@@ -83,10 +88,8 @@ class Bucket:
 
     def upload_file(self, path: Path, key: str) -> None:
         """Copy a file of at most 5 GB into an object, which replaces the one at this key."""
-        with _storage_errors("PutObject"), path.open("rb") as file:
-            self.s3.put_object(
-                Bucket=self.name, Key=key, Body=file, ContentType="application/octet-stream"
-            )
+        with path.open("rb") as file:
+            self._put(key, file, "application/octet-stream")
 
     def read_json(self, key: str) -> dict[str, Any] | None:
         """The JSON document at a key; None if there is no object."""
@@ -99,26 +102,16 @@ class Bucket:
 
     def write_json(self, key: str, document: Mapping[str, Any] | Sequence[Any]) -> None:
         """Write a JSON document, in place of what is there."""
-        self.write_text(key, json.dumps(document), _JSON)
+        self._put(key, json.dumps(document).encode(), _JSON)
 
     def write_text(self, key: str, text: str, content_type: str) -> None:
         """Write a text, in place of what is there."""
-        with _storage_errors("PutObject"):
-            self.s3.put_object(
-                Bucket=self.name, Key=key, Body=text.encode(), ContentType=content_type
-            )
+        self._put(key, text.encode(), content_type)
 
     def create_json(self, key: str, document: Mapping[str, Any]) -> dict[str, Any]:
         """Write a JSON object unless there is one; returns what is there then."""
         try:
-            with _storage_errors("PutObject"):
-                self.s3.put_object(
-                    Bucket=self.name,
-                    Key=key,
-                    Body=json.dumps(document).encode(),
-                    ContentType=_JSON,
-                    IfNoneMatch="*",
-                )
+            self._put(key, json.dumps(document).encode(), _JSON, IfNoneMatch="*")
         except StorageUnavailable:
             # Another try has written it; or this one has, and S3's answer was lost.
             written = self.read_json(key)
@@ -155,6 +148,11 @@ class Bucket:
                     Bucket=self.name, Key=upload["Key"], UploadId=upload["UploadId"]
                 )
         return [upload["Key"] for upload in others]
+
+    def _put(self, key: str, body: bytes | BinaryIO, content_type: str, **condition: str) -> None:
+        target: dict[str, Any] = {"Bucket": self.name, "Key": key, **condition}
+        with _storage_errors("PutObject"):
+            self.s3.put_object(**target, Body=body, ContentType=content_type)
 
 
 class Upload:
@@ -213,15 +211,8 @@ class Upload:
             )
         self._committed = True
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
+    def end(self) -> None:
+        """Give back what it holds, and abort it unless it is committed. Raises nothing."""
         wait(self._parts)
         self._take_rest()
         if not self._committed:
@@ -265,22 +256,18 @@ def _storage_errors(operation: str) -> Iterator[None]:
     try:
         yield
     except AWS_ERRORS as error:
-        raise _storage_error(operation, error) from None
-
-
-def _storage_error(
-    operation: str, error: ClientError | BotoCoreError
-) -> StorageDenied | StorageUnavailable:
-    code = code_of(error)
-    if code in _DENIALS:
-        return StorageDenied(
-            f"S3 refused {operation} ({code}): check that the bucket exists in the stack's region, "
-            "that its KMS key is enabled, and that the policies of bucket and key allow the "
-            "function's role."
-        )
-    if code == "NoSuchUpload":
-        return StorageUnavailable(
-            "Another try of this export has aborted this upload: if no try succeeds, run the "
-            "export again."
-        )
-    return StorageUnavailable(f"S3 could not complete {operation} ({code}): try again later.")
+        code = code_of(error)
+        if code in _DENIALS:
+            raise StorageDenied(
+                f"S3 refused {operation} ({code}): check that the bucket exists in the stack's "
+                "region, that its KMS key is enabled, and that the policies of bucket and key "
+                "allow the function's role."
+            ) from None
+        if code == "NoSuchUpload":
+            raise StorageUnavailable(
+                "Another try of this export has aborted this upload: if no try succeeds, run the "
+                "export again."
+            ) from None
+        raise StorageUnavailable(
+            f"S3 could not complete {operation} ({code}): try again later."
+        ) from None

@@ -6,13 +6,26 @@ call and without a condition, so any number of exports at once write it without 
 `licence` has the one that was told first.
 """
 
+from typing import NamedTuple
+
 from pingone_reports.aws.table import EXPIRY, ConditionFailed, Item, Table, Value
 
 # Long enough that one export a week finds its environment's licence.
 _KEPT_SECONDS = 30 * 86_400
 
-# Where environments call until their licence is told, and those of the first one that was.
-_COMMON = "stack"
+# The licence of environments whose licence nobody has told, and the pool of the first one that was.
+COMMON = "stack"
+
+
+class Booking(NamedTuple):
+    """When what was booked begins, and the licence that was last given with its key.
+
+    If it was not made, `begins` is when all that is booked ends.
+    """
+
+    begins: int
+    made: bool
+    licence: str | None
 
 
 class TurnCalendar:
@@ -33,12 +46,11 @@ class TurnCalendar:
         own_end: int,
         latest: int,
         licence: str | None = None,
-    ) -> tuple[int, bool, str | None]:
+    ) -> Booking:
         """Atomically book `length` milliseconds after everything that is booked under this key.
 
         They begin at `earliest` if nothing is booked beyond that, or only what ends at `own_end`.
-        Returns the beginning, True, and the licence that was last given with this key. If the
-        beginning would be after `latest`, books nothing and returns it with False.
+        If the beginning would be after `latest`, books nothing.
         """
         keep: dict[str, Value] = {"licence": licence} if licence else {}
         also = f", {EXPIRY} = :expiry" + (", licence = :licence" if licence else "")
@@ -60,7 +72,7 @@ class TurnCalendar:
             except ConditionFailed:
                 pass
             else:
-                return earliest, True, _licence(item)
+                return Booking(earliest, True, _licence(item))
             try:
                 item = self._table.update(
                     key,
@@ -77,16 +89,18 @@ class TurnCalendar:
             except ConditionFailed as failed:
                 booked_until = int(failed.item.get("bookedUntil", 0))
                 if booked_until > latest:
-                    return booked_until, False, _licence(failed.item)
+                    return Booking(booked_until, False, _licence(failed.item))
                 # The booked times ended between the two writes.
             else:
-                return int(item["bookedUntil"]) - length, True, _licence(item)
+                return Booking(int(item["bookedUntil"]) - length, True, _licence(item))
 
     def pool(self, licence: str, now: int) -> str:
         """Whose places the licence's calls take: `stack` if it was the first one to be told.
 
         So they share them with all environments whose licence nobody has told.
         """
+        if licence == COMMON:
+            return COMMON
         if not self._first:
             item = self._table.update(
                 "licence",
@@ -95,7 +109,7 @@ class TurnCalendar:
                 {"licence": licence, "expiry": now // 1000 + _KEPT_SECONDS},
             )
             self._first = _licence(item)
-        return _COMMON if licence == self._first else licence
+        return COMMON if licence == self._first else licence
 
     def ticket(self, pool: str, now: int) -> int:
         """A number that grows by one with each call that takes a place of the pool."""

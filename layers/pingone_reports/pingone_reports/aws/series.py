@@ -1,8 +1,11 @@
-"""What the stack's table keeps of each report and environment: its exports, and its days."""
+"""What the stack's table keeps of each report and environment: its exports, and its days.
+
+Which of the exports is before which, `model/series.py` decides.
+"""
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from pingone_reports.aws.table import EXPIRY, ConditionFailed, Table, Value
@@ -17,6 +20,7 @@ _KEPT = timedelta(days=400)
 _MOST_BYTES = 300_000
 _MOST_TRIES = 50
 _DAYS = 40
+_LOOK_BACK = timedelta(days=30)
 
 
 class Series:
@@ -55,12 +59,13 @@ class Trend:
         self._table = table
 
     def add(self, export: PublishedExport, day: Day) -> list[Day]:
-        """Keep what an export says of its day; returns the days up to it, the oldest first.
+        """Keep what an export says of its day; returns that day behind those of 30 days before.
 
         A day has the numbers of its last export, and the sums of what its exports changed.
         """
         key = _key("trend", export.keys.report, export.keys.environment, export.filter)
-        name, export_id = f"{day.exported_at[:10]}", export.keys.execution
+        name, export_id = day.exported_at[:10], export.keys.execution
+        since = str(date.fromisoformat(name) - _LOOK_BACK)
 
         def added(before: str | None) -> str:
             days: dict[str, Any] = json.loads(before or "{}")
@@ -72,7 +77,7 @@ class Trend:
 
         before = _attribute(self._table.get(key), "dayList")
         days = json.loads(_change(self._table, key, "dayList", before, added))
-        return [_day(each) for at, each in days.items() if at <= name]
+        return [_day(each) for at, each in days.items() if since <= at <= name]
 
 
 def _attribute(item: Mapping[str, Value] | None, name: str) -> str | None:

@@ -40,26 +40,21 @@ class Table:
         ConditionFailed, TableUnavailable.
         """
         names = {f"#{name}": name for name in re.findall(r"#(\w+)", f"{expression} {condition}")}
+        request = {
+            "TableName": self.name,
+            "Key": {KEY: {"S": key}},
+            "UpdateExpression": expression,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": {
+                f":{name}": {"N": str(value)} if isinstance(value, int) else {"S": value}
+                for name, value in values.items()
+            },
+            "ConditionExpression": condition,
+            "ReturnValues": "ALL_NEW",
+            "ReturnValuesOnConditionCheckFailure": condition and "ALL_OLD",
+        }
         try:
-            answer = self.client.update_item(
-                TableName=self.name,
-                Key={KEY: {"S": key}},
-                UpdateExpression=expression,
-                ExpressionAttributeValues={
-                    f":{name}": {"N": str(value)} if isinstance(value, int) else {"S": value}
-                    for name, value in values.items()
-                },
-                ReturnValues="ALL_NEW",
-                **({"ExpressionAttributeNames": names} if names else {}),
-                **(
-                    {
-                        "ConditionExpression": condition,
-                        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-                    }
-                    if condition
-                    else {}
-                ),
-            )
+            answer = self.client.update_item(**{name: v for name, v in request.items() if v})
         except ClientError as error:
             code = code_of(error)
             if code == "ConditionalCheckFailedException":

@@ -1,10 +1,7 @@
-"""What an export's comparison announces: two kinds of events, and a mail.
-
-No user has a name there, only an id.
-"""
+"""What an export's comparison announces: two kinds of events, in which no user has a name."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -15,11 +12,9 @@ from pingone_reports.model.posture import (
     Changes,
     Posture,
     Protection,
-    Result,
     SecurityEvent,
 )
 from pingone_reports.model.security_events import Event, fair
-from pingone_reports.model.series import FIRST, OLDER_DATA
 from pingone_reports.model.strength import Strength
 
 COMPARED = "PingOne Report Compared"
@@ -28,8 +23,6 @@ SECURITY_EVENT_DETECTED = "PingOne Device Security Event Detected"
 SCHEMA_VERSION = "1.0"
 """Of both events. A field that is added later leaves it as it is."""
 
-_LONGEST_NAME = 40
-_NO_SURPRISE = (FIRST, OLDER_DATA)
 _COUNTED = (
     *("devices", "minor", "securityEvents", "securityEventsNotSent", "usersJoined", "usersLeft"),
     *("usersLost", "unusual", "repeatedIds"),
@@ -95,23 +88,6 @@ def compared(posture: Posture, export: AnnouncedExport, sent: int) -> dict[str, 
     }
 
 
-def mail(posture: Posture, export: AnnouncedExport) -> tuple[str, str] | None:
-    """Subject and text of the mail about an export, with numbers alone; None if there is none.
-
-    An export that changed nothing has none. Neither has a first one, or one of no newer data.
-    """
-    changes = posture.changes
-    if changes.result is Result.UNCHANGED if changes else posture.not_compared in _NO_SURPRISE:
-        return None
-    line = subject(posture.environment_name or posture.environment, _gist(changes))
-    return line, "\n".join(_lines(posture, export))
-
-
-def subject(name: str, gist: str) -> str:
-    """The subject of a mail, with room for its gist whatever the name is."""
-    return f"PingOne {name[:_LONGEST_NAME]}: {gist}"
-
-
 def _about(posture: Posture, export: AnnouncedExport) -> dict[str, Any]:
     """Which exports an event is of. What happened did so after one time and before the other."""
     changes, manifest, keys = posture.changes, export.manifest, export.keys
@@ -166,7 +142,7 @@ def _numbers(changes: Changes | None, sent: int) -> dict[str, Any]:
         # They can be seen where a lost factor can.
         "usersLost": lost if isinstance(lost, str) else changes.users_lost,
         "unusual": changes.unusual or None,
-        "repeatedIds": changes.repeated_ids,
+        "repeatedIds": changes.ids_left_out,
     }
     return numbers or dict.fromkeys(_COUNTED)
 
@@ -186,57 +162,3 @@ def _protection(protection: Protection) -> dict[str, Any]:
 
 def _known(number: int | None) -> int | str:
     return NOT_ASKED if number is None else number
-
-
-def _gist(changes: Changes | None) -> str:
-    if not changes:
-        return "could not be compared"
-    happened = [event for event in Event if changes.events.get(event)]
-    if not happened:
-        what = f"{changes.number:,} changed devices"
-    else:
-        number = changes.events[happened[0]]
-        what = f"{happened[0]} ({number:,})"
-        if changes.above_info > number:
-            what += f", {changes.above_info:,} security events"
-    return f"unusual! {what}" if changes.unusual else what
-
-
-def _lines(posture: Posture, export: AnnouncedExport) -> Iterator[str]:
-    changes, named = posture.changes, (posture.environment_name, posture.environment)
-    yield f"Report {posture.report} of environment {' '.join(filter(None, named))}"
-    if posture.filter:
-        yield "It has a filter: devices enter and leave it."
-    yield f"Exported {posture.exported_at}, with data of {posture.data_not_before} or later (UTC)"
-    if changes:
-        yield f"Compared with the export of {changes.previous_exported_at}"
-    else:
-        yield f"It could not be compared: {posture.not_compared}"
-    if changes and changes.unusual:
-        yield f"\nUNUSUAL: {changes.unusual}"
-    yield from (f"Doubtful: {doubt}" for doubt in posture.doubts)
-    for title, numbers in _sections(compared(posture, export, 0)).items():
-        if shown := [f"  {what}: {_said(number)}" for what, number in numbers.items() if number]:
-            yield "\n".join((f"\n{title}", *shown))
-    yield "\nThe page, for who is signed on to this account:"
-    yield export.page_link
-
-
-def _sections(numbers: Mapping[str, Any]) -> dict[str, Mapping[str, int | str | None]]:
-    """What the event says, in the words of people."""
-    events, protection = numbers["securityEvents"] or {}, numbers["protection"]
-    known = {} if isinstance(protection, str) else protection
-    return {
-        "Security events": {Event[code].value: number for code, number in events.items()},
-        "Devices": numbers["devices"] or {},
-        "Users": {"joined": numbers["usersJoined"], "left": numbers["usersLeft"]},
-        "Protection": {
-            "protected users": known.get("protected"),
-            **known.get("users", {}),
-            "enrolled devices that cannot be used": known.get("unusable"),
-        },
-    }
-
-
-def _said(value: int | str) -> str:
-    return value if isinstance(value, str) else f"{value:,}"

@@ -83,9 +83,17 @@ class Delivery:
             )
         return cls(
             exploration=exploration,
-            links={name: _text(body, f"{name}PresignedUrl") for name in formats},
+            links={name: _text(body, _link_of(name)) for name in formats},
             zip_password=_text(body, "zipPassword"),
         )
+
+
+def _link_of(file_format: Format) -> str:
+    return f"{file_format}PresignedUrl"
+
+
+SECRET_FIELDS = ("zipPassword", *map(_link_of, Format))
+"""The fields of an answer whose values must appear nowhere else."""
 
 
 def _text(body: Mapping[str, Any], name: str) -> str:

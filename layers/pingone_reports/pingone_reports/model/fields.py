@@ -3,7 +3,8 @@
 PingOne publishes no list of them. These are seen in its documentation's examples, or second-hand.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import Enum
 
 
@@ -17,47 +18,64 @@ class Weight(Enum):
     """It changes whenever a device is used, or follows from another field: no row."""
 
 
-FIELDS = {
-    "deviceId": Weight.MATTERS,
-    "userId": Weight.MATTERS,
-    "username": Weight.MATTERS,
-    "givenName": Weight.MINOR,
-    "familyName": Weight.MINOR,
-    "email": Weight.MATTERS,
-    "phone": Weight.MATTERS,
-    "mfaEnabled": Weight.MATTERS,
-    "bypassMFAEnabledUntil": Weight.MATTERS,
-    "userCreatedAt": Weight.MINOR,
-    "userUpdatedAt": Weight.USE,
-    "deviceType": Weight.MATTERS,
-    "deviceStatus": Weight.MATTERS,
-    "deviceNickname": Weight.MINOR,
-    "deviceOrder": Weight.USE,
-    "deviceName": Weight.MINOR,
-    "deviceCreatedAt": Weight.MINOR,
-    "deviceUpdatedAt": Weight.USE,
-    "lastDeviceTrxTime": Weight.USE,
-    "deviceBlocked": Weight.MATTERS,
-    "blockedAt": Weight.USE,
-    "deviceLocked": Weight.MATTERS,
-    "lockExpiration": Weight.USE,
-    "manufacturer": Weight.MINOR,
-    "modelName": Weight.MINOR,
-    "osType": Weight.MINOR,
-    "osVersion": Weight.MINOR,
-    "fidoBackupEligibility": Weight.MINOR,
-    "fidoBackupState": Weight.MINOR,
-    "fidoUserVerification": Weight.MINOR,
+@dataclass(frozen=True)
+class Field:
+    """What is known of a field.
+
+    Its values become tokens if it `holds_person`, which is true of all fields that nobody knows. A
+    filter on fields `of_user` alone leaves each user all devices. If it `is_read`, its values say
+    something here, as tokens they do not.
+    """
+
+    weight: Weight
+    holds_person: bool = True
+    of_user: bool = False
+    is_read: bool = False
+
+
+FIELDS: Mapping[str, Field] = {
+    "deviceId": Field(Weight.MATTERS, holds_person=False),
+    "userId": Field(Weight.MATTERS, of_user=True),
+    "username": Field(Weight.MATTERS, of_user=True),
+    "givenName": Field(Weight.MINOR, of_user=True),
+    "familyName": Field(Weight.MINOR, of_user=True),
+    "email": Field(Weight.MATTERS, of_user=True),
+    "phone": Field(Weight.MATTERS),
+    "mfaEnabled": Field(Weight.MATTERS, holds_person=False, is_read=True),
+    "bypassMFAEnabledUntil": Field(Weight.MATTERS, holds_person=False, is_read=True),
+    "userCreatedAt": Field(Weight.MINOR, holds_person=False, of_user=True),
+    "userUpdatedAt": Field(Weight.USE, holds_person=False, of_user=True),
+    "deviceType": Field(Weight.MATTERS, holds_person=False, is_read=True),
+    "deviceStatus": Field(Weight.MATTERS, holds_person=False, is_read=True),
+    "deviceNickname": Field(Weight.MINOR),
+    "deviceOrder": Field(Weight.USE, holds_person=False),
+    "deviceName": Field(Weight.MINOR),
+    "deviceCreatedAt": Field(Weight.MINOR, holds_person=False, is_read=True),
+    "deviceUpdatedAt": Field(Weight.USE, holds_person=False),
+    "lastDeviceTrxTime": Field(Weight.USE, holds_person=False, is_read=True),
+    "deviceBlocked": Field(Weight.MATTERS, holds_person=False, is_read=True),
+    "blockedAt": Field(Weight.USE, holds_person=False),
+    "deviceLocked": Field(Weight.MATTERS, holds_person=False, is_read=True),
+    "lockExpiration": Field(Weight.USE, holds_person=False),
+    "manufacturer": Field(Weight.MINOR, holds_person=False),
+    "modelName": Field(Weight.MINOR, holds_person=False),
+    "osType": Field(Weight.MINOR, holds_person=False),
+    "osVersion": Field(Weight.MINOR, holds_person=False),
+    "fidoBackupEligibility": Field(Weight.MINOR, holds_person=False, is_read=True),
+    "fidoBackupState": Field(Weight.MINOR, holds_person=False, is_read=True),
+    "fidoUserVerification": Field(Weight.MINOR, holds_person=False),
 }
 """The fields that are compared, if both exports have them."""
 
 KNOWN = tuple(name.lower() for name in FIELDS)
 """Their names in lower case, as tables have them."""
 
-USER_FIELDS = frozenset(
-    ("userid", "username", "givenname", "familyname", "email", "usercreatedat", "userupdatedat")
-)
-"""Fields that choose users: a filter on these alone leaves each user all devices."""
+WITHOUT_PERSON = {
+    *(name.lower() for name, field in FIELDS.items() if not field.holds_person),
+    *("count", "size"),  # of lists in JSON
+}
+USER_FIELDS = {name.lower() for name, field in FIELDS.items() if field.of_user}
+READ = {name.lower() for name, field in FIELDS.items() if field.is_read}
 
 
 def spelled(name: str) -> str:

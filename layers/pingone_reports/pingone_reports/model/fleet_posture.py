@@ -1,12 +1,11 @@
 """How a fleet stands: where what happened, and where the most users are badly protected."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from posixpath import dirname, relpath
 from typing import Any, Self
 
-from pingone_reports.model.announcements import subject
 from pingone_reports.model.fleet import COMPLETED
 from pingone_reports.model.keys import ExportKeys, FleetKeys
 from pingone_reports.model.posture import Posture
@@ -15,7 +14,6 @@ from pingone_reports.model.strength import Strength
 
 # Together they are the rows of a page that a browser opens at once.
 _MOST = {"happened": 150, "weakest": 150, "not_compared": 50, "failed": 50, "untabulated": 50}
-_MOST_IN_A_MAIL = 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,20 +152,6 @@ def summary_of(posture: Posture) -> dict[str, Any]:
     }
 
 
-def fleet_mail(posture: FleetPosture, page_link: str) -> tuple[str, str]:
-    """Subject and text of the one mail about a fleet."""
-    events, failed = posture.events or {}, posture.numbers["failed"]
-    seen = f"{posture.above_info:,} security events in {posture.environments:,} environments"
-    parts = (
-        f"{failed:,} failed" if failed else "",
-        "unusual!" if any(each.unusual for each in posture.happened) else "",
-        next((f"{event} ({number:,})" for event, number in events.items() if number), ""),
-        "not compared" if posture.events is None else seen,
-    )
-    text = "\n".join((*_lines(posture), page_link))
-    return subject("fleet", ", ".join(filter(None, parts))), text
-
-
 def _environment(
     entry: Mapping[str, Any], summary: Mapping[str, Any] | None, fleet: FleetKeys
 ) -> EnvironmentPosture:
@@ -192,34 +176,3 @@ def _gravity(environment: EnvironmentPosture) -> tuple[Any, ...]:
     """More of the gravest event is graver, whatever there is of the others."""
     happened = environment.happened
     return (bool(environment.unusual), *(happened.get(event, 0) for event in Event))
-
-
-def _lines(posture: FleetPosture) -> Iterator[str]:
-    yield f"Fleet {posture.fleet}, completed {posture.completed_at} (UTC)"
-    yield f"{posture.environments:,} environments"
-    lists = {
-        "Failed": [f"{_called(each)}: {each.why}" for each in posture.failed],
-        "Security events": [
-            f"{event}: {number:,}" for event, number in (posture.events or {}).items() if number
-        ],
-        "Where": [
-            f"{_called(each)}: {'unusual! ' if each.unusual else ''}"
-            + ", ".join(f"{event} ({number:,})" for event, number in each.happened.items())
-            for each in posture.happened
-        ],
-        "Weak or worse": [
-            f"{_called(each)}: {each.weak_users:,} of {each.all_users:,} users"
-            for each in posture.weakest
-            if each.weak_users
-        ],
-        "Not in the tables": list(map(_called, posture.untabulated)),
-        "Not compared": [f"{_called(each)}: {each.why}" for each in posture.not_compared],
-    }
-    for title, rows in lists.items():
-        if rows:
-            yield "\n".join((f"\n{title}", *(f"  {row}" for row in rows[:_MOST_IN_A_MAIL])))
-    yield "\nAll of it is on the page, for who is signed on to this account:"
-
-
-def _called(environment: EnvironmentPosture) -> str:
-    return " ".join(filter(None, (environment.name, environment.type, environment.id)))

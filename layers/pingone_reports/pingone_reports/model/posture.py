@@ -94,8 +94,9 @@ class Changes:
     `not_asked`, because a field is missing, or in `filtered`, because the filter could cause them.
     `users_joined` and `users_left` are None if the user ids were not asked for. `users_lost` counts
     the users who lost a factor and stayed. `minor` counts devices of which only what describes them
-    changed. `others` counts rows about devices. `repeated_ids` were left out, because they tell no
-    device apart. `unusual` is a sentence if far more users lost factors or left than in 30 days.
+    changed. `others` counts rows about devices. `ids_left_out` tell no device apart, because one of
+    the two exports has them more than once. `unusual` is a sentence if far more users lost factors
+    or left than in 30 days.
     """
 
     previous_export_id: str
@@ -112,7 +113,7 @@ class Changes:
     security: Sequence[SecurityEvent]
     rows: Sequence[Change]
     previous_data_not_before: str = ""
-    repeated_ids: int = 0
+    ids_left_out: int = 0
     unusual: str = ""
 
     @property

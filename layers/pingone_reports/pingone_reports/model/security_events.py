@@ -44,7 +44,7 @@ class Rule:
     """How an event is found.
 
     `needs` are the fields that both exports must have. `sql` is a condition on the facts about a
-    user that `tables/changes.py` gathers. `of_presence` says whether a device's absence or arrival
+    user that `tables/events.py` gathers. `of_presence` says whether a device's absence or arrival
     can make it true: then a filter may be the reason. `sentence` goes on from a user's name.
     """
 

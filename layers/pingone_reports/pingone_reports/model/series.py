@@ -123,20 +123,17 @@ class PublishedExport:
         can: so an export with fewer fields hides nothing. Exports in another bucket, or below
         another key prefix, cannot be read, and are none.
         """
-        earlier = sorted(
-            (
-                each
-                for each in series
-                if each.is_beside(self)
-                and each.filter == self.filter
-                and each.place < self.place
-                and not each.stale
-            ),
-            key=lambda each: each.place,
-        )
+        earlier = [
+            each
+            for each in series
+            if each.is_beside(self)
+            and each.filter == self.filter
+            and each.place < self.place
+            and not each.stale
+        ]
         if not earlier:
             return Predecessor(export=None, why_none=FIRST)
-        nearest = earlier[-1]
+        nearest = max(earlier, key=lambda each: each.place)
         if any(self._is_old_file(each, nearest) for each in earlier):
             return Predecessor(export=None, why_none=OLDER_DATA)
         near = [each for each in earlier if _time(nearest) - _time(each) <= _LOOK_BACK]
@@ -157,7 +154,9 @@ class PublishedExport:
 
     def _known(self) -> frozenset[str]:
         names = {spelled(name) for name in (*self.columns, *self.fields)}
-        compared = {spelled(name) for name, weight in FIELDS.items() if weight is not Weight.USE}
+        compared = {
+            spelled(name) for name, field in FIELDS.items() if field.weight is not Weight.USE
+        }
         # JSON alone shows no columns: then all fields may be there.
         return frozenset(names & compared if names else compared)
 

@@ -26,16 +26,20 @@ from pingone_reports.errors import (
     ReportRejected,
     Unauthorized,
 )
-from pingone_reports.model.exploration import DEVICES_REPORT_TEMPLATE_ID, Delivery, Exploration
+from pingone_reports.model.exploration import (
+    DEVICES_REPORT_TEMPLATE_ID,
+    SECRET_FIELDS,
+    Delivery,
+    Exploration,
+)
 from pingone_reports.model.export import Export
 from pingone_reports.model.request import ExportRequest
 from pingone_reports.pingone.credentials import AccessTokens
-from pingone_reports.pingone.hal import EnvironmentPage
+from pingone_reports.pingone.environment_page import EnvironmentPage
 from pingone_reports.pingone.http import MOST_BYTES, Answer, ask, tellable
 from pingone_reports.pingone.sessions import connect
 
 _TIMEOUT_SECONDS = (5, 30)
-_SECRET_NAMES = ("zipPassword", "csvPresignedUrl", "jsonPresignedUrl")
 # A report that was created in this time may not be known everywhere at PingOne.
 _NEW = timedelta(seconds=30)
 # The most that PingOne takes.
@@ -179,7 +183,7 @@ class PingOne:
                 f"PingOne's API answered {answer.status} without a JSON object: check the API URL."
             )
         self._given_out = [
-            value for name in _SECRET_NAMES if isinstance(value := body.get(name), str)
+            value for name in SECRET_FIELDS if isinstance(value := body.get(name), str)
         ]
         return body
 

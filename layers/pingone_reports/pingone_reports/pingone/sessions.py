@@ -1,4 +1,8 @@
-"""HTTPS sessions that load the certificate authorities once, and limit every answer's time."""
+"""HTTPS sessions that load the certificate authorities once, and limit every answer's time.
+
+Neither requests, urllib3 nor http.client has a public way for the second, or to connect early. What
+is borrowed of them is marked below as `Private`, with what it relies on; the layer pins all three.
+"""
 
 import http.client
 import io
@@ -6,6 +10,7 @@ import logging
 import socket
 import ssl
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,20 +44,21 @@ def new_session() -> requests.Session:
 
 def connect(session: requests.Session, url: str, seconds: float) -> None:
     """Open a connection for the next request, unless one is open. Raises nothing."""
-    settings: Any = session.merge_environment_settings(url, {}, None, None, None)
-    del settings["stream"]
-    adapter: Any = session.get_adapter(url)
-    request = requests.Request("GET", url).prepare()
-    pool = adapter.get_connection_with_tls_context(request, **settings)
-    # urllib3 does the same when a request begins. It has no public way to do it earlier.
-    connection = pool._get_conn()
-    connection.timeout = seconds
-    try:
-        if connection.is_closed:
-            (pool._prepare_proxy if pool.proxy else pool._validate_conn)(connection)
-    except (HTTPError, OSError):
-        connection.close()
-    pool._put_conn(connection)
+    with suppress(requests.RequestException, HTTPError, OSError, ValueError):
+        settings: Any = session.merge_environment_settings(url, {}, None, None, None)
+        del settings["stream"]
+        adapter: Any = session.get_adapter(url)
+        request = requests.Request("GET", url).prepare()
+        pool = adapter.get_connection_with_tls_context(request, **settings)
+        # Private: what HTTPConnectionPool.urlopen does with a connection when a request begins.
+        connection = pool._get_conn()
+        connection.timeout = seconds
+        try:
+            if connection.is_closed:
+                (pool._prepare_proxy if pool.proxy else pool._validate_conn)(connection)
+        except (HTTPError, OSError):
+            connection.close()
+        pool._put_conn(connection)
 
 
 class _Session(requests.Session):
@@ -79,11 +85,12 @@ class _Adapter(HTTPAdapter):
         return host, pool
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Do nothing: the TLS context already has the authorities."""
+        """Do nothing: the TLS context has the authorities, and `verify=True` above demands them."""
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         """A pool of connections that limit their answers."""
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        # Private: the pool makes each new connection with this class.
         pool.ConnectionCls = _HttpsConnection if pool.scheme == "https" else _HttpConnection
         return pool
 
@@ -98,6 +105,7 @@ def _context(bundle: str) -> ssl.SSLContext:
 class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
+        # Private: http.client reads from `fp`, and has read nothing yet.
         self._received = _Received(sock, self.fp.detach())
         self.fp = io.BufferedReader(self._received)
 
@@ -119,6 +127,7 @@ class _HttpsConnection(HTTPSConnection):
         """Whether it is open. Session tickets, which TLS 1.3 sends unasked, do not mean its end."""
         if self.sock is None:
             return False
+        # HTTPConnection.request sets the timeout again; one that has read a byte is not used again.
         self.sock.settimeout(0)
         try:
             self.sock.recv(1)
@@ -132,6 +141,7 @@ class _Received(io.RawIOBase):
 
     def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
         self._socket, self._raw = sock, raw
+        # urllib3 has just set it to the read timeout of this request.
         self._timeout = sock.gettimeout()
         self.begin_anew()
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -54,9 +55,10 @@ class FetchReport:
     seconds_left: Callable[[], float]
 
     def run(self, export: Export, turn: Turn | None) -> dict[str, Any]:
-        """Publish the report's files and then its manifest; returns the completed event's detail.
+        """Publish the report's files and then its manifest; returns what the state machine needs.
 
-        Before the export's turn, publishes nothing, and returns the turn and the seconds to wait.
+        That is a status and the completed event's detail; or, before the export's turn, the turn
+        and the seconds to wait: then nothing is published.
         If an earlier try of the execution has published, this one publishes nothing. Raises the
         errors of PingOne, the download, the zip, the bucket and the table; ExportDiscarded; and
         QualityGateFailed when the report is doubtful and is in quarantine.
@@ -169,7 +171,9 @@ class FetchReport:
         )
         return description_of(export, links.exploration, landed)
 
-    def _publication(self, export: Export, folder: str, document: str) -> Publication:
+    def _publication(
+        self, export: Export, folder: str, document: str
+    ) -> AbstractContextManager[Publication]:
         compression = self.transfer.compression
         files = {
             file_format: (
@@ -178,7 +182,7 @@ class FetchReport:
             )
             for file_format in export.request.formats
         }
-        return Publication(self.bucket, folder, files, document)
+        return Publication.begun(self.bucket, folder, files, document)
 
 
 def _answer(

@@ -11,8 +11,9 @@ from pingone_reports.aws.console import console_link
 from pingone_reports.aws.event_bus import Topic
 from pingone_reports.errors import InvalidRequest
 from pingone_reports.model.fleet import COMPLETED
-from pingone_reports.model.fleet_posture import FleetPosture, fleet_mail
+from pingone_reports.model.fleet_posture import FleetPosture
 from pingone_reports.model.keys import ExportKeys, FleetKeys
+from pingone_reports.model.mail import fleet_mail
 from pingone_reports.model.status import Status
 from pingone_reports.observability import logger
 from pingone_reports.tables.fleet_page import render_fleet

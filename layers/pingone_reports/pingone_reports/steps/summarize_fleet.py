@@ -18,7 +18,7 @@ from pingone_reports.model.fleet import (
     series_of,
 )
 from pingone_reports.model.keys import FleetKeys
-from pingone_reports.observability import logger, measure_fleet
+from pingone_reports.observability import logger, write_metrics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class SummarizeFleet:
         if series:
             self._remember(series, execution, keys.manifest)
         numbers = manifest["numbers"]
-        measure_fleet(
+        write_metrics(
             {"EnvironmentsExported": numbers["completed"], "EnvironmentsFailed": numbers["failed"]},
             execution=execution.name,
             correlation_id=manifest["correlationId"],

@@ -12,9 +12,9 @@ from pingone_reports.errors import InvalidReport, InvalidRequest
 from pingone_reports.model.announcements import AnnouncedExport
 from pingone_reports.model.fleet_posture import summary_of
 from pingone_reports.model.keys import ExportKeys
-from pingone_reports.model.posture import Changes, Day, Posture
+from pingone_reports.model.posture import Day, Posture
 from pingone_reports.model.strength import Strength
-from pingone_reports.observability import logger, measure_report
+from pingone_reports.observability import logger, write_metrics
 from pingone_reports.tables.comparison import compare, posture_of, unusual
 from pingone_reports.tables.database import open_database, within_limits
 from pingone_reports.tables.export_row import write_row
@@ -31,7 +31,6 @@ _METRICS = {
     Strength.MFA_OFF: "UsersMfaOff",
     Strength.UNKNOWN: "UsersOfUnknownStrength",
 }
-_DAYS_ON_A_PAGE = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,22 +105,20 @@ class TabulateReport:
             found = export.published.predecessor(series)
             key = found.export.manifest_key if found.export else None
             previous = {"manifestKey": key, "reason": found.why_none}
-        changes = compare(export, previous["manifestKey"], previous["reason"])
-        compared = changes if isinstance(changes, Changes) else None
+        changes, why_none = compare(export, previous["manifestKey"], previous["reason"])
         *past, today = self.trend.add(
             export.published,
             Day(
                 exported_at=export.exported_at,
                 users=export.protection.users if export.protection else {},
-                events=compared.above_info if compared else None,
-                lost=compared.users_lost if compared else None,
-                left=compared.users_left if compared else None,
+                events=changes.above_info if changes else None,
+                lost=changes.users_lost if changes else None,
+                left=changes.users_left if changes else None,
             ),
         )
-        past = past[-_DAYS_ON_A_PAGE:]
-        if compared:
-            changes = replace(compared, unusual=unusual(compared, past))
-        return posture_of(export, changes, [*past, today] if export.protection else [])
+        if changes:
+            changes = replace(changes, unusual=unusual(changes, past))
+        return posture_of(export, changes, why_none, [*past, today] if export.protection else [])
 
     def _measure(self, export: TabulatedExport, posture: Posture) -> None:
         protection = posture.protection
@@ -131,10 +128,9 @@ class TabulateReport:
             if protection
             else {}
         )
-        repeated = posture.changes.repeated_ids if posture.changes else export.repeated_ids
-        measure_report(
+        write_metrics(
+            {"RepeatedDeviceIds": export.repeated_ids, **numbers},
             export.manifest["reportName"],
-            {"RepeatedDeviceIds": repeated, **numbers},
             correlation_id=export.manifest["correlationId"],
             execution=export.keys.execution,
             environment=export.manifest["environmentId"],

@@ -67,7 +67,7 @@ def changes_to_parquet(
     about: Mapping[str, Cell],
     parquet: Path,
     *,
-    incomparable: Collection[str] = (),
+    incomparable: Collection[str],
 ) -> Changes:
     """Compare two exports, and write what differs.
 
@@ -80,7 +80,8 @@ def changes_to_parquet(
     """
     with database.cursor() as own, within_limits():
         # What one of them lacks must not differ.
-        common = (fields_of(own, newer.rows) & fields_of(own, older.rows)) - {*incomparable}
+        fields, others = (fields_of(own, side.rows, incomparable) for side in (newer, older))
+        common = (fields & others) - {*incomparable}
         for side, view in ((newer, "n"), (older, "o")):
             rows_of(own, side.rows, view, side.at, common)
         filter_ = str(about["filter"])
@@ -101,7 +102,7 @@ def changes_to_parquet(
         _write_changes(own, about, parquet)
         changes = found_changes(own, about, Shown(shown, unknown, hidden), knows_users=knows_users)
         return replace(
-            changes, previous_data_not_before=older.data_not_before, repeated_ids=repeated
+            changes, previous_data_not_before=older.data_not_before, ids_left_out=repeated
         )
 
 
@@ -142,7 +143,7 @@ def _join(database: Database, common: Collection[str]) -> None:
 
     A device that moved is there twice: as one that left its old user, and one that came to its new.
     """
-    compared = [name.lower() for name, weight in FIELDS.items() if weight is not Weight.USE]
+    compared = [name.lower() for name, field in FIELDS.items() if field.weight is not Weight.USE]
     known = ", ".join(name for name in compared if name in common) or "''"
     side = (
         "(SELECT u, d, device, class, flags, phone_key, hash({known}) AS fields FROM {view} "
@@ -154,7 +155,7 @@ def _join(database: Database, common: Collection[str]) -> None:
         "SELECT coalesce(n.u, o.u) AS u, coalesce(n.d, o.d) AS d, "
         "n.u IS NOT NULL AS in_n, o.u IS NOT NULL AS in_o, "
         "coalesce(n.device, o.device) AS device, "
-        "n.class AS n_class, o.class AS o_class, n.flags AS n_flags, o.flags AS o_flags, "
+        "n.class AS n_class, n.flags AS n_flags, o.flags AS o_flags, "
         "n.phone_key AS n_phone, o.phone_key AS o_phone "
         f"FROM {newer} n FULL JOIN {older} o ON n.d = o.d AND n.u = o.u "
         "WHERE n.u IS NULL OR o.u IS NULL OR n.fields <> o.fields OR n.flags <> o.flags"
@@ -165,11 +166,11 @@ def _find_changes(database: Database, common: Collection[str], *, filtered: bool
     """Let `changed_fields` hold each device that came or went, and each field that changed."""
     names = [
         name
-        for name, weight in FIELDS.items()
-        if name.lower() in common and weight is not Weight.USE and name != "deviceId"
+        for name, field in FIELDS.items()
+        if name.lower() in common and field.weight is not Weight.USE and name != "deviceId"
     ]
     values = ", ".join(
-        f"{{'place': {place}, 'minor': {str(FIELDS[name] is Weight.MINOR).lower()}, "
+        f"{{'place': {place}, 'minor': {str(FIELDS[name].weight is Weight.MINOR).lower()}, "
         f"'field': {quoted(name)}, 'old_value': o.{name.lower()}, 'new_value': n.{name.lower()}}}"
         for place, name in enumerate(names)
     )

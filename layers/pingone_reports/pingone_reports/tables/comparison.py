@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from pingone_reports.model.fields import READ
 from pingone_reports.model.filters import hides_factors
 from pingone_reports.model.posture import HIDDEN, NOT_ASKED, Changes, Day, Posture
 from pingone_reports.tables.changes import Side, changes_to_parquet
-from pingone_reports.tables.facts import READ
 from pingone_reports.tables.tabulated import TabulatedExport
 
 _EXPIRED = "The export before it is gone from the bucket."
@@ -20,22 +20,24 @@ _FAR_MORE = 3
 _FEW = 10
 
 
-def compare(export: TabulatedExport, previous: str | None, why_none: str) -> Changes | str:
-    """Write what an export changed since its predecessor; or answer why nobody can know.
+def compare(
+    export: TabulatedExport, previous: str | None, why_none: str
+) -> tuple[Changes | None, str]:
+    """Write what an export changed since its predecessor; returns that, or why nobody can know.
 
     `previous` is the key of the predecessor's manifest. Raises InvalidReport, ReportTooLarge, and
     the errors of the bucket.
     """
     older = TabulatedExport.at(export.workplace, previous) if previous else None
     if not older:
-        return _EXPIRED if previous else why_none
+        return None, _EXPIRED if previous else why_none
     comparable = export.published.comparable(older.published)
     both = export.fields & older.fields
     if "deviceid" not in both:
-        return _NO_DEVICE_IDS
+        return None, _NO_DEVICE_IDS
     tokens, others = export.published.tokens, older.published.tokens
     if "deviceid" not in comparable and tokens != others:
-        return _OTHER_IDS
+        return None, _OTHER_IDS
     parquet = export.folder / "changes"
     changes = changes_to_parquet(
         export.workplace.database,
@@ -56,7 +58,7 @@ def compare(export: TabulatedExport, previous: str | None, why_none: str) -> Cha
     )
     export.workplace.bucket.upload_file(parquet, export.keys.changes_table)
     older.discard()
-    return changes
+    return changes, ""
 
 
 def _side(export: TabulatedExport) -> Side:
@@ -82,18 +84,19 @@ def unusual(changes: Changes, days: Sequence[Day]) -> str:
     return ""
 
 
-def posture_of(export: TabulatedExport, changes: Changes | str, past: Sequence[Day]) -> Posture:
+def posture_of(
+    export: TabulatedExport, changes: Changes | None, not_compared: str, past: Sequence[Day]
+) -> Posture:
     """All that the page about an export says."""
     manifest = export.manifest
     hidden = hides_factors(manifest["filter"])
-    compared = isinstance(changes, Changes)
     doubts = [_SKIPPED] if manifest.get("qualityGate") == "skipped" else []
     doubts += export.doubts
-    repeated = changes.repeated_ids if isinstance(changes, Changes) else export.repeated_ids
-    if repeated:
+    if repeated := changes.ids_left_out if changes else export.repeated_ids:
+        where = " in one of the two exports" if changes else ""
         doubts.append(
-            f"Device ids that come more than once: {repeated:,}. They tell no device apart, so "
-            "what happened to these devices is not told."
+            f"Device ids that come more than once{where}: {repeated:,}. They tell no device apart, "
+            "so what happened to these devices is not told."
         )
     return Posture(
         report=manifest["reportName"],
@@ -109,7 +112,7 @@ def posture_of(export: TabulatedExport, changes: Changes | str, past: Sequence[D
         protection=export.protection,
         no_protection="" if export.protection else HIDDEN if hidden else NOT_ASKED,
         past=past,
-        changes=changes if isinstance(changes, Changes) else None,
-        not_compared="" if compared else str(changes),
+        changes=changes,
+        not_compared=not_compared,
         doubts=doubts,
     )

@@ -11,6 +11,7 @@ from typing import cast
 import duckdb
 
 from pingone_reports.errors import ReportTooLarge
+from pingone_reports.model.fields import spelled
 
 Database = duckdb.DuckDBPyConnection
 DatabaseError = duckdb.Error
@@ -52,11 +53,14 @@ def within_limits() -> Iterator[None]:
 
 
 def columns_of(database: Database, parquet: Path) -> dict[str, str]:
-    """The quoted names of a file's columns, by the names in lower case."""
-    described = database.execute(
-        f"SELECT column_name FROM (DESCRIBE FROM read_parquet({quoted(str(parquet))}))"  # noqa: S608
-    )
-    return {name.lower(): name_of(name) for (name,) in described.fetchall()}
+    """The quoted names of a file's columns, by the names as `spelled`."""
+    described = database.execute(f"SELECT column_name FROM (DESCRIBE FROM {rows_in(parquet)})")  # noqa: S608
+    return {spelled(name): name_of(name) for (name,) in described.fetchall()}
+
+
+def rows_in(parquet: Path) -> str:
+    """A file, as a query reads it."""
+    return f"read_parquet({quoted(str(parquet))})"
 
 
 def write(database: Database, query: str, parquet: Path) -> int:

@@ -14,9 +14,8 @@ from pingone_reports.tables.facts import (
     BLOCKED,
     CLASSES,
     LOCKED,
-    MFA_OFF,
-    MFA_ON,
     has,
+    mfa_is_off,
     same_type,
     strength_of_user,
     usable,
@@ -163,14 +162,13 @@ _ENROLLED = f"n_usable AND (NOT in_o OR NOT {has('o_flags', ACTIVE)})"
 _OF_DEVICES = f"""
     count(*) FILTER (n_usable AND NOT o_usable) AS new_usable,
     count(*) FILTER ({_ENROLLED}) AS enrolled,
-    count(*) FILTER ({_ENROLLED} AND n_class = 1) AS weak_enrolled,
+    count(*) FILTER ({_ENROLLED} AND n_class = {CLASSES[Strength.WEAK]}) AS weak_enrolled,
     count(*) FILTER (o_usable AND (NOT in_n OR NOT {has("n_flags", ACTIVE)})) AS removed,
     count(*) FILTER (moved OR retyped) AS moved, count(*) FILTER (rephoned) AS rephoned,
     count(*) FILTER (shared_by > 0) AS shared, count(*) FILTER (blocked) AS blocked,
     count(*) FILTER (locked) AS locked,
     coalesce(list({{'id': id, 'type': type, 'what': what}} ORDER BY d) FILTER (what <> ''), [])
         AS devices"""
-_MFA_IS_OFF = f"{has('{0}', MFA_OFF)} AND NOT {has('{0}', MFA_ON)}"
 _FACTS = f"""
     SELECT people.*, '' AS d, in_n AND in_o AS in_both,
         resistant_before + phishable_before AS better_before,
@@ -179,7 +177,7 @@ _FACTS = f"""
         resistant_before + phishable_before + weak_before + unknown_before AS usable_before,
         resistant_after + phishable_after + weak_after + unknown_after AS usable_now,
         usable_now - coalesce(new_usable, 0) AS usable_kept,
-        {_MFA_IS_OFF.format("o_flags")} AS off_before, {_MFA_IS_OFF.format("n_flags")} AS off_now,
+        {mfa_is_off("o_flags")} AS off_before, {mfa_is_off("n_flags")} AS off_now,
         coalesce(enrolled, 0) AS enrolled, coalesce(weak_enrolled, 0) AS weak_enrolled,
         coalesce(removed, 0) AS removed, coalesce(moved, 0) AS moved,
         coalesce(rephoned, 0) AS rephoned, coalesce(shared, 0) AS shared,

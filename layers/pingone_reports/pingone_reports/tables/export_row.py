@@ -27,7 +27,7 @@ def write_row(export: TabulatedExport, posture: Posture, parquet: Path) -> None:
         "result": str(posture.result),
         "previous_export_id": changes.previous_export_id if changes else "",
         "not_asked": ", ".join(not_asked(export.fields)),
-        "repeated_ids": changes.repeated_ids if changes else export.repeated_ids,
+        "repeated_ids": export.repeated_ids,
         "events": changes.above_info if changes else None,
         "users_joined": changes.users_joined if changes else None,
         "users_left": changes.users_left if changes else None,

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pingone_reports.model.fields import KNOWN, spelled
+from pingone_reports.model.fields import KNOWN, READ, spelled
 from pingone_reports.model.strength import FACTORS, SAME_FACTOR, Strength
-from pingone_reports.tables.database import Database, columns_of, name_of, quoted
+from pingone_reports.tables.database import Database, columns_of, name_of, quoted, rows_in
 
 ACTIVE, BLOCKED, LOCKED, MFA_ON, MFA_OFF, BYPASS_UNKNOWN = 1, 2, 4, 8, 16, 32
 """The bits of a row's `flags`."""
@@ -19,17 +19,8 @@ CLASSES = {
 }
 """The number of each class of device types, in a row's `class`."""
 
-_OTHER = 62
-"""The bit of all device types beyond the first 62: no report has so many."""
-
-READ = frozenset(
-    (
-        *("devicetype", "devicestatus", "deviceblocked", "devicelocked"),
-        *("mfaenabled", "bypassmfaenableduntil", "lastdevicetrxtime", "devicecreatedat"),
-        *("fidobackupeligibility", "fidobackupstate"),
-    )
-)
-"""Fields whose values say something here, in lower case: as tokens they say nothing."""
+_MOST_TYPES = 62
+"""Device types that have a bit, those of known strength first: no report has so many."""
 
 _BYPASS = "bypassmfaenableduntil"
 """Until when a user is let past MFA: "MFA settings" of a user, developer.pingidentity.com."""
@@ -53,13 +44,18 @@ def has(flags: str, flag: int) -> str:
     return f"({flags} & {flag}) <> 0"
 
 
+def mfa_is_off(flags: str) -> str:
+    """SQL: whether the flags of all rows of a user say so: contradictions leave MFA on."""
+    return f"({has(flags, MFA_OFF)} AND NOT {has(flags, MFA_ON)})"
+
+
 def strength_of_user(usable_of: Mapping[Strength, str], flags: str) -> str:
     """SQL: a user's strength, from whether there are usable factors of each class.
 
-    `flags` are those of all rows of the user. Rows that contradict each other leave MFA on.
+    `flags` are those of all rows of the user.
     """
     cases = {
-        f"{has(flags, MFA_OFF)} AND NOT {has(flags, MFA_ON)}": Strength.MFA_OFF,
+        mfa_is_off(flags): Strength.MFA_OFF,
         has(flags, BYPASS_UNKNOWN): Strength.UNKNOWN,
         usable_of[Strength.PHISHING_RESISTANT]: Strength.PHISHING_RESISTANT,
         usable_of[Strength.UNKNOWN]: Strength.UNKNOWN,  # it could be the strongest
@@ -70,17 +66,17 @@ def strength_of_user(usable_of: Mapping[Strength, str], flags: str) -> str:
     return f"CASE {whens} ELSE {quoted(Strength.NONE)} END"
 
 
-def fields_of(database: Database, parquet: Path, tokens: Collection[str] = ()) -> frozenset[str]:
+def fields_of(database: Database, parquet: Path, tokens: Collection[str]) -> frozenset[str]:
     """The known fields of a Parquet file of devices, in lower case, that can be understood.
 
     JSON leaves out what has no value: a status that nobody has was not told. `tokens` are the
     fields whose values are tokens.
     """
-    file = f"read_parquet({quoted(str(parquet))})"
-    given = {spelled(name): column for name, column in columns_of(database, parquet).items()}
-    fields = (frozenset(KNOWN) & given.keys()) - (READ & frozenset(tokens))
+    given = columns_of(database, parquet)
+    fields = (frozenset(KNOWN) & given.keys()) - (READ & {*tokens})
     if "devicestatus" in fields:
-        told = f"SELECT 1 FROM {file} WHERE {given['devicestatus']} <> '' LIMIT 1"  # noqa: S608
+        status = f"{given['devicestatus']} <> ''"
+        told = f"SELECT 1 FROM {rows_in(parquet)} WHERE {status} LIMIT 1"  # noqa: S608
         if not database.execute(told).fetchone():
             return fields - {"devicestatus"}
     return fields
@@ -95,8 +91,7 @@ def rows_of(database: Database, parquet: Path, view: str, at: str, fields: Colle
     number whatever its punctuation; and each known field. Those that are not among `fields`, in
     lower case, are NULL.
     """
-    file = f"read_parquet({quoted(str(parquet))})"
-    given = {spelled(name): column for name, column in columns_of(database, parquet).items()}
+    file, given = rows_in(parquet), columns_of(database, parquet)
     known = {name: given[name] for name in KNOWN if name in fields}
     bypasses = {
         name: column
@@ -106,9 +101,11 @@ def rows_of(database: Database, parquet: Path, view: str, at: str, fields: Colle
     types: tuple[str, ...] = ()
     if "devicetype" in known:
         found = database.execute(
-            f"SELECT DISTINCT {known['devicetype']} FROM {file} ORDER BY 1 LIMIT {_OTHER}"  # noqa: S608
+            f"SELECT type FROM (SELECT DISTINCT {known['devicetype']} AS type FROM {file}) "  # noqa: S608
+            f"WHERE type <> '' ORDER BY {_letters('type')} NOT IN "
+            f"({', '.join(map(quoted, FACTORS))}), type LIMIT {_MOST_TYPES}"
         )
-        types = tuple(name for (name,) in found.fetchall() if name)
+        types = tuple(sorted(name for (name,) in found.fetchall()))
     columns = {
         "u": f"lower({known['userid']})" if "userid" in known else "''",
         "d": f"lower({known['deviceid']})" if "deviceid" in known else "''",
@@ -130,9 +127,8 @@ def same_type(one: str, other: str) -> str:
     """SQL: whether two device types are one, although they may be spelt or called differently."""
 
     def plain(name: str) -> str:
-        letters = f"upper(regexp_replace({name}, '[^A-Za-z0-9]', '', 'g'))"
         family = ", ".join(map(quoted, SAME_FACTOR))
-        return f"CASE WHEN {letters} IN ({family}) THEN 'FIDO2' ELSE {letters} END"
+        return f"CASE WHEN {_letters(name)} IN ({family}) THEN 'FIDO2' ELSE {_letters(name)} END"
 
     return f"{plain(one)} = {plain(other)}"
 
@@ -140,6 +136,10 @@ def same_type(one: str, other: str) -> str:
 def strength_of_type(device_type: str) -> Strength:
     """The strength of a factor of this type, however it is spelt."""
     return FACTORS.get(spelled(device_type).upper(), Strength.UNKNOWN)
+
+
+def _letters(name: str) -> str:
+    return f"upper(regexp_replace({name}, '[^A-Za-z0-9]', '', 'g'))"
 
 
 def _is_device(known: Mapping[str, str]) -> str:

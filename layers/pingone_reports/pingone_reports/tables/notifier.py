@@ -9,9 +9,9 @@ from pingone_reports.model.announcements import (
     SECURITY_EVENT_DETECTED,
     AnnouncedExport,
     compared,
-    mail,
     security_events,
 )
+from pingone_reports.model.mail import export_mail
 from pingone_reports.model.posture import Posture
 
 
@@ -41,7 +41,7 @@ class Notifier:
                 self.bus.publish(detail_type, details, resource)
             except AnnouncementFailed as error:
                 refused = error
-        due = mail(posture, export)
+        due = export_mail(posture, export)
         if self.digest and due and not export.manifest.get("fleet"):
             self.digest.send(*due)
         if refused:

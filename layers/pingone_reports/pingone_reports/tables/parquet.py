@@ -23,6 +23,7 @@ from pingone_reports.tables.database import (
     name_of,
     number,
     quoted,
+    rows_in,
     within_limits,
     write,
 )
@@ -108,14 +109,12 @@ def row_to_parquet(database: Database, row: Mapping[str, Cell], parquet: Path) -
 
 def repeated_values(database: Database, parquet: Path, column: str) -> int:
     """How many values of this column come more than once, whatever their case; 0 without it."""
-    file = f"read_parquet({quoted(str(parquet))})"
-    names = {spelled(name): sql for name, sql in columns_of(database, parquet).items()}
-    if not (values := names.get(spelled(column))):
+    if not (values := columns_of(database, parquet).get(spelled(column))):
         return 0
     with within_limits():
         return number(
             database,
-            f"SELECT count(*) FROM (SELECT lower({values}) AS value FROM {file} "  # noqa: S608
+            f"SELECT count(*) FROM (SELECT lower({values}) AS value FROM {rows_in(parquet)} "  # noqa: S608
             f"WHERE {values} <> '' GROUP BY value HAVING count(*) > 1)",
         )
 

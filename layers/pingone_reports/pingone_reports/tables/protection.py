@@ -14,6 +14,7 @@ from pingone_reports.tables.database import (
     literals,
     number,
     quoted,
+    rows_in,
     within_limits,
     write,
 )
@@ -21,18 +22,17 @@ from pingone_reports.tables.facts import (
     BYPASS_UNKNOWN,
     CLASSES,
     LOCKED,
-    MFA_OFF,
-    MFA_ON,
     Rows,
     fields_of,
     has,
+    mfa_is_off,
     rows_of,
     strength_of_type,
     strength_of_user,
     usable,
 )
 
-_RESISTANT_TYPES = "class = 3 AND usable"
+_RESISTANT_TYPES = f"class = {CLASSES[Strength.PHISHING_RESISTANT]} AND usable"
 
 
 def users_to_parquet(
@@ -40,8 +40,8 @@ def users_to_parquet(
     rows: Path,
     about: Mapping[str, Cell],
     parquet: Path,
-    filter_: str = "",
-    tokens: Collection[str] = (),
+    filter_: str,
+    tokens: Collection[str],
 ) -> Protection | None:
     """Write a row for each user of an export: strength, usable factors and numbers of devices.
 
@@ -86,50 +86,47 @@ def _names(export: Rows) -> str:
 
 
 def _protection(database: Database, export: Rows, parquet: Path, at: str) -> Protection:
-    file = f"read_parquet({quoted(str(parquet))})"
-    counted = database.execute(
-        f"SELECT strength, count(*) FROM {file} GROUP BY strength"  # noqa: S608
-    ).fetchall()
-    on = f"NOT ({has('flags', MFA_OFF)} AND NOT {has('flags', MFA_ON)})"
+    strengths = dict(
+        database.execute(
+            f"SELECT strength, count(*) FROM {rows_in(parquet)} GROUP BY strength"  # noqa: S608
+        ).fetchall()
+    )
     protected = number(
         database,
-        "SELECT count(*) FROM per_user "  # noqa: S608
-        f"WHERE usable > 0 AND {on} AND NOT {has('flags', BYPASS_UNKNOWN)}",
+        "SELECT count(*) FROM per_user WHERE usable > 0 "  # noqa: S608
+        f"AND NOT {mfa_is_off('flags')} AND NOT {has('flags', BYPASS_UNKNOWN)}",
     )
     oldest = (datetime.fromisoformat(at) - timedelta(days=DORMANT_DAYS)).isoformat()
+    # One that was never used counts from its creation.
+    last_used = (
+        "coalesce(try_cast(nullif(lastdevicetrxtime, '') AS TIMESTAMPTZ), "
+        "CASE WHEN lastdevicetrxtime = '' THEN try_cast(devicecreatedat AS TIMESTAMPTZ) END)"
+    )
+    # What is counted, and the fields of which one at least must be there.
     numbers = {
-        "devices": "device",
-        "unusable": "device AND NOT usable",
-        "locked": f"usable AND {has('flags', LOCKED)}",
-        "device_bound": f"{_RESISTANT_TYPES} AND lower(fidobackupeligibility) = 'false'",
-        "synced": f"{_RESISTANT_TYPES} AND lower(fidobackupstate) = 'true'",
-        # One that was never used counts from its creation.
-        "dormant": "usable AND coalesce(try_cast(nullif(lastdevicetrxtime, '') AS TIMESTAMPTZ), "
-        "CASE WHEN lastdevicetrxtime = '' THEN try_cast(devicecreatedat AS TIMESTAMPTZ) END) "
-        f"< TIMESTAMPTZ {quoted(oldest)}",
-    }
-    needs = {
-        "unusable": {"devicestatus", "deviceblocked"},
-        "locked": {"devicelocked"},
-        "device_bound": {"fidobackupeligibility"},
-        "synced": {"fidobackupstate"},
-        "dormant": {"lastdevicetrxtime"},
+        "devices": ("device", {"devicetype"}),
+        "unusable": ("device AND NOT usable", {"devicestatus", "deviceblocked"}),
+        "locked": (f"usable AND {has('flags', LOCKED)}", {"devicelocked"}),
+        "device_bound": (
+            f"{_RESISTANT_TYPES} AND lower(fidobackupeligibility) = 'false'",
+            {"fidobackupeligibility"},
+        ),
+        "synced": (f"{_RESISTANT_TYPES} AND lower(fidobackupstate) = 'true'", {"fidobackupstate"}),
+        "dormant": (
+            f"usable AND {last_used} < TIMESTAMPTZ {quoted(oldest)}",
+            {"lastdevicetrxtime"},
+        ),
     }
     facts = f"(SELECT *, device AND {usable('flags')} AS usable FROM r)"  # noqa: S608
-    asked = [name for name in numbers if needs.get(name, {"devicetype"}) & {*export.fields}]
-    columns = ", ".join(f"count(*) FILTER ({numbers[name]})" for name in asked)
-    found = dict(zip(asked, _row(database, f"SELECT {columns} FROM {facts}"), strict=True))  # noqa: S608
-    strengths = dict(counted)
+    known = {name: sql for name, (sql, needs) in numbers.items() if needs & {*export.fields}}
+    columns = ", ".join(f"count(*) FILTER ({sql})" for sql in known.values())
+    counted = _row(database, f"SELECT {columns} FROM {facts}")  # noqa: S608
+    found: dict[str, Any] = dict.fromkeys(numbers) | dict(zip(known, counted, strict=True))
     return Protection(
         users={strength: int(strengths.get(strength, 0)) for strength in Strength},
         protected=protected,
         factors=_factors(database, export, facts),
-        devices=found["devices"],
-        unusable=found.get("unusable"),
-        locked=found.get("locked"),
-        device_bound=found.get("device_bound"),
-        synced=found.get("synced"),
-        dormant=found.get("dormant"),
+        **found,
     )
 
 

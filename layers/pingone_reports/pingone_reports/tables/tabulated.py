@@ -11,7 +11,7 @@ from typing import Any
 
 from pingone_reports.aws.bucket import Bucket
 from pingone_reports.errors import InvalidReport
-from pingone_reports.model.fields import FIELDS, KNOWN, spelled
+from pingone_reports.model.fields import FIELDS, KNOWN
 from pingone_reports.model.keys import ExportKeys
 from pingone_reports.model.posture import Protection
 from pingone_reports.model.series import PublishedExport
@@ -117,8 +117,7 @@ class TabulatedExport:
     @cached_property
     def fields(self) -> frozenset[str]:
         """The known fields that the rows have, in lower case."""
-        columns = columns_of(self.workplace.database, self.rows)
-        return frozenset(map(spelled, columns)) & frozenset(KNOWN)
+        return frozenset(columns_of(self.workplace.database, self.rows)) & frozenset(KNOWN)
 
     @cached_property
     def repeated_ids(self) -> int:

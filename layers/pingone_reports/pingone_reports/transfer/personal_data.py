@@ -1,30 +1,19 @@
 """Which fields may hold personal data, and which values are one value.
 
-`../native/pseudonyms.c` spells values of ASCII as `one_spelling` does, only faster.
+`../native/spelling.c` spells the values of most people as `one_spelling` does, only faster.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterable
 
-from pingone_reports.model.fields import spelled
+from pingone_reports.model.fields import WITHOUT_PERSON, spelled
 
 # A change of what is one value or of how it is hashed needs another version: it is in the key's id,
 # so that tokens of different versions are not taken for the same.
 VERSION = 2
 
-# Types, states, times, versions, counts and the ids of devices. What is not here becomes a token.
-WITHOUT_PERSON = {
-    *("deviceid", "devicetype", "devicestatus", "deviceorder", "deviceblocked", "devicelocked"),
-    *("devicecreatedat", "deviceupdatedat", "blockedat", "lockexpiration", "lastdevicetrxtime"),
-    *("usercreatedat", "userupdatedat", "mfaenabled", "bypassmfaenableduntil"),
-    *("manufacturer", "modelname", "ostype", "osversion"),
-    *("fidobackupeligibility", "fidobackupstate", "fidouserverification", "count", "size"),
-}
-"""As `spelled`."""
-
-
-# What becomes of a field's values. As in ../native/pseudonyms.c.
+# What becomes of a field's values. As in ../native/values.h.
 CLEAR, TEXT, CASELESS, PHONE = range(4)
 # By what is in a field's name.
 _KINDS = {
@@ -45,7 +34,8 @@ class PersonalFields:
         wanted = set(map(spelled, asked))
         # Of all fields, nobody knows which there are.
         self.required = {name: field for name, field in self._named.items() if name in wanted}
-        self._tokens = dict(self.required if wanted else self._named)
+        self._asked = self.required if wanted else self._named
+        self._found: set[tuple[str, str]] = set()
 
     def kind_of(self, name: str) -> int:
         """What becomes of a field's values."""
@@ -59,11 +49,13 @@ class PersonalFields:
         """Take a field into `names`, if its values became tokens."""
         if kind:
             told = name.encode(errors="replace").decode()  # half a character cannot be written
-            self._tokens.setdefault(spelled(name), told)
+            self._found.add((spelled(name), told))
 
     def names(self) -> list[str]:
         """The fields that became tokens, as they were asked for or else as a file spells them."""
-        return sorted(self._tokens.values())
+        # Of several spellings the first in the alphabet, whichever file was read first.
+        found = dict(sorted(self._found, reverse=True))
+        return sorted({**found, **self._asked}.values())
 
 
 def one_spelling(value: str, kind: int, *, bare: bool = False) -> str:

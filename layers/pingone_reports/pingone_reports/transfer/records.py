@@ -1,6 +1,7 @@
 """Counts a report's records, and reads its columns' names, while it streams.
 
-What a row of a CSV is, is said once, in ../../native/records.c: TabulateReport counts with it, too.
+What a row of a CSV is, ../../native/records.c says: TabulateReport counts with it, too. The search
+for personal data is stricter, and takes no line that ends with a return alone.
 """
 
 import csv
@@ -189,7 +190,7 @@ class JsonRecordCounter:
     def finish(self) -> int:
         """The number of records; raises InvalidReport unless the file is whole JSON."""
         mixed = 0 < self._grammar.mixed_at <= (self.record_depth or 0)
-        if self._grammar.fault or mixed or self._grammar.open:
+        if self._grammar.fault or mixed or self._grammar.open or self._grammar.within:
             raise InvalidReport(
                 "The JSON file is not JSON, ends inside a value, has a list of objects and others, "
                 f"or nests more than {_MOST_OPEN} values: run the export again. If that does not "

@@ -18,7 +18,7 @@ from pingone_reports.native import library
 from pingone_reports.transfer.personal_data import TEXT, PersonalFields, one_spelling
 from pingone_reports.zips.encrypted_zip import Piece
 
-# As in ../native/pseudonyms.c.
+# As in ../native/values.h.
 _QUOTED_TOKEN_BYTES = 28
 _MOST_SPANS, _MOST_COLUMNS, _MOST_OPEN, _MOST_NAME_BYTES = 8192, 1000, 1000, 32_768
 # Of a CSV row, or of a value or name in JSON: what is not whole yet waits in memory.
@@ -40,7 +40,7 @@ _LIKE_A_VALUE = re.compile(r"\s*[0-9]|.*[@+]", re.DOTALL)
 
 
 def _struct(**fields: Any) -> Any:
-    """A structure of pseudonyms.c."""
+    """A structure of values.h."""
     return type("Struct", (ctypes.Structure,), {"_fields_": list(fields.items())})
 
 
@@ -184,7 +184,7 @@ class TokenStream:
 
 
 class CsvTokens(TokenStream):
-    """RFC 4180, with any line feeds, and with spaces around quotes."""
+    """RFC 4180, with line feeds with or without returns, and with spaces around quotes."""
 
     _format = "CSV"
 
