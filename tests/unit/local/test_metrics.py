@@ -9,10 +9,6 @@ from local.metrics import Metric, embedded_metrics, metrics_of
 
 
 class TestLines:
-    @pytest.mark.parametrize("line", ["", "START RequestId", "{}", "[]", '{"message": "_aws"}'])
-    def test_a_line_that_is_no_metric_holds_none(self, line: str) -> None:
-        assert list(embedded_metrics(line)) == []
-
     def test_every_value_of_every_metric_is_a_point(self) -> None:
         directive = {
             "Namespace": "Ours",

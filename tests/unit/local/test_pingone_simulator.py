@@ -4,10 +4,9 @@ import csv
 import io
 import json
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -18,7 +17,6 @@ from local.pingone_simulator import (
     DropConnection,
     EchoCredentials,
     Fault,
-    LinkLifetime,
     LoseAnswer,
     PingOneSimulator,
     Scenario,
@@ -26,47 +24,36 @@ from local.pingone_simulator import (
 from local.pingone_simulator.clock import ScaledClock
 from local.pingone_simulator.rate_limits import RateLimits
 from local.pingone_simulator.report_data import DevicesReport
-from tests.support.asking import ENVIRONMENT_ID
+from pingone_reports.pingone.credentials import AccessTokens
+from tests.support.asking import ENVIRONMENT_ID, play
 from tests.support.documents import polling_answer
 from tests.support.simulator import FakeBucket, ManualClock
 
-SECRET_NAMES = ("zipPassword", "csvPresignedUrl", "jsonPresignedUrl")
 REPORT = {
     name: polling_answer()[name]
     for name in ("dataExplorationTemplate", "fields", "filter", "deliverAs")
 }
 
 
+@dataclass
 class Client:
-    """One export's calls: a token, then dataExplorations of one environment."""
+    """Calls for the reports of one environment."""
 
-    def __init__(
-        self, simulator: PingOneSimulator, clock: ManualClock, environment: str = ENVIRONMENT_ID
-    ) -> None:
-        self.simulator, self.clock, self.environment = simulator, clock, environment
-        self.url = f"{simulator.api_url}/environments/{environment}/dataExplorations"
-        self.authorize()
+    simulator: PingOneSimulator
+    tokens: AccessTokens
+    clock: ManualClock
+    environment: str = ENVIRONMENT_ID
 
-    def ask_token(self, grant_type: str = "client_credentials") -> requests.Response:
-        return requests.post(
-            self.simulator.token_url(self.environment),
-            auth=(self.simulator.client_id, self.simulator.client_secret),
-            data={"grant_type": grant_type},
-            timeout=60,
-        )
-
-    def authorize(self) -> None:
-        self.headers = {"Authorization": f"Bearer {self.ask_token().json()['access_token']}"}
-
-    def play(self, *faults: Fault, **scenario: Any) -> None:
-        """Of small reports, to be quick."""
-        self.simulator.set_scenario(self.environment, Scenario(rows=20, faults=faults, **scenario))
+    def call(self, method: str, path: str = "", **given: Any) -> requests.Response:
+        url = f"{self.simulator.api_url}/environments/{self.environment}/dataExplorations{path}"
+        headers = {"Authorization": f"Bearer {self.tokens.current()}"}
+        return requests.request(method, url, headers=headers, timeout=60, **given)
 
     def create(self, body: object = REPORT) -> requests.Response:
-        return requests.post(self.url, json=body, headers=self.headers, timeout=60)
+        return self.call("POST", json=body)
 
     def read(self, exploration_id: str) -> requests.Response:
-        return requests.get(f"{self.url}/{exploration_id}", headers=self.headers, timeout=60)
+        return self.call("GET", f"/{exploration_id}")
 
     def ready(self, body: object = REPORT) -> dict[str, Any]:
         """Create a report, let it be generated, read it, and let the next call be due."""
@@ -79,14 +66,13 @@ class Client:
 
 
 @pytest.fixture
-def bucket() -> FakeBucket:
-    return FakeBucket()
+def client(simulator: PingOneSimulator, tokens: AccessTokens, clock: ManualClock) -> Client:
+    return Client(simulator, tokens, clock)
 
 
 @pytest.fixture
-def client(bucket: FakeBucket, clock: ManualClock) -> Iterator[Client]:
-    with PingOneSimulator(bucket, default_scenario=Scenario(rows=20), clock=clock) as simulator:
-        yield Client(simulator, clock)
+def bucket(simulator: PingOneSimulator) -> FakeBucket:
+    return cast("FakeBucket", simulator.bucket)
 
 
 def unzipped(archive: bytes, password: str) -> tuple[str, bytes]:
@@ -103,23 +89,13 @@ class TestCalls:
             (polling_answer()["id"], body["id"]),
         ):
             sample = sample.replace(documented, own)
-        secrets = {name: body[name] for name in SECRET_NAMES}
+        names = ("zipPassword", "csvPresignedUrl", "jsonPresignedUrl")
+        secrets = {name: body[name] for name in names}
         assert all(secrets.values())
         assert body == json.loads(sample) | secrets
 
-    def test_other_grants_are_refused(self, client: Client) -> None:
-        answer = client.ask_token("authorization_code")
-        assert (answer.status_code, answer.json()["error"]) == (400, "unsupported_grant_type")
-
-    @pytest.mark.parametrize("authorization", [None, "Bearer wrong", "Basic abc"])
-    def test_calls_without_a_good_token_are_refused(
-        self, client: Client, authorization: str | None
-    ) -> None:
-        client.headers = {"Authorization": authorization} if authorization else {}
-        assert client.create().status_code == 401
-
     def test_another_environments_exploration_is_unknown(self, client: Client) -> None:
-        other = Client(client.simulator, client.clock, str(uuid4()))
+        other = replace(client, environment=str(uuid4()))
         assert other.read(client.create().json()["id"]).status_code == 404
 
     def test_explorations_with_the_same_settings_get_the_same_files_for_two_hours(
@@ -129,7 +105,7 @@ class TestCalls:
         for change in ({"filter": "other"}, {"fields": [{"name": "userId"}]}):
             assert client.ready(REPORT | change)["zipPassword"] != first["zipPassword"]
         client.clock.now = 7000
-        client.authorize()
+        client.tokens.renew()
         second = client.ready()
         assert second["zipPassword"] == first["zipPassword"]
         assert second["csvPresignedUrl"].startswith(first["csvPresignedUrl"].partition("?")[0])
@@ -187,14 +163,8 @@ class TestFiles:
 
 class TestFaults:
     def test_an_error_repeats_the_token(self, client: Client) -> None:
-        client.play(Fault("create", EchoCredentials(400)))
-        assert client.headers["Authorization"] in client.create().json()["message"]
-
-    def test_links_arrive_with_another_lifetime(self, client: Client) -> None:
-        client.play(Fault("read_ready", LinkLifetime(1)), link_seconds=60)
-        body = client.ready()
-        assert "X-Amz-Expires=1&" in body["csvPresignedUrl"]
-        assert "X-Amz-Expires=60&" in client.read(body["id"]).json()["csvPresignedUrl"]
+        play(client.simulator, Fault("create", EchoCredentials(400)))
+        assert client.tokens.current() in client.create().json()["message"]
 
     @pytest.mark.parametrize(
         ("fault", "status"), [(DropConnection(), "IN_PROGRESS"), (LoseAnswer(), "SUCCESS")]
@@ -202,7 +172,7 @@ class TestFaults:
     def test_a_lost_call_has_made_the_files_of_the_next_one_and_a_dropped_one_has_not(
         self, client: Client, fault: DropConnection | LoseAnswer, status: str
     ) -> None:
-        client.play(Fault("create", fault))
+        play(client.simulator, Fault("create", fault))
         with pytest.raises(requests.ConnectionError):
             client.create()
         client.clock.now += 6
@@ -212,23 +182,12 @@ class TestFaults:
 
 
 class TestWhatTestsCanSee:
-    def test_requests_are_recorded_with_their_correlation_id(self, client: Client) -> None:
-        client.headers["X-Ping-External-Transaction-Id"] = "order-66"
-        client.clock.now = 2
-        client.create()
-        client.create()
-        token, create, refused = client.simulator.requests_of(client.environment)
-        assert (token.method, token.path) == ("POST", f"/{client.environment}/as/token")
-        assert (create.status, create.seconds, create.correlation_id) == (201, 2, "order-66")
-        assert create.time == client.clock.instant(2)
-        assert refused.status == 429
-
     def test_every_secret_that_was_given_out_is_recorded(self, client: Client) -> None:
         body, simulator = client.ready(), client.simulator
         secrets = {secret.value for secret in simulator.issued_secrets}
         assert secrets == {
             simulator.client_secret,
-            client.headers["Authorization"].removeprefix("Bearer "),
+            client.tokens.current(),
             body["zipPassword"],
             body["csvPresignedUrl"].partition("X-Amz-Signature=")[2],
             body["jsonPresignedUrl"].partition("X-Amz-Signature=")[2],

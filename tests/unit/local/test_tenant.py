@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.tenant import Malformed, Missing, read_tenant
+from local.tenant import Malformed, read_tenant
 
 GOOD = {
     "PINGONE_ENVIRONMENT_ID": "ABFBA8F6-49eb-49f5-a5d9-80ad5c98f9f6",
@@ -73,9 +73,3 @@ def test_a_file_that_is_not_utf_8_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(Malformed, match=r"\.env cannot be read as UTF-8") as refused:
         read_tenant({}, tmp_path / ".env")
     assert "canary" not in str(refused.value)
-
-
-def test_what_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Missing) as missing:
-        read_tenant({"PINGONE_CLIENT_ID": "app"}, tmp_path / ".env")
-    assert missing.value.args == ("PINGONE_ENVIRONMENT_ID", "PINGONE_CLIENT_SECRET")

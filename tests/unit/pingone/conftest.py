@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.support.raw_server import RawServer
+from tests.support.raw_server import RawServer, http
 
 
 @pytest.fixture
@@ -21,7 +21,9 @@ def certified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext
 
 @pytest.fixture
 def secure_server(certified: ssl.SSLContext) -> Iterator[RawServer]:
+    """It says hello and hangs up, so each request opens a connection of its own."""
     server = RawServer()
+    server.say(http(b"hello"))
     server.socket = certified.wrap_socket(server.socket, server_side=True)
     with server:
         yield server

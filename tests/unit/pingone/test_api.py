@@ -120,23 +120,23 @@ class TestTokens:
             clock.now += 6
 
 
-CREATE_FAILURES: list[tuple[Answer | DropConnection | LoseAnswer | MalformedJson, type]] = [
-    (Answer(400), ReportRejected),
-    (Answer(400, html=True), ReportRejected),
-    (Answer(403), AccessDenied),
-    (Answer(404), ReportRejected),
-    (Answer(409), ReportRejected),
-    (Answer(429), RateLimited),
-    (Answer(500), PingOneUnavailable),
-    (Answer(502, html=True), PingOneUnavailable),
-    (DropConnection(), PingOneUnavailable),
-    (LoseAnswer(), PingOneUnavailable),
-    (MalformedJson(), InvalidResponse),
-]
-
-
 class TestFailures:
-    @pytest.mark.parametrize(("effect", "kind"), CREATE_FAILURES)
+    @pytest.mark.parametrize(
+        ("effect", "kind"),
+        [
+            (Answer(400), ReportRejected),
+            (Answer(400, html=True), ReportRejected),
+            (Answer(403), AccessDenied),
+            (Answer(404), ReportRejected),
+            (Answer(409), ReportRejected),
+            (Answer(429), RateLimited),
+            (Answer(500), PingOneUnavailable),
+            (Answer(502, html=True), PingOneUnavailable),
+            (DropConnection(), PingOneUnavailable),
+            (LoseAnswer(), PingOneUnavailable),
+            (MalformedJson(), InvalidResponse),
+        ],
+    )
     def test_every_failure_of_a_creation_has_its_type_and_tells_no_secret(
         self, pingone: PingOne, simulator: PingOneSimulator, effect: Any, kind: type[ExportError]
     ) -> None:

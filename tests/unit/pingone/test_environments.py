@@ -64,7 +64,7 @@ def test_every_environment_is_read_page_by_page(
 
 @pytest.mark.parametrize(
     ("answer", "pause"),
-    [(Answer(429, retry_after=7), 7), (Answer(503, retry_after=7), 7), (Answer(401), 5)],
+    [(Answer(429, retry_after=7), 7), (Answer(500, retry_after=7), 7), (Answer(401), 5)],
 )
 def test_a_pause_that_pingone_asks_for_is_waited_for(
     pingone: PingOne, simulator: PingOneSimulator, answer: Answer, pause: float

@@ -8,7 +8,6 @@ import logging
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
 
 import pytest
 import requests
@@ -23,13 +22,12 @@ from pingone_reports.errors import (
     PingOneUnavailable,
     Unauthorized,
 )
-from pingone_reports.model.exploration import Delivery, Exploration
+from pingone_reports.model.exploration import Exploration
 from pingone_reports.model.report_file import Format
 from pingone_reports.pingone import api, credentials
 from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.credentials import AccessTokens, ClientCredentials
 from pingone_reports.pingone.http import ask, tellable
-from pingone_reports.pingone.link_hosts import LinkHosts
 from pingone_reports.pingone.links import FreshLinks
 from pingone_reports.transfer import remote_file
 from pingone_reports.transfer.remote_file import RemoteFile
@@ -367,39 +365,6 @@ def test_any_answer_is_taken_or_has_a_typed_error(
     server.say(answer)
     with suppress(ExportError):
         call(server, session)
-
-
-_HOST = "p1-reports-prod-eu-central-1.s3.eu-central-1.amazonaws.com"
-_VALUES = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(st.characters(exclude_categories=[]), max_size=8)
-    | st.lists(st.text(max_size=3), max_size=2)
-    | st.dictionaries(st.text(max_size=3), st.none(), max_size=2)
-    | st.sampled_from(["SUCCESS", "IN_PROGRESS", "0001-01-01T00:00:00+23:59"])
-    | st.sampled_from(["https://\u00e9.example/", "https://[::1]:0/", f"https://{_HOST}/\ud800"])
-)
-
-
-@given(st.dictionaries(st.sampled_from(sorted(polling_answer())), _VALUES, max_size=3))
-def test_any_exploration_is_taken_or_has_a_typed_error(changes: dict[str, Any]) -> None:
-    body = polling_answer() | changes
-    hosts = LinkHosts([_HOST])
-
-    def checked(body: dict[str, Any]) -> None:
-        for link in Delivery.parse(body, list(Format)).links.values():
-            hosts.check(link)
-
-    refusals: list[ExportError] = []
-    for read in (Exploration.parse, checked):
-        try:
-            read(body)
-        except ExportError as error:
-            refusals.append(error)
-    # What cannot be encoded cannot be told.
-    assert all(str(error).encode() for error in refusals)
 
 
 def test_a_connection_is_used_again_for_the_next_answer(session: requests.Session) -> None:

@@ -103,15 +103,6 @@ class TestRenewing:
         assert 5.5 <= sum(situation.pauses) < 6.5
         assert situation.reads == 2
 
-    def test_a_link_that_one_download_renewed_is_taken_by_the_other(
-        self, situation: Situation
-    ) -> None:
-        links = situation.links()
-        dead = {name: links.current(name) for name in Format}
-        links.renew(Format.CSV, dead[Format.CSV])
-        assert links.renew(Format.JSON, dead[Format.JSON]) != dead[Format.JSON]
-        assert situation.reads == 2
-
     def test_two_downloads_at_once_renew_once(self, situation: Situation) -> None:
         links = situation.links()
         dead = {name: links.current(name) for name in Format}

@@ -11,13 +11,7 @@ import pytest
 import requests
 
 from pingone_reports.pingone import sessions
-from tests.support.raw_server import RawServer, http
-
-
-@pytest.fixture(autouse=True)
-def hello(secure_server: RawServer) -> None:
-    """What the server says, for which each request opens a connection of its own."""
-    secure_server.say(http(b"hello"))
+from tests.support.raw_server import RawServer
 
 
 def test_the_authorities_are_read_once_for_all_connections(secure_url: str) -> None:

@@ -135,9 +135,7 @@ class TestAmongOthers:
         assert behind.begins >= moved.begins + 2 * 5500
 
     @pytest.mark.parametrize(("unused", "later"), [(False, 5500), (True, 1000)])
-    def test_only_a_turn_that_was_not_used_moves(
-        self, line: Line, unused: bool, later: int
-    ) -> None:
+    def test_only_an_unused_turn_moves(self, line: Line, unused: bool, later: int) -> None:
         """In another one, a try before this one may have called, and its answer got lost."""
         turn, _ = line.read()
         line.now += 1

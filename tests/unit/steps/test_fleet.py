@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 FILTER = 'username eq "canary@example.com"'
 
 
-def execution(name: str = "first") -> Execution:
+def execution(name: str) -> Execution:
     started_at = datetime.fromisoformat("2026-03-01T23:59:59+00:00")
     return Execution(arn=f"arn:{name}", name=name, started_at=started_at)
 
 
-SECOND, THIRD = execution("second"), execution("third")
+FIRST, SECOND, THIRD = map(execution, ("first", "second", "third"))
 
 
 def environments(*numbers: int) -> list[ListedEnvironment]:
@@ -71,11 +71,10 @@ class World:
     keys: FakeKeys = field(default_factory=FakeKeys)
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     newest: dict[str, str] = field(default_factory=dict)
-    history_is: set[str] = field(default_factory=lambda: {"read", "written"})
     prefix: str = "pingone"
     pseudonymizes: bool = False
 
-    def start(self, by: Execution | None = None, **request: Any) -> dict[str, Any]:
+    def start(self, by: Execution = FIRST, **request: Any) -> dict[str, Any]:
         step = ListEnvironments(
             pingone=self.pingone,
             keys=cast("IdempotencyKeys", self.keys),
@@ -85,47 +84,44 @@ class World:
             seconds_left=lambda: 300,
             sleep=lambda _seconds: None,
         )
-        answer = step.run(FleetRequest.delivered(request, {}, "nightly"), by or execution())
+        answer = step.run(FleetRequest.delivered(request, {}, "nightly"), by)
         assert faults("list-environments-output", answer) == []
         return answer
 
-    def items(self, by: Execution | None = None) -> list[dict[str, str]]:
-        keys = FleetKeys.of(by or execution(), self.prefix)
+    def items(self, by: Execution = FIRST) -> list[dict[str, str]]:
+        keys = FleetKeys.of(by, self.prefix)
         return list(json.loads(self.bucket.objects[keys.items]))
 
-    def numbers(self, by: Execution | None = None) -> list[int]:
+    def numbers(self, by: Execution = FIRST) -> list[int]:
         """Which environments are exported."""
         return [UUID(item["environmentId"]).int for item in self.items(by)]
 
-    def end(self, by: Execution | None = None, **failed: str) -> None:
-        """Let all exports of a fleet land, but for the environments that fail, by number."""
-        for item in self.items(by):
-            error = failed.get(f"n{UUID(item['environmentId']).int}")
-            self.results[item["executionName"]] = (
-                {"status": "FAILED", "error": error, "message": "No."}
-                if error
-                else {"status": "SUCCEEDED", "manifestKey": "a/manifest.json", "records": 2}
-            )
+    def end(self, by: Execution = FIRST, *, failed: int = 0) -> None:
+        """Let all exports of a fleet land, but for that of the environment of this number."""
+        failure = {"status": "FAILED", "error": "AccessDenied", "message": "No."}
+        success = {"status": "SUCCEEDED", "manifestKey": "a/manifest.json", "records": 2}
+        for number, item in zip(self.numbers(by), self.items(by), strict=True):
+            self.results[item["executionName"]] = failure if number == failed else success
 
-    def summarize(self, by: Execution | None = None) -> dict[str, Any]:
+    def summarize(self, by: Execution = FIRST) -> dict[str, Any]:
         step = SummarizeFleet(
             bucket=cast("Bucket", self.bucket),
             results=cast("FleetResults", self),
             history=cast("FleetHistory", self),
             key_prefix=self.prefix,
         )
-        answer = step.run(by or execution())
+        answer = step.run(by)
         assert faults("summarize-fleet-output", answer) == []
         return answer
 
-    def run(self, by: Execution | None = None, **failed: str) -> dict[str, Any]:
+    def run(self, by: Execution = FIRST, *, failed: int = 0) -> dict[str, Any]:
         """A whole fleet."""
         self.start(by)
-        self.end(by, **failed)
+        self.end(by, failed=failed)
         return self.summarize(by)
 
-    def manifest(self, by: Execution | None = None) -> dict[str, Any]:
-        key = FleetKeys.of(by or execution(), self.prefix).manifest
+    def manifest(self, by: Execution = FIRST) -> dict[str, Any]:
+        key = FleetKeys.of(by, self.prefix).manifest
         document = dict(json.loads(self.bucket.objects[key]))
         assert faults("fleet", document) == []
         return document
@@ -134,13 +130,9 @@ class World:
         return [self.results.get(name) for name in names]
 
     def before(self, series: str) -> str | None:
-        if "read" not in self.history_is:
-            raise TableUnavailable("Not now.")
         return self.newest.get(series)
 
     def remember(self, series: str, _started_at: datetime, manifest_key: str) -> None:
-        if "written" not in self.history_is:
-            raise TableUnavailable("Not now.")
         self.newest[series] = manifest_key
 
 
@@ -153,7 +145,7 @@ def world(pingone: PingOne, simulator: PingOneSimulator) -> World:
 class TestListing:
     def test_every_environment_becomes_an_item_of_the_map(self, world: World) -> None:
         answer = world.start(formats=["csv"], exclude=["Customers 2"], correlationId="ticket")
-        keys = FleetKeys.of(execution(), "pingone")
+        keys = FleetKeys.of(FIRST, "pingone")
         assert answer == {
             "status": "LISTED",
             "itemsKey": keys.items,
@@ -221,7 +213,7 @@ class TestListing:
 class TestOnlyFailed:
     def test_only_what_failed_is_exported_as_it_was(self, world: World) -> None:
         world.start(fields=["userId"], formats=["csv"])
-        world.end(n2="AccessDenied")
+        world.end(failed=2)
         key = world.summarize()["fleet"]["manifestKey"]
         answer = world.start(SECOND, onlyFailedOf=key, formats=["json"])
         assert answer["request"] == {
@@ -249,7 +241,7 @@ class TestOnlyFailed:
         answer = world.start(filter=FILTER)
         assert answer["request"]["filter"] == world.start(filter=FILTER)["request"]["filter"]
         assert answer["request"]["filter"] == FILTER
-        world.end(n2="AccessDenied")
+        world.end(failed=2)
         key = world.summarize()["fleet"]["manifestKey"]
         assert world.bucket.objects
         assert not any(b"canary" in content for content in world.bucket.objects.values())
@@ -270,7 +262,7 @@ class TestSummary:
         ]  # fmt: skip
 
     def test_a_try_after_the_manifest_changes_nothing(self, world: World) -> None:
-        first = world.run(n1="AccessDenied")
+        first = world.run(failed=1)
         objects = dict(world.bucket.objects)
         world.results.clear()
         assert world.summarize() == first
@@ -314,14 +306,17 @@ class TestSummary:
         assert world.run(SECOND)["failure"] is None
         assert world.manifest(SECOND)["before"] is None
 
-    @pytest.mark.parametrize("history_is", [{"read"}, {"written"}])
+    @pytest.mark.parametrize("call", ["before", "remember"])
     def test_a_history_that_cannot_be_read_or_written_fails_no_fleet(
-        self, world: World, history_is: set[str]
+        self, world: World, monkeypatch: pytest.MonkeyPatch, call: str
     ) -> None:
+        def refuse(*_: object) -> None:
+            raise TableUnavailable("Not now.")
+
         world.run()
-        world.history_is = history_is
+        monkeypatch.setattr(world, call, refuse)
         assert world.run(SECOND)["failure"] is None
-        assert (world.manifest(SECOND)["before"] is None) == ("read" not in history_is)
+        assert (world.manifest(SECOND)["before"] is None) == (call == "before")
 
     def test_an_execution_that_listed_nothing_has_no_summary(self, world: World) -> None:
         with pytest.raises(InvalidRequest):
@@ -333,7 +328,7 @@ class TestSummary:
         simulator.list_environments(environments(*range(1, 2_001)))
         assert len(json.dumps(world.start())) < 1_000
         assert len(world.items()) == 2_000
-        world.end(n7="ReportFailed")
+        world.end(failed=7)
         tracemalloc.start()
         answer = world.summarize()
         _, peak = tracemalloc.get_traced_memory()

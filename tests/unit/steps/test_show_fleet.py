@@ -78,18 +78,14 @@ def test_an_export_that_is_not_tabulated_yet_is_waited_for_by_who_asked(minutes:
     assert len(world.bus.mails) == 1
 
 
-def test_when_the_time_is_over_the_missing_ones_are_named() -> None:
+def test_when_the_time_is_over_the_missing_ones_are_named_until_the_page_is_written_anew() -> None:
     world = World().ended(minutes_ago=41)
     world.tabulated(1)
     assert world.show() == {"status": "SHOWN", "missing": 1, "pageKey": KEYS.page}
     assert "Not in the tables\n  Play" in world.bus.mails[0][1]
     assert "were not in the tables" in world.page
 
-
-def test_whoever_writes_the_page_anew_sends_a_mail_only_if_asked_to() -> None:
-    world = World().ended(minutes_ago=41)
-    world.show()
-    world.tabulated(1, 2)
+    world.tabulated(2)
     assert world.show(notify=False)["missing"] == 0
     assert "were not in the tables" not in world.page
     assert len(world.bus.mails) == 1

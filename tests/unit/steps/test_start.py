@@ -189,12 +189,6 @@ class TestChangesUntil:
         assert simulator.requests == []
         assert world.calendar.bookings == 0
 
-    def test_a_report_starts_when_its_source_was_refreshed(self, world: World) -> None:
-        request = self.asking(minutes=15)
-        started = world.start(request)
-        assert started["status"] == "IN_PROGRESS"
-        assert Export.from_state(started["export"]).request == request
-
     def test_the_wait_for_changes_is_no_part_of_the_two_hours_in_line(
         self, pingone: PingOne, simulator: PingOneSimulator
     ) -> None:
