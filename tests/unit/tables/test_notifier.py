@@ -8,7 +8,13 @@ import pytest
 from local.sample_posture import sample_posture
 from pingone_reports.aws.console import console_link
 from pingone_reports.errors import AnnouncementFailed
-from pingone_reports.model.announcements import AnnouncedExport, mail, security_events
+from pingone_reports.model.announcements import (
+    COMPARED,
+    SECURITY_EVENT_DETECTED,
+    AnnouncedExport,
+    mail,
+    security_events,
+)
 from pingone_reports.model.keys import ExportKeys
 from pingone_reports.model.posture import Posture, SecurityEvent
 from pingone_reports.model.security_events import RULES, Event
@@ -93,9 +99,9 @@ class TestEvents:
 
     def test_the_security_events_come_first_and_each_is_about_the_execution(self) -> None:
         bus = notify(SAMPLE)
-        assert [kind for kind, _ in bus.events[-2:]] == [
-            "PingOne Device Security Event Detected", "PingOne Report Compared",
-        ]  # fmt: skip
+        assert [kind for kind, _ in bus.events] == [SECURITY_EVENT_DETECTED] * len(bus.security) + [
+            COMPARED
+        ]
         assert bus.resources == {ARN}
 
     def test_an_event_has_codes_for_machines_beside_the_words_and_when_it_happened(self) -> None:
@@ -278,12 +284,9 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("refused", "taken"),
         [
-            (["PingOne Device Security Event Detected"], ["PingOne Report Compared", "mail"]),
-            (
-                ["mail"],
-                ["PingOne Device Security Event Detected", "PingOne Report Compared"],
-            ),
-            (["PingOne Device Security Event Detected", "PingOne Report Compared"], ["mail"]),
+            ([SECURITY_EVENT_DETECTED], [COMPARED, "mail"]),
+            (["mail"], [SECURITY_EVENT_DETECTED, COMPARED]),
+            ([SECURITY_EVENT_DETECTED, COMPARED], ["mail"]),
         ],
     )
     def test_what_is_refused_holds_up_nothing_else_and_no_later_night(
