@@ -60,9 +60,12 @@ def names(environments: list[dict[str, Any]]) -> list[str]:
 
 class TestEnvironment:
     def test_an_environment_is_read_as_it_is_documented(self) -> None:
-        body = {"id": "ABFBA8F6-49EB-49F5-A5D9-80AD5C98F9F6", "name": "Customers", "type": "NEW"}
-        read = Environment.parse(body | {"license": {"id": "x"}})
-        assert read == Environment(id=body["id"].lower(), name="Customers", type="NEW")
+        id_ = "ABFBA8F6-49EB-49F5-A5D9-80AD5C98F9F6"
+        body = {"id": id_, "name": "Customers", "type": "NEW", "license": {"id": id_}}
+        read = Environment.parse(body)
+        assert read == Environment(
+            id=id_.lower(), name="Customers", type="NEW", license_id=id_.lower()
+        )
         assert Environment.from_document(read.to_document()) == read
 
     @pytest.mark.parametrize(

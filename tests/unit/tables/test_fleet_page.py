@@ -139,6 +139,7 @@ def test_a_fleet_of_which_little_is_known_has_a_page_and_a_mail(environments: in
 
 def test_the_mail_has_the_events_of_each_environment_the_gravest_first_and_no_zero() -> None:
     happened = summary(2, 8, DEVICE_LOCKED=3, ALL_FACTORS_REPLACED=1)
-    _, text = fleet_mail(fleet((entry(1, "Play"), happened)), LINK)
+    subject, text = fleet_mail(fleet((entry(1, "Play"), happened)), LINK)
+    assert subject.endswith(": all factors replaced (1), 4 security events in 1 environments")
     assert ": all factors replaced (1), device locked (3)\n" in text
     assert ": 0" not in text
