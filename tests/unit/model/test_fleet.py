@@ -246,6 +246,15 @@ class TestManifest:
         assert isinstance(failure, TooManyExportsFailed) == is_red
         assert not is_red or f"{failed} of 4 exports failed" in str(failure)
 
+    def test_new_and_gone_environments_are_told_against_the_fleet_before(self) -> None:
+        before, now = (listing(environment(n), environment(n + 1)) for n in (1, 2))
+        manifest = fleet_manifest(EXECUTION, now, [], ("before.json", before))
+        assert manifest["before"] == "before.json"
+        assert (names(manifest["new"]), names(manifest["gone"])) == (
+            ["Customers 3"],
+            ["Customers 1"],
+        )
+
     def test_the_event_is_small_however_many_environments_there_are(self) -> None:
         listed = listing(*(environment(number, "é" * 256) for number in range(1, 501)))
         failed = [FAILED | {"error": f"E{number % 50}"} for number in range(500)]
