@@ -60,9 +60,12 @@ def names(environments: list[dict[str, Any]]) -> list[str]:
 
 class TestEnvironment:
     def test_an_environment_is_read_as_it_is_documented(self) -> None:
-        body = {"id": "ABFBA8F6-49EB-49F5-A5D9-80AD5C98F9F6", "name": "Customers", "type": "NEW"}
-        read = Environment.parse(body | {"license": {"id": "x"}})
-        assert read == Environment(id=body["id"].lower(), name="Customers", type="NEW")
+        id_ = "ABFBA8F6-49EB-49F5-A5D9-80AD5C98F9F6"
+        body = {"id": id_, "name": "Customers", "type": "NEW", "license": {"id": id_}}
+        read = Environment.parse(body)
+        assert read == Environment(
+            id=id_.lower(), name="Customers", type="NEW", license_id=id_.lower()
+        )
         assert Environment.from_document(read.to_document()) == read
 
     @pytest.mark.parametrize(
@@ -242,6 +245,15 @@ class TestManifest:
         failure = failure_of(manifest, "reports", "fleet.json")
         assert isinstance(failure, TooManyExportsFailed) == is_red
         assert not is_red or f"{failed} of 4 exports failed" in str(failure)
+
+    def test_new_and_gone_environments_are_told_against_the_fleet_before(self) -> None:
+        before, now = (listing(environment(n), environment(n + 1)) for n in (1, 2))
+        manifest = fleet_manifest(EXECUTION, now, [], ("before.json", before))
+        assert manifest["before"] == "before.json"
+        assert (names(manifest["new"]), names(manifest["gone"])) == (
+            ["Customers 3"],
+            ["Customers 1"],
+        )
 
     def test_the_event_is_small_however_many_environments_there_are(self) -> None:
         listed = listing(*(environment(number, "é" * 256) for number in range(1, 501)))

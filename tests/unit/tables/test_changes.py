@@ -2,7 +2,6 @@
 
 import csv
 import itertools
-import random
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,14 +15,10 @@ from pingone_reports.tables.changes import Side, changes_to_parquet
 from pingone_reports.tables.database import Database, open_database
 from pingone_reports.tables.parquet import report_to_parquet
 
-_RESISTANT = {"FIDO2", "SECURITY_KEY"}
-_PHISHABLE = {"TOTP", "MOBILE"}
 _WEAK = {"SMS", "VOICE", "EMAIL"}
-_TYPES = (*sorted(_RESISTANT), *sorted(_PHISHABLE), *sorted(_WEAK), "RETINA")
 _AT = "2026-03-01T02:00:00.000Z"
 
 Device = dict[str, str]
-Devices = dict[str, Device]
 
 
 class Nights:
@@ -206,6 +201,28 @@ def test_an_event_has_all_its_reasons_the_strengths_and_the_devices(nights: Nigh
     assert (device.id, device.type, device.what) == ("FIDO2", "FIDO2", "blocked")
 
 
+@pytest.mark.parametrize(
+    ("kind", "strength"),
+    [
+        ("FIDO2", Strength.PHISHING_RESISTANT),
+        ("TOTP", Strength.PHISHABLE),
+        ("SMS", Strength.WEAK),
+        ("RETINA", Strength.UNKNOWN),
+    ],
+)
+def test_an_event_says_how_strong_its_user_was_and_is(
+    nights: Nights, kind: str, strength: Strength
+) -> None:
+    one, blocked = _new(kind), _new(kind) | _BLOCKED
+    [lost] = nights.compare([one], [blocked]).security
+    assert (lost.before, lost.after) == (strength, Strength.NONE)
+    [won] = nights.compare([blocked], [blocked, _device("u", "another", kind)]).security
+    assert (won.before, won.after) == (Strength.NONE, strength)
+    off = {"mfaEnabled": "false"}
+    [switched] = nights.compare([one], [one | off]).security
+    assert (switched.before, switched.after) == (strength, Strength.MFA_OFF)
+
+
 def test_joiners_and_leavers_are_numbers(nights: Nights) -> None:
     before = [_device(f"a{number}", f"a{number}", "FIDO2") for number in range(300)]
     after = before[:100] + [_device(f"b{number}", f"b{number}", "SMS") for number in range(50)]
@@ -272,133 +289,3 @@ def test_of_each_kind_of_event_some_are_listed(nights: Nights) -> None:
     assert changes.events[Event.MFA_DISABLED] == 1499
     listed = Counter(event.event for event in changes.security)
     assert listed == {Event.MFA_DISABLED: 999, Event.NO_USABLE_FACTOR: 1}
-
-
-def _strength(rows: list[Device]) -> Strength:
-    if any(row["mfaEnabled"] == "false" for row in rows):
-        return Strength.MFA_OFF
-    kinds = {row["deviceType"] for row in rows if _usable(row)}
-    for kinds_of, strength in (
-        (_RESISTANT, Strength.PHISHING_RESISTANT),
-        ({"RETINA"}, Strength.UNKNOWN),
-        (_PHISHABLE, Strength.PHISHABLE),
-        (_WEAK, Strength.WEAK),
-    ):
-        if kinds & kinds_of:
-            return strength
-    return Strength.NONE
-
-
-def _usable(row: Device) -> bool:
-    return bool(row["deviceId"]) and (row["deviceStatus"], row["deviceBlocked"]) == (
-        "ACTIVE",
-        "false",
-    )
-
-
-def _reasons(user: str, old: list[Device], new: list[Device], owners: dict[str, str]) -> set[Event]:
-    """What happened to a user by another way: plain loops over plain rows."""
-    was = {row["deviceId"]: row for row in old if row["deviceId"]}
-    now = {row["deviceId"]: row for row in new if row["deviceId"]}
-    usable_was = {device for device, row in was.items() if _usable(row)}
-    usable_now = {device for device, row in now.items() if _usable(row)}
-    kinds_was, kinds_now = (
-        {rows[device]["deviceType"] for device in usable}
-        for rows, usable in ((was, usable_was), (now, usable_now))
-    )
-    enrolled = {d for d in usable_now if d not in was or was[d]["deviceStatus"] != "ACTIVE"}
-    better = _RESISTANT | _PHISHABLE
-    found = set()
-    if any(owners.get(device, user) != user for device in now):
-        found.add(Event.DEVICE_MOVED)
-    for device in was.keys() & now.keys():
-        before, after = was[device], now[device]
-        if (before["deviceBlocked"], after["deviceBlocked"]) == ("false", "true"):
-            found.add(Event.DEVICE_BLOCKED)
-        if (before["deviceLocked"], after["deviceLocked"]) == ("false", "true"):
-            found.add(Event.DEVICE_LOCKED)
-        if before["phone"] and after["phone"] and before["phone"] != after["phone"]:
-            found.add(Event.PHONE_CHANGED)
-    if not old or not new:
-        return found & {Event.DEVICE_MOVED}
-    if usable_was and not usable_was & usable_now and enrolled:
-        found.add(Event.ALL_FACTORS_REPLACED)
-    if usable_was and not usable_now:
-        found.add(Event.NO_USABLE_FACTOR)
-    if kinds_was & better and not kinds_now & better and usable_now:
-        found.add(Event.NO_BETTER_THAN_WEAK)
-    if kinds_was & _RESISTANT and not kinds_now & _RESISTANT:
-        found.add(Event.PHISHING_RESISTANCE_LOST)
-    if kinds_was & better and any(now[device]["deviceType"] in _WEAK for device in enrolled):
-        found.add(Event.WEAK_FACTOR_ADDED)
-    if enrolled:
-        found.add(Event.FACTOR_ADDED)
-    if any(d not in now or now[d]["deviceStatus"] != "ACTIVE" for d in usable_was):
-        found.add(Event.FACTOR_REMOVED)
-    if "false" in {row["mfaEnabled"] for row in new} - {row["mfaEnabled"] for row in old}:
-        found.add(Event.MFA_DISABLED)
-    return found
-
-
-def _two_nights(dice: random.Random) -> tuple[list[Device], list[Device]]:
-    """Pairs of users who have, hand over, change and lose devices, and who come and go."""
-    nights: tuple[list[Device], list[Device]] = ([], [])
-    status = ("ACTIVE", "ACTIVE", "ACTIVE", "ACTIVATION_REQUIRED")
-    for pair in range(300):
-        users = (f"{pair}a", f"{pair}b")
-        devices = [
-            _device(
-                dice.choice(users),
-                f"{pair}-{number}",
-                dice.choice(_TYPES),
-                deviceStatus=dice.choice(status),
-                deviceBlocked=dice.choice(("false", "false", "false", "true")),
-                phone=f"+1555{pair}{number}",
-            )
-            for number in range(dice.randint(1, 6))
-        ]
-        for night in nights:
-            rows = [device for device in devices if dice.random() < 0.9]
-            for user in users:
-                own = [row for row in rows if row["userId"] == user]
-                own = own or [_no_device(user)] * dice.randint(0, 1)
-                mfa = dice.choice(("true", "true", "true", "false"))
-                night += [row | {"mfaEnabled": mfa} for row in own]
-            changes = (
-                {"userId": dice.choice(users)},
-                {"deviceStatus": dice.choice(status)},
-                {"deviceBlocked": dice.choice(("false", "true"))},
-                {"deviceLocked": dice.choice(("false", "true"))},
-                {"phone": f"+1666{pair}{dice.random()}"},
-            )
-            devices = [each | dice.choice((*changes, {}, {}, {}, {}, {})) for each in devices]
-    return nights
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_random_nights_are_told_exactly(nights: Nights, seed: int) -> None:
-    before, after = _two_nights(random.Random(seed))
-    owners = [
-        {row["deviceId"]: row["userId"] for row in rows if row["deviceId"]}
-        for rows in (before, after)
-    ]
-    of_user: dict[str, tuple[list[Device], list[Device]]] = {}
-    for side, rows in enumerate((before, after)):
-        for row in rows:
-            of_user.setdefault(row["userId"], ([], []))[side].append(row)
-    expected: dict[str, tuple[Event, Strength | None, Strength | None]] = {}
-    for user, (old, new) in of_user.items():
-        reasons = _reasons(user, old, new, owners[0])
-        if new and any(owners[1].get(row["deviceId"], user) != user for row in old):
-            reasons.add(Event.DEVICE_MOVED)
-        if reasons:
-            strengths = _strength(old) if old else None, _strength(new) if new else None
-            expected[user] = (min(reasons, key=[*Event].index), *strengths)
-    changes = nights.compare(before, after)
-    told = {event.user_id: (event.event, event.before, event.after) for event in changes.security}
-    assert told == expected
-    assert len(changes.security) == len(expected)
-    numbers = Counter(event for event, *_ in expected.values())
-    assert changes.events == {event: numbers[event] for event in Event}
-    assert changes.users_left == sum(not new for _, new in of_user.values())
-    assert changes.users_joined == sum(not old for old, _ in of_user.values())

@@ -167,6 +167,13 @@ def test_ids_of_another_key_are_said_to_be_incomparable(world: World) -> None:
     assert "not comparable" in answer["notCompared"]
 
 
+def test_a_repeated_id_blinds_no_night(world: World) -> None:
+    world.night("n1", _HEADER + "u,a,FIDO2\nv,b,SMS\n", "01")
+    world.night("n2", _HEADER + "u,a,FIDO2\nu,A,FIDO2\nv,c,TOTP\n", "02")
+    assert _told(world)["n2"] == ["ALL_FACTORS_REPLACED"]
+    assert world.bus.compared[-1]["repeatedIds"] == 1
+
+
 def test_a_column_called_date_does_no_harm(world: World) -> None:
     header = "userId,deviceId,deviceType,date,report\n"
     for number, kind in (("01", "FIDO2"), ("02", "SMS")):
