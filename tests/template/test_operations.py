@@ -109,6 +109,16 @@ class TestDashboard:
         for metric in shown:
             assert PUBLISHED[metric.namespace][metric.name] == set(metric.dimensions)
 
+    def test_no_widget_lies_over_another_or_beyond_the_edge(self) -> None:
+        cells = [
+            (x, y)
+            for w in dashboard({})["widgets"]
+            for x in range(w["x"], w["x"] + w["width"])
+            for y in range(w["y"], w["y"] + w["height"])
+        ]
+        assert len(cells) == len(set(cells))
+        assert max(cells) < (24,)
+
     @pytest.mark.parametrize(
         ("source", "state", "metric"),
         [
