@@ -50,9 +50,7 @@ def dashboard(parameters: dict[str, str]) -> dict[str, Any]:
 
 class TestAlarms:
     @pytest.mark.parametrize("name", ALARMS)
-    def test_an_alarm_watches_what_is_published_and_tells_what_to_do_about_it(
-        self, name: str
-    ) -> None:
+    def test_an_alarm_watches_what_is_published_and_tells_what_to_do(self, name: str) -> None:
         for namespace, metric, dimensions in watched(ALARMS[name]):
             assert PUBLISHED[namespace][metric] == set(dimensions)
         assert ALARMS[name]["AlarmActions"] == [{"Ref": "AlarmTopic"}]

@@ -92,7 +92,7 @@ def reached(machine: Definition, start: str) -> set[str]:
 
 class TestDefinition:
     @every_machine
-    def test_a_second_reader_accepts_it_and_refuses_a_broken_copy(
+    def test_a_second_reader_accepts_the_definition_and_no_broken_copy(
         self, source: Path, tmp_path: Path
     ) -> None:
         """asl-validator, which is no part of the emulator."""
