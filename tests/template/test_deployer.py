@@ -83,12 +83,10 @@ def may(action: str) -> bool:
     )
 
 
-def kinds() -> list[str]:
-    resources = translated()[HERE]["Resources"].values()
-    return sorted({resource["Type"] for resource in resources})
+KINDS = sorted({resource["Type"] for resource in translated()[HERE]["Resources"].values()})
 
 
-@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_deployer_may_do_what_cloudformation_does_to_each_kind_of_resource(kind: str) -> None:
     """Source: the handlers' permissions in CloudFormation's own schema of the kind."""
     handlers = PROVIDER_SCHEMA_MANAGER.get_resource_schema(HERE.region, kind).schema["handlers"]

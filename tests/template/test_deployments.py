@@ -269,7 +269,7 @@ class TestEveryDeployment:
             assert not any("ManagedPolicyArns" in role for role in roles.values()), switches
             assert not stack.of_type("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"), switches
 
-    def test_lets_every_role_do_what_aws_asks_of_it(self, place: Place) -> None:
+    def test_lets_every_role_do_what_aws_asks(self, place: Place) -> None:
         for switches, stack in deployments(place):
             for user, role, needs in needed(stack):
                 (name,) = references(role)

@@ -50,9 +50,7 @@ def dashboard(parameters: dict[str, str]) -> dict[str, Any]:
 
 class TestAlarms:
     @pytest.mark.parametrize("name", ALARMS)
-    def test_an_alarm_watches_what_is_published_and_tells_what_to_do_about_it(
-        self, name: str
-    ) -> None:
+    def test_an_alarm_watches_what_is_published_and_tells_what_to_do(self, name: str) -> None:
         for namespace, metric, dimensions in watched(ALARMS[name]):
             assert PUBLISHED[namespace][metric] == set(dimensions)
         assert ALARMS[name]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
@@ -108,6 +106,16 @@ class TestDashboard:
         assert len(shown) > 10
         for metric in shown:
             assert PUBLISHED[metric.namespace][metric.name] == set(metric.dimensions)
+
+    def test_no_widget_lies_over_another_or_beyond_the_edge(self) -> None:
+        cells = [
+            (x, y)
+            for w in dashboard({})["widgets"]
+            for x in range(w["x"], w["x"] + w["width"])
+            for y in range(w["y"], w["y"] + w["height"])
+        ]
+        assert len(cells) == len(set(cells))
+        assert max(cells) < (24,)
 
     @pytest.mark.parametrize(
         ("source", "state", "metric"),

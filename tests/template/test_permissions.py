@@ -28,6 +28,7 @@ BY_ROLES = [(role, statement) for role in ROLES for statement in statements(ROLE
 AS_RS256 = {"StringEquals": {"kms:SigningAlgorithm": "RSASSA_PKCS1_V1_5_SHA_256"}}
 # These actions have no resource that could be named.
 OF_NO_RESOURCE = {"RecordFailures", "JoinVpc", "LeaveVpc", "DeliverLogs"}
+# No name has another star: below a prefix, of executions, of versions.
 STARS = re.compile(
     r"/\$\{Prefix\}(quarantine/|posture/)?(report=|tables/|series/|posture/|fleet/)\*"
     r"|-export-(report|fleet|fleet/ExportEnvironments):\*$"

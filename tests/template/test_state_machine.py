@@ -64,7 +64,9 @@ PASSING_OF_LAMBDA = {
     "SubnetIPAddressLimitReachedException",
 }
 
-every_machine = pytest.mark.parametrize("source", [EXPORT_REPORT, EXPORT_FLEET], ids=str)
+SOURCES = {"report": EXPORT_REPORT, "fleet": EXPORT_FLEET}
+
+every_machine = pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
 every_task = pytest.mark.parametrize("name", TASKS)
 every_function = pytest.mark.parametrize("name", FUNCTIONS)
 
@@ -90,7 +92,7 @@ def reached(machine: Definition, start: str) -> set[str]:
 
 class TestDefinition:
     @every_machine
-    def test_a_second_reader_accepts_it_and_refuses_a_broken_copy(
+    def test_a_second_reader_accepts_the_definition_and_no_broken_copy(
         self, source: Path, tmp_path: Path
     ) -> None:
         """asl-validator, which is no part of the emulator."""
@@ -164,9 +166,8 @@ class TestFailures:
         assert set(expressions(everything)) <= harmless
 
     def test_nothing_goes_uncaught_but_what_leaves_an_export_unknown(self) -> None:
-        assert {name for name in TASKS if "Catch" not in TASKS[name]} == {
-            "environment-RecordResult"
-        }
+        uncaught = {name for name in TASKS if "Catch" not in TASKS[name]}
+        assert uncaught == {"environment-RecordResult"}
 
     @every_task
     def test_neither_a_function_nor_an_export_is_tried_again_whatever_happened(
