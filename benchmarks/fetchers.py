@@ -174,8 +174,8 @@ class _Chunks:
         self._chunks, self._see = chunks, see
         self._rest = bytearray()
 
-    def read(self, size: int) -> bytes:
-        """So many bytes, because the upload takes fewer as the end."""
+    def read(self, size: int = 1 << 40) -> bytes:
+        """So many bytes, because the upload takes fewer as the end; all, if it does not say."""
         while len(self._rest) < size and (chunk := next(self._chunks, b"")):
             for look in self._see:
                 look(chunk)
