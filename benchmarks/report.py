@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import matplotlib as mpl
+from matplotlib import style
 from matplotlib.figure import Figure
 
 _NUMBER = re.compile(r"[-+~<>≈$]{0,3}\d")
 
-mpl.style.use("seaborn-v0_8-whitegrid")
+style.use("seaborn-v0_8-whitegrid")
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
