@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -63,13 +64,6 @@ class _FinishedReport(PingOne):
         return Delivery(exploration=exploration, links=links, zip_password=PASSWORD)
 
 
-class _Context:
-    """The context of an invocation with enough time."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 930_000
-
-
 def fetch_ours(
     links: dict[str, str], folder: str, compression: str, pseudonymize: Sequence[str] = ()
 ) -> Callable[[], Landed]:
@@ -100,7 +94,8 @@ def fetch_ours(
         # Standard output is for the worker's answer.
         "POWERTOOLS_METRICS_DISABLED": "true",
     }
-    wired = wiring.fetch_report(_Context())
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 930_000)
+    wired = wiring.fetch_report(context)
     table = cast("Table", MemoryTable())
     fetch = replace(
         wired,
@@ -174,8 +169,8 @@ class _Chunks:
         self._chunks, self._see = chunks, see
         self._rest = bytearray()
 
-    def read(self, size: int) -> bytes:
-        """So many bytes, because the upload takes fewer as the end."""
+    def read(self, size: int = 1 << 40) -> bytes:
+        """So many bytes, because the upload takes fewer as the end; all, if it does not say."""
         while len(self._rest) < size and (chunk := next(self._chunks, b"")):
             for look in self._see:
                 look(chunk)

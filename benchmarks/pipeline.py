@@ -10,7 +10,7 @@ from uuid import uuid4
 from benchmarks import Cipher
 from benchmarks.fetchers import Landed, fetch_naively, fetch_ours, fetch_with_stream_unzip
 from benchmarks.measure import MB, ROUNDS, Run, Runs, Task, measure, sized, with_spread
-from benchmarks.report import OTHERS, OURS, bars, figure, save, table
+from benchmarks.report import bars, table
 from benchmarks.storage import storage
 from benchmarks.zips import CIPHERS, FORMATS, make_zip, producers, write_report
 from local.paths import WORK
@@ -59,6 +59,10 @@ def run(out: Path) -> str:
         runs = measure(tasks, store.environment, check)
     size = sum(megabytes.values())
     ciphers = list(dict.fromkeys(key.cipher for key in runs))
+    panels = {
+        str(cipher): {name: runs[_Key(cipher, name)].cpu for name in _CONTESTANTS}
+        for cipher in ciphers
+    }
     return "\n".join(
         [
             "## A whole fetch\n",
@@ -72,21 +76,10 @@ def run(out: Path) -> str:
             "and hash and count with what ours uses. After every run the objects are read back: "
             "each held the report, by SHA-256 and number of records. Naive runs once for "
             "ZipCrypto.\n",
-            _draw(runs, ciphers, out / "pipeline.png"),
+            bars(panels, "CPU seconds, less is better", out / "pipeline.png"),
             *(f"**{cipher}**\n\n{_table(runs, cipher, size)}" for cipher in ciphers),
         ]
     )
-
-
-def _draw(runs: Mapping[_Key, Runs], ciphers: list[Cipher], path: Path) -> str:
-    drawing, panels = figure(2.4, columns=len(ciphers))
-    for axes, cipher in zip(panels, ciphers, strict=True):
-        seconds = [runs[_Key(cipher, name)].cpu for name in _CONTESTANTS]
-        colours = [OURS if name.startswith("ours") else OTHERS for name in _CONTESTANTS]
-        bars(axes, list(_CONTESTANTS), seconds, colours)
-        axes.set_title(cipher)
-        axes.set_xlabel("CPU seconds, less is better")
-    return save(drawing, path)
 
 
 def _table(runs: Mapping[_Key, Runs], cipher: Cipher, size: float) -> str:

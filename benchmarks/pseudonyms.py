@@ -40,12 +40,7 @@ def run(_out: Path) -> str:
         links, sizes = {}, {}
         hashes: dict[tuple[str, str], str] = {}
         for report, columns in _REPORTS.items():
-            files = {
-                name: write_report(Path(folder), name, _ROWS, columns).rename(
-                    Path(folder) / f"{report}.{name}"
-                )
-                for name in FORMATS
-            }
+            files = {name: write_report(Path(folder), name, _ROWS, columns) for name in FORMATS}
             zips = [make_zip(producers("AES-256")[0], file, "AES-256") for file in files.values()]
             links[report] = dict(zip(files, map(store.link_to, zips), strict=True))
             sizes[report] = sum(file.stat().st_size for file in files.values()) / MB

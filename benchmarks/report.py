@@ -2,27 +2,15 @@
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import matplotlib as mpl
+from matplotlib import style
+from matplotlib.figure import Figure
 
-mpl.use("agg")
-
-import matplotlib.pyplot as plt
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-OURS = "#2563eb"
-OTHERS = "#9ca3af"
-
-_DOTS_PER_INCH = 100
 _NUMBER = re.compile(r"[-+~<>≈$]{0,3}\d")
 
-plt.style.use("seaborn-v0_8-whitegrid")
+style.use("seaborn-v0_8-whitegrid")
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -60,32 +48,21 @@ def number(value: float) -> str:
     return f"{round(value, decimals):,.{max(decimals, 0)}f}"
 
 
-def figure(height: float = 3.5, columns: int = 1) -> tuple["Figure", list["Axes"]]:
-    """A figure as wide as a README (900 pixels), `height` in inches, with axes side by side."""
-    drawing, axes = plt.subplots(
-        1, columns, figsize=(9, height), squeeze=False, layout="constrained"
-    )
-    return drawing, list(axes[0])
-
-
-def bars(
-    axes: "Axes", labels: Sequence[str], values: Sequence[float], colours: Sequence[str]
-) -> None:
-    """Horizontal bars, the first on top, each with its number after it."""
-    drawn = axes.barh(range(len(labels)), values, color=colours, height=0.65)
-    axes.bar_label(drawn, labels=[number(value) for value in values], padding=4, color="#374151")
-    axes.set_yticks(range(len(labels)), labels)
-    axes.invert_yaxis()
-    axes.grid(visible=False, axis="y")
-    axes.tick_params(axis="y", length=0)
-    axes.margins(x=0.14)
-
-
-def save(drawing: "Figure", path: Path) -> str:
-    """Write a plot as PNG; returns the Markdown that embeds it."""
-    drawing.savefig(path, dpi=_DOTS_PER_INCH)
-    plt.close(drawing)
-    return f"![{path.stem.replace('_', ' ')}]({path.name})\n"
+def bars(panels: Mapping[str, Mapping[str, float]], label: str, path: Path) -> str:
+    """Draw titled panels of numbers as bars into a PNG; returns the Markdown that embeds it."""
+    # As wide as a README.
+    drawing = Figure(figsize=(9, 2.6), layout="constrained")
+    axes_of = drawing.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (title, values) in zip(axes_of, panels.items(), strict=True):
+        colours = ["#2563eb" if name.startswith("ours") else "#9ca3af" for name in values]
+        drawn = axes.barh([*values], [*values.values()], color=colours, height=0.65)
+        axes.bar_label(drawn, labels=[number(value) for value in values.values()], padding=4)
+        axes.set(title=title, xlabel=label)
+        axes.invert_yaxis()
+        axes.grid(visible=False, axis="y")
+        axes.margins(x=0.14)
+    drawing.savefig(path, dpi=100)
+    return f"![{path.stem}]({path.name})\n"
 
 
 def _cell(value: object) -> str:

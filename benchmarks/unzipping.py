@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from benchmarks import Cipher
 from benchmarks.measure import MB, Task, measure, sized, with_spread
-from benchmarks.report import OTHERS, OURS, bars, figure, save, table
+from benchmarks.report import bars, table
 from benchmarks.unzippers import contestants, sha256_by, unzip
 from benchmarks.zips import CIPHERS, FORMATS, make_zip, producers, write_report
 from local.paths import WORK
@@ -108,14 +108,14 @@ def _ranked(speeds: Mapping[_Key, list[float]], cipher: Cipher) -> list[str]:
 
 
 def _draw(speeds: Mapping[_Key, list[float]], path: Path) -> str:
-    drawing, panels = figure(3, columns=len(_ciphers()))
-    for axes, cipher in zip(panels, _ciphers(), strict=True):
-        names = _ranked(speeds, cipher)
-        medians = [statistics.median(speeds[_Key(cipher, "csv", name)]) for name in names]
-        bars(axes, names, medians, [OURS if name == "ours" else OTHERS for name in names])
-        axes.set_title(f"{cipher}, CSV")
-        axes.set_xlabel("MB of plaintext a CPU second")
-    return save(drawing, path)
+    panels = {
+        f"{cipher}, CSV": {
+            name: statistics.median(speeds[_Key(cipher, "csv", name)])
+            for name in _ranked(speeds, cipher)
+        }
+        for cipher in _ciphers()
+    }
+    return bars(panels, "MB of plaintext a CPU second", path)
 
 
 def _speeds(speeds: Mapping[_Key, list[float]], cipher: Cipher) -> str:

@@ -25,7 +25,7 @@ def write_report(
     folder: Path, format_name: str, rows: int, fields: Sequence[str] = DEFAULT_FIELDS
 ) -> Path:
     """The report as a file."""
-    path = folder / f"devices-{rows}.{format_name}"
+    path = folder / f"devices-{rows}-{len(fields)}.{format_name}"
     with path.open("wb") as file:
         file.writelines(blocks(format_name, rows, fields))
     return path

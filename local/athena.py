@@ -7,8 +7,6 @@ from local.paths import ROOT
 from local.stack import Stack
 from local.waiting import wait_until
 
-Row = dict[str, str | None]
-
 
 def saved_queries() -> dict[str, dict[str, str]]:
     """The saved queries of template.yaml: Name, Description and QueryString, by name."""
@@ -17,7 +15,7 @@ def saved_queries() -> dict[str, dict[str, str]]:
     return {query["Name"]: query for query in queries}
 
 
-def run_query(stack: Stack, sql: str) -> list[Row]:
+def run_query(stack: Stack, sql: str) -> list[dict[str, str | None]]:
     """The rows of a query in the stack's workgroup; raises RuntimeError if it fails."""
     athena = stack.cloud.client("athena")
     query = athena.start_query_execution(

@@ -80,17 +80,16 @@ class LocalCloud:
 
     def client(self, service: str) -> Any:
         """The administrator's boto3 client, made once for each service."""
-        if service in self._clients:
-            return self._clients[service]
-        self._clients[service] = boto3.client(
-            service,  # type: ignore[call-overload]
-            endpoint_url=self.endpoint_url,
-            region_name=REGION,
-            aws_access_key_id=ACCOUNT_ID,
-            aws_secret_access_key="local",  # noqa: S106 -- any secret will do, on this machine
-            verify=str(self.ca_bundle),
-            config=Config(s3={"addressing_style": "path"}, max_pool_connections=50),
-        )
+        if service not in self._clients:
+            self._clients[service] = boto3.client(
+                service,  # type: ignore[call-overload]
+                endpoint_url=self.endpoint_url,
+                region_name=REGION,
+                aws_access_key_id=ACCOUNT_ID,
+                aws_secret_access_key="local",  # noqa: S106 -- any secret will do, on this machine
+                verify=str(self.ca_bundle),
+                config=Config(s3={"addressing_style": "path"}, max_pool_connections=50),
+            )
         return self._clients[service]
 
     def __enter__(self) -> Self:

@@ -123,10 +123,12 @@ def _keep(stack: Stack, events: Sequence[Told], compared: Mapping[str, Any]) -> 
     for key in (*(item["Key"] for item in landed), compared["pageKey"], compared["changesKey"]):
         with (_FOLDER / _NAMES.get(key.rpartition(".")[2], Path(key).name)).open("wb") as file:
             stack.download(key, file)
-    by_type = {kind: [e for e in events if e["detail-type"] == kind] for kind in _types(events)}
+    by_type: dict[str, list[Told]] = {}
+    for event in events:
+        by_type.setdefault(event["detail-type"], []).append(event)
     security = by_type.pop(SECURITY_EVENT_DETECTED)
     _write("events-security.json", security)
-    for kind, (event,) in by_type.items():
+    for kind, [event] in by_type.items():
         _write(f"event-{kind.rpartition(' ')[2].lower()}.json", event)
     _write("who-has-mfa.json", run_query(stack, saved_queries()[_QUESTION]["QueryString"]))
     console.print()
@@ -135,10 +137,6 @@ def _keep(stack: Stack, events: Sequence[Told], compared: Mapping[str, Any]) -> 
     for name in sorted(each.name for each in _FOLDER.iterdir()):
         size = (_FOLDER / name).stat().st_size
         console.print(f"  {name:20} {size:>11,} bytes  {_ABOUT[name]}", markup=False)
-
-
-def _types(events: Sequence[Told]) -> set[str]:
-    return {event["detail-type"] for event in events}
 
 
 def _write(name: str, document: object) -> None:

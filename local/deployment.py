@@ -27,7 +27,6 @@ mkdir -p "$TMPDIR"
 exec "{python}" -P "{runner}" {wait_scale} "$_HANDLER"
 """
 
-
 _UNKNOWN_KEYS = ("kms:SigningAlgorithm", "events:source", "dynamodb:LeadingKeys")
 
 

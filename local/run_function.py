@@ -30,18 +30,14 @@ def _hurry(wait_scale: float) -> None:
     wiring.turns = hurried
 
 
-def _observe(folder: Path) -> None:
-    """For the fact sheet of `make export`, which alone has such a folder."""
-    sys.path.append(str(Path(__file__).resolve().parents[1]))
-    from local.observations import observe
-
-    observe(folder)
-
-
 if __name__ == "__main__":
     wait_scale = float(sys.argv.pop(1))
     if wait_scale != 1:
         _hurry(wait_scale)
     if folder := os.environ.get("OBSERVATIONS"):
-        _observe(Path(folder))
+        # For the fact sheet of `make export`, which alone has such a folder.
+        sys.path.append(str(Path(__file__).resolve().parents[1]))
+        from local.observations import observe
+
+        observe(Path(folder))
     main(sys.argv)

@@ -88,8 +88,7 @@ class Explorations:
 
     def find(self, environment_id: str, exploration_id: str) -> Exploration | None:
         """None if there never was one, or if it has expired."""
-        with self._lock:
-            exploration = self._explorations.get((environment_id, exploration_id))
+        exploration = self._explorations.get((environment_id, exploration_id))
         if exploration is None or self._clock.seconds() >= exploration.expires_at:
             return None
         return exploration

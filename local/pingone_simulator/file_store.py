@@ -31,11 +31,7 @@ from local.pingone_simulator.request_log import RecordedDownload, RequestLog
 from local.pingone_simulator.zip_damage import HTML_PAGE
 
 _ERROR_CODES = {400: "ExpiredToken", 403: "AccessDenied", 500: "InternalError", 503: "SlowDown"}
-_ERROR = (
-    '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{0}</Code><Message>{0}</Message></Error>'
-)
-
-
+_ERROR = "<Error><Code>{0}</Code><Message>{0}</Message></Error>"
 LINK_CONFIG = Config(signature_version="s3v4", s3={"addressing_style": "path"})
 
 

@@ -3,17 +3,37 @@
 import re
 import secrets
 import string
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import get_args
+from typing import Protocol, get_args
 from uuid import uuid4
 
-from local.pingone_simulator.faults import ReplaceObject
-from local.pingone_simulator.report_bucket import ReportBucket
+from local.pingone_simulator.faults import FaultPlan, ReplaceObject
 from local.pingone_simulator.report_data import DevicesReport, JsonShape
+from local.pingone_simulator.request_log import RequestLog
 from local.pingone_simulator.scenario import ReportFormat, Scenario
 from local.zip_maker import make_zip
+
+
+class ReportBucket(Protocol):
+    """The store of the files, with links that let anyone read one of them for a while."""
+
+    @property
+    def host(self) -> str:
+        """The host of its links, with the port."""
+
+    def upload(self, key: str, body: bytes) -> None:
+        """Store an object."""
+
+    def presigned_link(self, key: str, seconds: int) -> str:
+        """A link to the object that is valid for this many seconds from now."""
+
+    def serve(
+        self, faults_of: Callable[[str], FaultPlan], log: RequestLog
+    ) -> AbstractContextManager[None]:
+        """Serve links while the context lasts, with the faults of an environment's downloads."""
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from local.pingone_simulator.clock import Clock, ScaledClock
 from local.pingone_simulator.environments import Environments, ListedEnvironment
 from local.pingone_simulator.explorations import Explorations, Settings
 from local.pingone_simulator.rate_limits import RateLimits
-from local.pingone_simulator.report_bucket import ReportBucket
-from local.pingone_simulator.report_files import ReportFiles, make_report_files
+from local.pingone_simulator.report_files import ReportBucket, ReportFiles, make_report_files
 from local.pingone_simulator.request_log import (
     IssuedSecret,
     RecordedDownload,
