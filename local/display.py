@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 import time
 import webbrowser
 from collections.abc import Iterator
@@ -37,15 +38,31 @@ _MEANINGS = {
 }
 
 
+# Nobody waits longer without a line that says for what.
+_SILENCE_SECONDS = 10
+
+
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Say what is being done, and then how long it took."""
-    what, started = escape(what), time.monotonic()
+    """Say what is being done, again every ten seconds, and then how long it took."""
+    what = escape(what)
+    started, done = time.monotonic(), threading.Event()
+
+    def remind() -> None:
+        while not done.wait(_SILENCE_SECONDS):
+            console.print(f"[dim]… {what}, {time.monotonic() - started:.0f} s[/]")
+
     # A terminal shows all the time what is waited for.
+    reminder = threading.Thread(target=remind, daemon=True)
     if not console.is_terminal:
-        console.print(f"[dim]… {what}[/]")
-    with console.status(what):
-        yield
+        reminder.start()
+    try:
+        with console.status(what):
+            yield
+    finally:
+        done.set()
+        if not console.is_terminal:
+            reminder.join()
     console.print(f"[green]✓[/] {what} [dim]{time.monotonic() - started:.1f} s[/]")
 
 
@@ -71,16 +88,20 @@ def simulated(
 
 def follow(stack: Stack, execution_arn: str) -> dict[str, Any]:
     """Print each state as it is entered; returns the description of the ended execution."""
-    shown, began = 0, None
+    shown, state, entered = 0, "", None
+    began = said = time.monotonic()
     while True:
         description = stack.describe(execution_arn)
         for at, state in states_entered(stack.history(execution_arn))[shown:]:
-            shown, began = shown + 1, began or at
+            shown, entered = shown + 1, entered or at
             if state in _MEANINGS:
-                seconds = (at - began).total_seconds()
+                seconds, said = (at - entered).total_seconds(), time.monotonic()
                 console.print(f"  {seconds:5.1f} s  [bold]{state:17}[/] {_MEANINGS[state]}")
         if description["status"] != "RUNNING":
             return description
+        if time.monotonic() - said > _SILENCE_SECONDS:
+            said = time.monotonic()
+            console.print(f"[dim]  {said - began:5.1f} s  … {_MEANINGS.get(state, state)}[/]")
         time.sleep(0.1)
 
 

@@ -26,7 +26,7 @@ from local.display import (
     step,
     visible_whole,
 )
-from local.fact_sheet import facts_of
+from local.fact_sheet import facts_of, summary
 from local.kept_exports import bring_back, keep
 from local.observations import FOLDER, head_of, observe, read_notes
 from local.paths import WORK
@@ -178,9 +178,9 @@ def _write_facts(
         sheet = tenant.out / "facts.json"
         sheet.parent.mkdir(parents=True, exist_ok=True)
         sheet.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    console.print("\nDifferent from what the exporter assumes:")
-    for difference in facts["differences"] or ["nothing"]:
-        console.print(Text(f"  {visible_whole(difference)}"))
+    console.print()
+    for line in summary(facts):
+        console.print(Text(visible_whole(line)))
     console.print(
         f"\nPlease attach {sheet} to an issue: nobody here has a tenant, and this is what was "
         "unknown. It holds no value of your report: look at it first.",

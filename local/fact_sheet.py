@@ -178,6 +178,52 @@ def scenario_of(facts: Facts) -> Scenario:
     return Scenario(**known)
 
 
+def summary(facts: Facts) -> Iterator[str]:
+    """The fact sheet on a page, in lines."""
+    exporter, report = facts["exporter"], facts["report"]
+    yield f"Exporter {exporter['version']}, commit {exporter['commit']}, {facts['date']}"
+    yield f"Region {facts['region']}, role of the worker application: {facts['role']}"
+    asked = facts["asked"]
+    yield f"Asked for fields {asked['fields']}, filter {asked['filter']}, {asked['formats']}"
+    yield f"Ended: {facts['ended']}; records: {facts['records']}"
+    for call in facts["calls"][:12]:
+        yield "  " + ", ".join(f"{key} {value}" for key, value in call.items() if value is not None)
+    if statuses := report["statuses"]:
+        yield (
+            f"Statuses {', '.join(statuses)}; generated in {report['secondsGenerating']} s, "
+            f"kept for {report['secondsKept']} s"
+        )
+    for kind, link in facts["links"].items():
+        yield f"Link to the {kind}: {link['host']}, with {', '.join(link['parameters'])}"
+    for kind, zipped in facts["zips"].items():
+        cipher = "ZipCrypto" if zipped["encrypted"] else "no encryption"
+        if zipped["aesStrength"]:
+            cipher = f"AES-{64 + 64 * zipped['aesStrength']}, AE-{zipped['aesVersion']}"
+        yield (
+            f"Zip of the {kind}: method {zipped['method']}, {cipher}, flags {zipped['flags']}, "
+            f"{zipped['zippedBytes']:,} of {zipped['bytes']:,} bytes"
+        )
+    for kind in ("csv", "json"):
+        told = [f"{key} {facts[kind][key]}" for key in _TOLD if key in facts.get(kind, {})]
+        if told:
+            yield f"{kind.upper()}: {', '.join(told)}"
+    columns = facts.get("csv", {}).get("columns", [])
+    if columns:
+        yield f"Columns: {', '.join(each['name'] for each in columns)}"
+    for column in columns:
+        if values := column.get("values"):
+            yield f"  {column['name']}: " + ", ".join(f"{k} {v}" for k, v in values.items())
+    yield (
+        "Different from what the exporter assumes:"
+        if facts["differences"]
+        else "All is as assumed."
+    )
+    yield from (f"  {each}" for each in facts["differences"])
+
+
+_TOLD = ("encoding", "byteOrderMark", "lineEnd", "separator", "hasHeader", "shape", "listAt")
+
+
 def _calls(notes: Sequence[Note]) -> Iterator[Facts]:
     """Calls in their order; what is repeated, such as a poll, is told once."""
     told = ("call", "host", "status", "code", "reportStatus", "error", "retryAfter", "details")

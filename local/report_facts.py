@@ -1,8 +1,8 @@
 """What a report's file is like, without what it says: for the fact sheet of an export.
 
-A value is told only if it is on a list of ours. The name of a column is told if it stands in a
-header of PingOne's names. A name in JSON may be a key of a map, and so somebody's: it is told if it
-is a column's, or on a list of ours.
+A value is told only if it is on a list of ours. A name is told if a name of PingOne's stands where
+it stands, and of an object in JSON that may be a map, only if most of its like have it: a key that
+is somebody's name stands in few.
 """
 
 import csv
@@ -11,6 +11,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,13 @@ csv.field_size_limit(MOST_ROW_BYTES)
 
 _HEAD_BYTES = 8 * 1024 * 1024
 _MOST_RECORDS = 50_000
+_MOST_PLACES = 2_000
 _MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 # Somebody's value may be one of the others, such as EMAIL or Phone.
 _NO_VALUES = frozenset(KNOWN) - {"phone", "email", "username", "manufacturer"}
 _COLUMN = re.compile(r"[A-Za-z](?:[A-Za-z0-9_.]| (?! )){0,63}")
+_KEY = re.compile(r"[a-z][A-Za-z0-9_]{0,63}")
+_FEWEST_ALIKE = 20
 _ENVELOPE = frozenset(
     (
         *("_embedded", "_links", "entries", "items", "data", "records", "results", "rows", "users"),
@@ -63,6 +67,8 @@ _FORMS = {
     "phone number": r"\+?[\d .()/-]{5,25}",
     "word in capitals": r"[A-Z][A-Z0-9_]*",
 }
+_FORM = re.compile("|".join(f"(?P<f{i}>{form})" for i, form in enumerate(_FORMS.values())))
+_FORM_NAMES = {f"f{i}": name for i, name in enumerate(_FORMS)}
 _LIST_OF_OBJECTS = re.compile(r"\s*[{\]]")
 _BETWEEN = re.compile(r"[\s,]*")
 _TOKEN = re.compile(r'("(?:[^"\\]|\\.)*")\s*(:?)|[{}\[\]]')
@@ -70,8 +76,18 @@ _TOKEN = re.compile(r'("(?:[^"\\]|\\.)*")\s*(:?)|[{}\[\]]')
 Facts = dict[str, Any]
 
 
+def rounded(number: int) -> str:
+    """A count that names no small group."""
+    if not number:
+        return "none"
+    if number < 10:
+        return "fewer than 10"
+    unit: int = 10 ** (len(str(number)) - 1)
+    return f"about {round(number / unit) * unit:,}"
+
+
 def magnitude(number: int) -> str:
-    """A count's order of magnitude, which names no small group."""
+    """A count's order of magnitude."""
     unit: int = 10 ** (len(str(number)) - 1)
     return f"{unit:,} to {10 * unit - 1:,}" if number else "none"
 
@@ -123,13 +139,16 @@ def json_facts(path: Path, columns: Collection[str]) -> Facts:
     facts, encoding = _encoding(head)
     text = head.decode(encoding, errors="replace").lstrip("\ufeff")
     shape, keys, records = _records(text)
-    names, withheld = _names(records, columns)
+    found = _Found()
+    for record in records:
+        found.look_at(record, ())
+    names, withheld = found.names(set(columns))
     return facts | {
         "shape": shape,
         "listAt": [key if key in _ENVELOPE else WITHHELD for key in keys],
         "recordsLookedAt": magnitude(len(records)),
         "names": names,
-        "withheldNames": magnitude(withheld),
+        "withheldNames": rounded(withheld),
     }
 
 
@@ -151,7 +170,7 @@ def _column(name: str, cells: Sequence[str]) -> Facts:
         "name": name if _COLUMN.fullmatch(name) else WITHHELD,
         "known": spelled(name) in KNOWN,
         "empty": "never" if len(filled) == len(cells) else "some" if filled else "always",
-        "forms": sorted({_form_of(cell) for cell in filled[:1_000]}),
+        "forms": sorted({_form_of(cell) for cell in filled[:10_000]}),
     }
     if closed := _closed(spelled(name), filled):
         column["values"] = closed
@@ -159,7 +178,8 @@ def _column(name: str, cells: Sequence[str]) -> Facts:
 
 
 def _form_of(cell: str) -> str:
-    return next((name for name, form in _FORMS.items() if re.fullmatch(form, cell)), "text")
+    found = _FORM.fullmatch(cell)
+    return _FORM_NAMES[str(found.lastgroup)] if found and found.lastgroup else "text"
 
 
 def _closed(name: str, cells: Sequence[str]) -> dict[str, str]:
@@ -170,7 +190,7 @@ def _closed(name: str, cells: Sequence[str]) -> dict[str, str]:
     for cell, number in Counter(cells).items():
         known = _is_factor(cell) if name == "devicetype" else cell in _CLOSED[name]
         counts[cell if known else "(others)"] += number
-    return {value: magnitude(number) for value, number in sorted(counts.items())}
+    return {value: rounded(number) for value, number in sorted(counts.items())}
 
 
 def _is_factor(cell: str) -> bool:
@@ -212,24 +232,45 @@ def _decoded(decoder: json.JSONDecoder, text: str, start: int) -> Iterator[Any]:
         yield value
 
 
-def _names(records: Sequence[Any], columns: Collection[str]) -> tuple[dict[str, list[str]], int]:
-    """Each known name with its types, as a path with dots; and how many names are withheld."""
-    types: dict[str, set[str]] = defaultdict(set)
-    withheld = set()
+@dataclass
+class _Found:
+    """The names in objects, by the names that lead there."""
 
-    def look_at(value: Any, place: str) -> None:
+    objects: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    types: dict[tuple[str, ...], dict[str, Counter[str]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(Counter))
+    )
+
+    def look_at(self, value: Any, place: tuple[str, ...]) -> None:
         if isinstance(value, list):
             for each in value[:100]:
-                look_at(each, place)
-        elif isinstance(value, dict):
+                self.look_at(each, place)
+        elif isinstance(value, dict) and (place in self.types or len(self.types) < _MOST_PLACES):
+            self.objects[place] += 1
             for name, inner in value.items():
-                is_known = spelled(name) in KNOWN or name in columns
-                if name in _ENVELOPE or (is_known and _COLUMN.fullmatch(name)):
-                    types[place + name].add(type_of(inner))
-                    look_at(inner, f"{place}{name}.")
-                else:
-                    withheld.add(place + name)
+                if name in self.types[place] or len(self.types[place]) < _MOST_PLACES:
+                    self.types[place][name][type_of(inner)] += 1
+                    self.look_at(inner, (*place, name))
 
-    for record in records:
-        look_at(record, "")
-    return {path: sorted(each) for path, each in types.items()}, len(withheld)
+    def names(self, columns: Collection[str]) -> tuple[dict[str, list[str]], int]:
+        """Each name with its types, as a path with dots; and how many names are withheld."""
+        told: dict[str, list[str]] = {}
+        withheld, places = 0, list[tuple[str, ...]]([()])
+        while places:
+            place = places.pop()
+            for name, types in self.types.get(place, {}).items():
+                if self._is_told(place, name, types.total(), columns):
+                    told[".".join((*place, name))] = sorted(types)
+                    if (*place, name) in self.types:
+                        places.append((*place, name))
+                else:
+                    withheld += 1
+        return told, withheld
+
+    def _is_told(
+        self, place: tuple[str, ...], name: str, number: int, columns: Collection[str]
+    ) -> bool:
+        if spelled(name) in KNOWN or name in _ENVELOPE or name in columns:
+            return bool(_COLUMN.fullmatch(name) or name in _ENVELOPE)
+        alike = self.objects[place]
+        return alike >= _FEWEST_ALIKE and 2 * number >= alike and bool(_KEY.fullmatch(name))

@@ -23,13 +23,3 @@ def test_an_error_is_shown_as_it_is(shown: io.StringIO) -> None:
     )
     assert shown.getvalue().count("[/x]") == 99
     assert "\x1b[2J" not in shown.getvalue()
-
-
-def test_what_takes_long_is_told_before_it_is_done_where_there_is_no_terminal(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    text = io.StringIO()
-    monkeypatch.setattr(display, "console", Console(file=text, width=80))
-    with display.step("Waiting for PingOne"):
-        assert text.getvalue() == "… Waiting for PingOne\n"
-    assert "✓ Waiting for PingOne" in text.getvalue()
