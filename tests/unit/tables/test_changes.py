@@ -2,7 +2,8 @@
 
 import csv
 import itertools
-from collections import Counter
+import random
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,10 @@ from pingone_reports.tables.changes import Side, changes_to_parquet
 from pingone_reports.tables.database import Database, open_database
 from pingone_reports.tables.parquet import report_to_parquet
 
+_RESISTANT = {"FIDO2", "SECURITY_KEY"}
+_PHISHABLE = {"TOTP", "MOBILE"}
 _WEAK = {"SMS", "VOICE", "EMAIL"}
+_TYPES = (*sorted(_RESISTANT), *sorted(_PHISHABLE), *sorted(_WEAK), "RETINA")
 _AT = "2026-03-01T02:00:00.000Z"
 
 Device = dict[str, str]
@@ -289,3 +293,166 @@ def test_of_each_kind_of_event_some_are_listed(nights: Nights) -> None:
     assert changes.events[Event.MFA_DISABLED] == 1499
     listed = Counter(event.event for event in changes.security)
     assert listed == {Event.MFA_DISABLED: 999, Event.NO_USABLE_FACTOR: 1}
+
+
+def _strength(rows: list[Device]) -> Strength:
+    if any(row["mfaEnabled"] == "false" for row in rows):
+        return Strength.MFA_OFF
+    kinds = {row["deviceType"] for row in rows if _usable(row)}
+    for kinds_of, strength in (
+        (_RESISTANT, Strength.PHISHING_RESISTANT),
+        ({"RETINA"}, Strength.UNKNOWN),
+        (_PHISHABLE, Strength.PHISHABLE),
+        (_WEAK, Strength.WEAK),
+    ):
+        if kinds & kinds_of:
+            return strength
+    return Strength.NONE
+
+
+def _usable(row: Device) -> bool:
+    return bool(row["deviceId"]) and (row["deviceStatus"], row["deviceBlocked"]) == (
+        "ACTIVE",
+        "false",
+    )
+
+
+def _reasons(user: str, old: list[Device], new: list[Device], owners: dict[str, str]) -> set[Event]:
+    """What happened to a user by another way: plain loops over plain rows."""
+    was = {row["deviceId"]: row for row in old if row["deviceId"]}
+    now = {row["deviceId"]: row for row in new if row["deviceId"]}
+    usable_was = {device for device, row in was.items() if _usable(row)}
+    usable_now = {device for device, row in now.items() if _usable(row)}
+    kinds_was, kinds_now = (
+        {rows[device]["deviceType"] for device in usable}
+        for rows, usable in ((was, usable_was), (now, usable_now))
+    )
+    enrolled = {d for d in usable_now if d not in was or was[d]["deviceStatus"] != "ACTIVE"}
+    better = _RESISTANT | _PHISHABLE
+    found = set()
+    if any(owners.get(device, user) != user for device in now):
+        found.add(Event.DEVICE_MOVED)
+    for device in was.keys() & now.keys():
+        before, after = was[device], now[device]
+        if (before["deviceBlocked"], after["deviceBlocked"]) == ("false", "true"):
+            found.add(Event.DEVICE_BLOCKED)
+        if (before["deviceLocked"], after["deviceLocked"]) == ("false", "true"):
+            found.add(Event.DEVICE_LOCKED)
+        if before["phone"] and after["phone"] and before["phone"] != after["phone"]:
+            found.add(Event.PHONE_CHANGED)
+    if not old or not new:
+        return found & {Event.DEVICE_MOVED}
+    if usable_was and not usable_was & usable_now and enrolled:
+        found.add(Event.ALL_FACTORS_REPLACED)
+    if usable_was and not usable_now:
+        found.add(Event.NO_USABLE_FACTOR)
+    if kinds_was & better and not kinds_now & better and usable_now:
+        found.add(Event.NO_BETTER_THAN_WEAK)
+    if kinds_was & _RESISTANT and not kinds_now & _RESISTANT:
+        found.add(Event.PHISHING_RESISTANCE_LOST)
+    if kinds_was & better and any(now[device]["deviceType"] in _WEAK for device in enrolled):
+        found.add(Event.WEAK_FACTOR_ADDED)
+    if enrolled:
+        found.add(Event.FACTOR_ADDED)
+    if any(d not in now or now[d]["deviceStatus"] != "ACTIVE" for d in usable_was):
+        found.add(Event.FACTOR_REMOVED)
+    if "false" in {row["mfaEnabled"] for row in new} - {row["mfaEnabled"] for row in old}:
+        found.add(Event.MFA_DISABLED)
+    return found
+
+
+def _random_device(dice: random.Random, user: str, mfa: str) -> Device:
+    return _device(
+        user,
+        f"d{dice.getrandbits(64):016x}",
+        dice.choice(_TYPES),
+        mfaEnabled=mfa,
+        deviceStatus=dice.choice(("ACTIVE",) * 4 + ("ACTIVATION_REQUIRED",)),
+        deviceBlocked=dice.choice(("false",) * 5 + ("true",)),
+        phone=f"+1555{dice.randrange(10**9)}",
+    )
+
+
+def _next_night(dice: random.Random, before: dict[str, list[Device]]) -> dict[str, list[Device]]:
+    after = {user: [dict(row) for row in rows] for user, rows in before.items()}
+    for user in dice.sample(sorted(after), len(after) // 20):
+        del after[user]
+    for user in dice.sample(sorted(after), len(after) // 4):
+        rows = after[user]
+        mfa = rows[0]["mfaEnabled"]
+        for _ in range(dice.randint(1, 3)):
+            real = [row for row in rows if row["deviceId"]]
+            match dice.randrange(8):
+                case 0 | 1 if real:
+                    rows.remove(dice.choice(real))
+                case 2 if real:
+                    dice.choice(real)["deviceBlocked"] = dice.choice(("true", "false"))
+                case 3 if real:
+                    dice.choice(real)["deviceLocked"] = dice.choice(("true", "false"))
+                case 4 if real:
+                    dice.choice(real)["deviceStatus"] = dice.choice(("ACTIVE", "EXPIRED"))
+                case 5 if real:
+                    dice.choice(real)["phone"] = f"+1666{dice.randrange(10**9)}"
+                case 6:
+                    mfa = dice.choice(("true", "false"))
+                    for row in rows:
+                        row["mfaEnabled"] = mfa
+                case _:
+                    rows.append(_random_device(dice, user, mfa))
+        if not rows:
+            rows.append(_no_device(user) | {"mfaEnabled": mfa})
+        elif len(rows) > 1:
+            rows[:] = [row for row in rows if row["deviceId"]] or rows
+    for _ in range(len(before) // 30):
+        giver, taker = dice.sample(sorted(after), 2)
+        if after[giver][0]["deviceId"] and len(after[giver]) > 1:
+            moved = after[giver].pop(0)
+            taken = {"userId": taker, "username": f"{taker}@example.com"}
+            mfa = after[taker][0]["mfaEnabled"]
+            after[taker] = [row for row in after[taker] if row["deviceId"]]
+            after[taker].append(moved | taken | {"mfaEnabled": mfa})
+    for number in range(len(before) // 20):
+        user = f"j{number}{dice.getrandbits(32)}"
+        after[user] = [_random_device(dice, user, "true")]
+    return after
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_weeks_are_told_exactly(nights: Nights, seed: int) -> None:
+    dice = random.Random(seed)
+    before = {
+        f"u{number}": [_random_device(dice, f"u{number}", mfa) for _ in range(dice.randint(1, 4))]
+        for number in range(600)
+        for mfa in dice.choice((("true",), ("true",), ("false",)))
+    }
+    for _ in range(3):
+        after = _next_night(dice, before)
+        owners = [
+            {row["deviceId"]: row["userId"] for rows in night.values() for row in rows}
+            for night in (before, after)
+        ]
+        expected: dict[str, tuple[Event, Strength | None, Strength | None]] = {}
+        numbers: defaultdict[Event, int] = defaultdict(int)
+        for user in before.keys() | after.keys():
+            old, new = before.get(user, []), after.get(user, [])
+            reasons = _reasons(user, old, new, owners[0])
+            if new and any(
+                owners[1].get(row["deviceId"], user) != user for row in old if row["deviceId"]
+            ):
+                reasons.add(Event.DEVICE_MOVED)
+            if reasons:
+                gravest = next(event for event in Event if event in reasons)
+                numbers[gravest] += 1
+                strengths = _strength(old) if old else None, _strength(new) if new else None
+                expected[user] = (gravest, *strengths)
+        rows = [[row for rows in night.values() for row in rows] for night in (before, after)]
+        changes = nights.compare(rows[0], rows[1])
+        told = {
+            event.user_id: (event.event, event.before, event.after) for event in changes.security
+        }
+        assert told == expected
+        assert len(changes.security) == len(expected)
+        assert changes.events == {event: numbers[event] for event in Event}
+        assert changes.users_left == len(before.keys() - after.keys())
+        assert changes.users_joined == len(after.keys() - before.keys())
+        before = after
