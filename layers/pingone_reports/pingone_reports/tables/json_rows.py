@@ -65,9 +65,9 @@ def json_to_rows(report: Path, depth: int | None, rows: TextIO) -> tuple[list[st
 
     The first column is empty. A row has only the columns that are known so far, so earlier rows may
     be shorter. A string becomes its text; null or a missing value becomes ''; any other value keeps
-    its JSON text. Raises InvalidReport or ValueError for invalid JSON, for other items among the
-    records, for a repeated name in an object, for a record of more than 16 million characters, and
-    for more than 1,000 columns.
+    its JSON text. The file is JSON, as `json_shape` has found. Raises InvalidReport for a repeated
+    name in an object, for a record of more than 16 million characters, and for more than 1,000
+    columns.
     """
     columns: dict[str, None] = {}
     repaired = 0
@@ -101,16 +101,12 @@ class _Records:
             yield from self._records_of_lists()
         elif self._next_mark():
             yield from self._run(_NEXT_LINE)
-            if self._next_mark():
-                _refuse("It has text besides its objects")
 
     def _records_of_lists(self) -> Iterator[dict[str, str | None]]:
         around, length, opened = [""], 0, ""
         if not self._next_mark():
             return
         while part := self._part():
-            if part == "{" and len(opened) == self._depth and opened[-1] == "[":
-                _refuse("A list of records has other items, too")
             length += len(part)
             if length > _MOST_CHARACTERS:
                 _refuse("It has too much text around its records")
@@ -121,8 +117,6 @@ class _Records:
                 opened += part
                 if part == "[" and len(opened) == self._depth and self._next_mark() == "{":
                     yield from self._run(_NEXT_ITEM)
-                    if self._next_mark() != "]":
-                        _refuse("A list of records has other items, too")
         # Without the records, the rest must still be JSON.
         whole = json.loads("".join(around), parse_int=str)
         if self._depth is None and isinstance(whole, list) and whole:
@@ -160,8 +154,6 @@ class _Records:
         """The next string, bracket or brace, or the text between; '' at the end of the file."""
         while not (part := _PART.match(self._text, self._at)):
             if not self._more():
-                if self._at < len(self._text):
-                    _refuse("It ends inside a string")
                 return ""
         self._at = part.end()
         return part[0]
