@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pingone_reports.errors import InvalidReport
 from pingone_reports.transfer.records import RecordCounter, plain_csv, record_counter
 from tests.support.chunks import CUTS, cut
-from tests.support.csv_dialects import DIALECTS
+from tests.support.csv_dialects import DIALECTS, rows_of
 
 BOM = b"\xef\xbb\xbf"
 
@@ -74,6 +74,21 @@ class TestCsv:
         assert counter.finish() == len(records)
         assert list(counter.columns) == header
         assert list(csv.reader(io.StringIO(plain, newline=""), strict=True)) == [header, *records]
+
+    @given(st.lists(st.sampled_from([*'",\n\r ab', '"a"', ',"b" ', "x" * 63]), max_size=40), CUTS)
+    def test_any_text_has_the_rows_of_its_one_reading_or_is_refused(
+        self, pieces: list[str], places: list[float]
+    ) -> None:
+        data = "".join(pieces).encode()
+        rows, chunks = rows_of(data), cut(data, places)
+        counter = counter_of("csv", chunks)
+        if rows is None:
+            with pytest.raises(InvalidReport):
+                counter.finish()
+            return
+        plain = b"".join(plain_csv(filter(None, chunks))).decode()
+        assert counter.finish() == len(rows) - 1
+        assert list(csv.reader(io.StringIO(plain, newline=""), strict=True)) == rows
 
     def test_a_first_row_that_no_manifest_can_hold_is_no_header(self) -> None:
         quoted = '"' + "\n" * 300_000 + '"'
