@@ -10,16 +10,16 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from threading import Event, Lock
 from typing import Any
+from uuid import uuid4
 
-import boto3
 import pytest
-from botocore.config import Config as BotoConfig
 
-from local.cloud import ACCOUNT_ID, REGION, LocalCloud
+from local.cloud import LocalCloud
 from local.memory_calendar import MemoryCalendar
+from local.metrics import embedded_metrics
 from local.pingone_simulator import PingOneSimulator, Scenario
 from local.pingone_simulator.report_data import DEFAULT_FIELDS, DevicesReport
-from local.pingone_simulator.zip_damage import Damage, flipped_bit
+from local.pingone_simulator.zip_damage import flipped_bit
 from local.stack import ENVIRONMENT_ID, create_table, simulated_pingone
 from local.waiting import wait_until
 from pingone_reports.aws.bucket import Bucket
@@ -43,7 +43,8 @@ from pingone_reports.transfer.pseudonyms import Pseudonyms
 from pingone_reports.transfer.transfer import Transfer
 from pingone_reports.zips.encrypted_zip import Piece
 from tests.support.asking import authentication_of, export_of
-from tests.support.tokens import KEY, request_for
+from tests.support.clients import client_of
+from tests.support.tokens import KEY
 
 # Several parts for each format.
 _SCENARIO = Scenario(rows=150_000, generation_seconds=0)
@@ -74,19 +75,17 @@ def simulator(cloud: LocalCloud) -> Iterator[PingOneSimulator]:
         yield simulator
 
 
-@pytest.mark.parametrize("chunks", [0, 1, 40])
+@pytest.mark.parametrize("chunks", [0, 40])
 @pytest.mark.parametrize("compression", ["none", "gzip"])
 def test_a_fetch_without_time_left_stops_early_and_leaves_nothing(
     cloud: LocalCloud, simulator: PingOneSimulator, compression: str, chunks: int
 ) -> None:
     # Each look at the clock costs a second.
     clock = itertools.count(chunks, -1)
-
-    with _pingone(simulator) as pingone:
-        export = _accepted(pingone)
+    export = _accepted(simulator)
 
     with pytest.raises(DownloadInterrupted, match="time"):
-        _fetch(cloud, simulator, compression, lambda: next(clock), export)
+        _fetch(cloud, simulator, export, compression, seconds_left=lambda: next(clock))
 
     assert _Overlap(cloud, simulator, [export]).left() == {}
 
@@ -95,7 +94,10 @@ def test_gzip_lands_the_same_content_in_less(
     cloud: LocalCloud, simulator: PingOneSimulator
 ) -> None:
     plain, packed = (
-        {file["format"]: file for file in _fetch(cloud, simulator, name, lambda: 900)["files"]}
+        {
+            file["format"]: file
+            for file in _fetch(cloud, simulator, _accepted(simulator), name)["files"]
+        }
         for name in ("none", "gzip")
     )
 
@@ -113,15 +115,24 @@ def test_gzip_lands_the_same_content_in_less(
         assert packed[name]["records"] == plain[name]["records"] == _SCENARIO.rows
 
 
-def test_a_second_try_is_told_what_the_first_one_published(
-    cloud: LocalCloud, simulator: PingOneSimulator
+def test_a_second_try_is_told_what_the_first_one_published_and_measured(
+    cloud: LocalCloud, simulator: PingOneSimulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with _pingone(simulator) as pingone:
-        export = _accepted(pingone)
-    first, again = (_fetch(cloud, simulator, "none", lambda: 900, export) for _ in range(2))
+    export = _accepted(simulator, replace(_SCENARIO, rows=20))
+    first, again = (_fetch(cloud, simulator, export) for _ in range(2))
 
     assert again == first
     assert first["unchanged"] is False
+    lines = capsys.readouterr().out.splitlines()
+    points = [point for line in lines for _, point in embedded_metrics(line)]
+    measured = sorted((point.name, point.value) for point in points)
+    [took] = [value for name, value in measured if name == "SecondsFetching"]
+    assert measured == [
+        ("Bytes", sum(file["bytes"] for file in first["files"])),
+        ("ExportsCompleted", 1),
+        ("Records", 20),
+        ("SecondsFetching", took),
+    ]
 
 
 class _Recorder:
@@ -136,88 +147,58 @@ class _Recorder:
         self.bodies.append(body.encode() if isinstance(body, str) else bytes(body))
 
 
-@pytest.mark.parametrize(
-    ("compression", "damage"), [("none", None), ("none", flipped_bit), ("gzip", None)]
-)
-def test_no_value_that_becomes_a_token_is_ever_sent(
-    cloud: LocalCloud, simulator: PingOneSimulator, compression: str, damage: Damage | None
-) -> None:
-    raw = [block.encode() for block in DevicesReport(_SCENARIO.rows, DEFAULT_FIELDS).csv_blocks()]
-    request = request_for(environment=ENVIRONMENT_ID)
-    stream = _PSEUDONYMS.of(request).in_file(Format.CSV)
-    wanted = b"".join(stream.replaced(Piece(b"", block) for block in raw))
-    recorder = _Recorder()
-    scenario = replace(_SCENARIO, damage=damage, columns=DEFAULT_FIELDS)
-    simulator.set_scenario(ENVIRONMENT_ID, scenario)
-
-    try:
-        landed = _fetch(
-            cloud, simulator, compression, lambda: 900, gate=recorder, pseudonyms=_PSEUDONYMS
-        )
-    except CorruptZip:
-        assert damage
-        landed = {"files": []}
-    finally:
-        simulator.set_scenario(ENVIRONMENT_ID, _SCENARIO)
-
-    # Several parts of 8 MiB, also before the damage.
-    assert sum(len(body) > 5_000_000 for body in recorder.bodies) >= (2 if not damage else 1)
-    for body in recorder.bodies:
-        assert b"+1.555" not in body
-        assert "山田太郎".encode() not in body
-    for file in landed["files"]:
-        body = cloud.client("s3").get_object(Bucket="reports", Key=file["key"])["Body"].read()
-        assert hashlib.sha256(body).hexdigest() == file["sha256"]
-        content = gzip.decompress(body) if compression == "gzip" else body
-        assert hashlib.sha256(content).hexdigest() == file["contentSha256"]
-        assert len(content) == file["contentBytes"]
-        assert file["records"] == _SCENARIO.rows
-        if file["format"] == "csv":
-            assert content == wanted
-        assert (len(body) < len(content)) == (compression == "gzip")
-
-
 _UNKNOWN = (*DEFAULT_FIELDS, "phoneNumber", "mobilePhone", "deviceName", "deviceType")
-# What the simulator gives for fields that it does not know either.
-_CANARIES = (b"phoneNumber 1", b"mobilePhone 1", b"iPhone 16", b"+1.555", b"canary")
+# What the simulator gives for fields that are named to be tokens, and for those of no known kind.
+_CANARIES = (
+    *(b"+1.555", "山田太郎".encode()),
+    *(b"phoneNumber 1", b"mobilePhone 1", b"iPhone 16", b"canary"),
+)
 
 
-@pytest.mark.parametrize("end", ["complete", "kept back", "failing"])
-def test_no_value_of_an_unknown_field_and_no_filter_is_ever_sent(
-    cloud: LocalCloud, simulator: PingOneSimulator, end: str
+@pytest.mark.parametrize(
+    ("scenario", "failure", "compression"),
+    [
+        pytest.param(_SCENARIO, None, "none", id="several parts"),
+        pytest.param(_SCENARIO, None, "gzip", id="gzip"),
+        pytest.param(replace(_SCENARIO, damage=flipped_bit), CorruptZip, "none", id="damaged"),
+        pytest.param(replace(_SCENARIO, json_rows=9), QualityGateFailed, "none", id="kept back"),
+    ],
+)
+def test_no_value_that_becomes_a_token_and_no_filter_is_ever_sent(
+    cloud: LocalCloud,
+    simulator: PingOneSimulator,
+    scenario: Scenario,
+    failure: type[ExportError] | None,
+    compression: str,
 ) -> None:
-    recorder = _Recorder()
-    few = replace(_SCENARIO, rows=3000, columns=_UNKNOWN)
-    scenario, failure = {
-        "complete": (few, None),
-        "kept back": (replace(few, json_rows=2990), QualityGateFailed),
-        "failing": (replace(few, damage=flipped_bit), CorruptZip),
-    }[end]
-    simulator.set_scenario(ENVIRONMENT_ID, scenario)
-    try:
-        with _pingone(simulator) as pingone:
-            export = _accepted(pingone)
-        filter_ = f'username eq "canary {export.exploration_id}"'
-        export = replace(export, request=replace(export.request, filter=filter_))
-        with pytest.raises(failure) if failure else nullcontext():
-            landed = _fetch(cloud, simulator, "none", lambda: 900, export, recorder, _PSEUDONYMS)
-    finally:
-        simulator.set_scenario(ENVIRONMENT_ID, _SCENARIO)
+    recorder, export = _Recorder(), _accepted(simulator, replace(scenario, columns=_UNKNOWN))
+    filter_ = f'username eq "canary {export.exploration_id}"'
+    export = replace(export, request=replace(export.request, filter=filter_))
+    landed: dict[str, Any] = {"files": []}
 
-    assert recorder.bodies
+    with pytest.raises(failure) if failure else nullcontext():
+        landed = _fetch(cloud, simulator, export, compression, recorder, _PSEUDONYMS)
+
+    # Parts of 8 MiB, also before the damage.
+    assert compression == "gzip" or any(len(body) > 5_000_000 for body in recorder.bodies)
     for body in recorder.bodies:
         assert [canary for canary in _CANARIES if canary in body] == []
-    sent = b"".join(recorder.bodies)
-    assert (b'"filter": "filter on username: ' in sent) == (end != "failing")
-    if end == "complete":
+    named = b'"filter": "filter on username: ' in b"".join(recorder.bodies)
+    assert named == (failure is not CorruptZip)
+    for file in landed["files"]:
         assert landed["pseudonymized"]["fields"] == sorted(
             {*_UNKNOWN} - {"deviceStatus", "deviceId", "deviceType"}
         )
-        rows = [
-            cloud.client("s3").get_object(Bucket="reports", Key=file["key"])["Body"].read()
-            for file in landed["files"]
-        ]
-        assert all(b"ACTIVE" in text and b"SMS" in text for text in rows)
+        body = cloud.client("s3").get_object(Bucket="reports", Key=file["key"])["Body"].read()
+        content = gzip.decompress(body) if compression == "gzip" else body
+        assert hashlib.sha256(content).hexdigest() == file["contentSha256"]
+        assert b"ACTIVE" in content
+        assert b"SMS" in content
+        if file["format"] == "csv":
+            stream = _PSEUDONYMS.of(export.request).in_file(Format.CSV)
+            blocks = DevicesReport(scenario.rows, _UNKNOWN).csv_blocks()
+            pieces = (Piece(b"", block.encode()) for block in blocks)
+            assert content == b"".join(stream.replaced(pieces))
 
 
 class _Killed(BaseException):
@@ -273,7 +254,7 @@ class _Overlap:
         """The whole try, which fails with an error of ours or not at all."""
         try:
             result: dict[str, Any] | ExportError = _fetch(
-                self.cloud, self.simulator, "none", lambda: 900, self.tries[number], gate
+                self.cloud, self.simulator, self.tries[number], gate=gate
             )
         except ExportError as error:
             result = error
@@ -285,7 +266,7 @@ class _Overlap:
     def killed(self, number: int, at: Callable[[int, str, str], bool]) -> None:
         """The try, until it is cut off."""
         with pytest.raises(_Killed):
-            _fetch(self.cloud, self.simulator, "none", lambda: 900, self.tries[number], _Cut(at))
+            _fetch(self.cloud, self.simulator, self.tries[number], gate=_Cut(at))
 
     def held(self, number: int, calls_before: int) -> tuple[_Gate, Future[None]]:
         """The try, until it waits before a call or has ended."""
@@ -304,6 +285,13 @@ class _Overlap:
         ).run(self.tries[0])
         if gate:
             gate.reached.set()
+
+    def held_discard(self, calls_before: int) -> tuple[_Gate, Future[None]]:
+        """That, until it waits before a call or has ended."""
+        gate = _Gate(calls_before)
+        running = _TRIES.submit(self.discard, gate)
+        assert gate.reached.wait(60)
+        return gate, running
 
     def is_published(self) -> bool:
         """Whether a reader finds the manifest now."""
@@ -349,28 +337,23 @@ class _Overlap:
 _TRIES = ThreadPoolExecutor(2)
 # Of a whole try.
 _CALLS = 15
+_NEVER = 1000
 
 
 @pytest.fixture
 def overlap(cloud: LocalCloud, simulator: PingOneSimulator) -> _Overlap:
-    exports = []
-    with _pingone(simulator) as pingone:
-        for seed in range(2):
-            scenario = Scenario(rows=3 + seed, generation_seconds=0, seed=seed)
-            simulator.set_scenario(ENVIRONMENT_ID, scenario)
-            exports.append(_accepted(pingone))
-    simulator.set_scenario(ENVIRONMENT_ID, _SCENARIO)
-    first, second = exports
+    environment = str(uuid4())
+    first, second = (
+        _accepted(simulator, Scenario(rows=3 + seed, generation_seconds=0, seed=seed), environment)
+        for seed in range(2)
+    )
     return _Overlap(cloud, simulator, [first, replace(first, exploration_id=second.exploration_id)])
 
 
 @pytest.fixture
 def doubtful(cloud: LocalCloud, simulator: PingOneSimulator) -> _Overlap:
     """A report without records, which the quality gate keeps back."""
-    simulator.set_scenario(ENVIRONMENT_ID, Scenario(rows=0, generation_seconds=0))
-    with _pingone(simulator) as pingone:
-        export = _accepted(pingone)
-    simulator.set_scenario(ENVIRONMENT_ID, _SCENARIO)
+    export = _accepted(simulator, Scenario(rows=0, generation_seconds=0))
     # Only a filter may leave no record.
     return _Overlap(cloud, simulator, [replace(export, request=replace(export.request, filter=""))])
 
@@ -386,25 +369,10 @@ def test_a_try_makes_as_many_calls_as_are_held_below(overlap: _Overlap) -> None:
 
 
 @pytest.mark.parametrize("held_before", range(_CALLS))
-def test_a_manifest_is_true_when_a_held_try_goes_on_after_the_next_one(
+def test_a_manifest_is_true_when_a_try_is_held_and_the_next_one_too_or_not(
     overlap: _Overlap, held_before: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    gate, running = overlap.held(0, held_before)
-    overlap.run(1)
-    gate.opened.set()
-    running.result()
-
-    overlap.assert_manifest_is_true()
-    [second] = [result for result in overlap.results if not isinstance(result, ExportError)][-1:]
-    assert second
-    assert capsys.readouterr().out.count('"ExportsCompleted":[1') == 1
-
-
-@pytest.mark.parametrize("held_before", range(_CALLS))
-def test_a_manifest_is_true_when_two_tries_hold_each_other_up(
-    overlap: _Overlap, held_before: int
-) -> None:
-    for other in ((held_before + distance) % _CALLS for distance in (4, 9)):
+    for other in ((held_before + 4) % _CALLS, (held_before + 9) % _CALLS, _NEVER):
         first_gate, first = overlap.held(0, held_before)
         second_gate, second = overlap.held(1, other)
         first_gate.opened.set()
@@ -414,8 +382,10 @@ def test_a_manifest_is_true_when_two_tries_hold_each_other_up(
 
         if all(isinstance(result, ExportError) for result in overlap.results):
             # Each has ended the other, and the state machine tries again.
+            assert other != _NEVER
             overlap.run(1)
         overlap.assert_manifest_is_true()
+        assert capsys.readouterr().out.count('"ExportsCompleted":[1') == 1
         overlap.forget()
 
 
@@ -469,30 +439,14 @@ def test_what_is_in_quarantine_with_its_document_stays(doubtful: _Overlap) -> No
 
 
 @pytest.mark.parametrize("held_before", range(_CALLS))
-def test_nothing_is_published_after_discard_report(overlap: _Overlap, held_before: int) -> None:
-    gate, running = overlap.held(0, held_before)
-    overlap.discard()
-    published = overlap.is_published()
-    gate.opened.set()
-    running.result()
-
-    if published:
-        overlap.assert_manifest_is_true()
-    else:
-        assert overlap.left() == {}
-        assert isinstance(overlap.results[0], ExportError)
-
-
-@pytest.mark.parametrize("held_before", range(_CALLS))
-def test_a_manifest_is_true_when_a_try_goes_on_while_discard_report_is_held(
+def test_a_manifest_is_true_or_never_comes_when_a_held_try_goes_on_beside_discard_report(
     overlap: _Overlap, held_before: int
 ) -> None:
     # Before: a list of uploads, what it aborts, the list of keys, what it deletes.
-    for calls in range(1, 8, 2):
+    for calls in (1, 3, 5, 7, _NEVER):
         gate, running = overlap.held(0, held_before)
-        discard_gate = _Gate(calls)
-        discarding = _TRIES.submit(overlap.discard, discard_gate)
-        assert discard_gate.reached.wait(60)
+        discard_gate, discarding = overlap.held_discard(calls)
+        published = overlap.is_published()
         gate.opened.set()
         running.result()
         discard_gate.opened.set()
@@ -500,8 +454,10 @@ def test_a_manifest_is_true_when_a_try_goes_on_while_discard_report_is_held(
 
         if overlap.is_published():
             overlap.assert_manifest_is_true()
+            assert published or calls != _NEVER
         else:
             assert overlap.left() == {}
+            assert isinstance(overlap.results[0], ExportError) or calls != _NEVER
         overlap.forget()
 
 
@@ -514,26 +470,36 @@ def _pingone(simulator: PingOneSimulator) -> Iterator[PingOne]:
         yield PingOne(session, simulator.api_url, tokens)
 
 
-def _accepted(pingone: PingOne) -> Export:
-    """A report that is ready; there is no other export of it."""
-    created = pingone.create_exploration(ExportRequest.parse(_REQUEST, {}))
-    export = export_of(created.id)
-    wait_until(lambda: pingone.read_exploration(export).status is Status.SUCCESS)
+def _accepted(
+    simulator: PingOneSimulator, scenario: Scenario | None = None, environment: str = ""
+) -> Export:
+    """A report that is ready; there is no other export of it.
+
+    That of a scenario is of an environment of its own, or of this one.
+    """
+    environment = environment or (str(uuid4()) if scenario else ENVIRONMENT_ID)
+    if scenario:
+        simulator.set_scenario(environment, scenario)
+    request = ExportRequest.parse(_REQUEST | {"environmentId": environment}, {})
+    with _pingone(simulator) as pingone:
+        created = pingone.create_exploration(request)
+        export = replace(export_of(created.id), request=request)
+        wait_until(lambda: pingone.read_exploration(export).status is Status.SUCCESS)
     return replace(
         export,
         execution=replace(export.execution, arn=f"arn:{created.id}", name=created.id),
-        request=replace(export.request, fields=(), filter=created.id),
+        request=replace(request, filter=created.id),
     )
 
 
 def _fetch(
     cloud: LocalCloud,
     simulator: PingOneSimulator,
-    compression: str,
-    seconds_left: Callable[[], float],
-    export: Export | None = None,
+    export: Export,
+    compression: str = "none",
     gate: "_Gate | _Cut | _Recorder | None" = None,
     pseudonyms: Pseudonyms | None = None,
+    seconds_left: Callable[[], float] = lambda: 900,
 ) -> dict[str, Any]:
     """Fetch a report of the simulator into the bucket, through a gate."""
     s3, dynamodb = (_client(cloud, service, gate) for service in ("s3", "dynamodb"))
@@ -558,21 +524,13 @@ def _fetch(
             max_record_drop_percent=50,
             seconds_left=seconds_left,
         )
-        return dict(fetch.run(export or _accepted(pingone), None)["completed"])
+        return dict(fetch.run(export, None)["completed"])
 
 
 def _client(cloud: LocalCloud, service: str, gate: "_Gate | _Cut | _Recorder | None" = None) -> Any:
     """The cloud's, or one whose calls go through a gate."""
     if not gate:
         return cloud.client(service)
-    client = boto3.client(
-        service,  # type: ignore[call-overload]
-        endpoint_url=cloud.endpoint_url,
-        region_name=REGION,
-        aws_access_key_id=ACCOUNT_ID,
-        aws_secret_access_key="local",
-        verify=str(cloud.ca_bundle),
-        config=BotoConfig(s3={"addressing_style": "path"}),
-    )
+    client = client_of(cloud, service)
     client.meta.events.register("before-call.*.*", gate.pass_through)
     return client
