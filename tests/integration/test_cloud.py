@@ -9,7 +9,7 @@ from pathlib import Path
 import certifi
 import pytest
 
-from local.cloud import LocalCloud, is_taken
+from local.cloud import LocalCloud
 from local.paths import ROOT
 from local.waiting import wait_until
 
@@ -88,19 +88,3 @@ def test_a_cloud_whose_port_was_taken_meanwhile_takes_another_one(
             assert cloud.port != somebody.getsockname()[1]
             assert cloud.client("s3").list_buckets()["Buckets"] == []
             assert cloud.environment["NO_PROXY"] == "example.com,127.0.0.1,localhost"
-
-
-@pytest.mark.parametrize(
-    ("logged", "is_own"),
-    [
-        ("ERROR: 127.0.0.1:4566 is already in use. Is MiniStack already running?", True),
-        (
-            "error while attempting to bind on address ('127.0.0.1', 4566): address already in use",
-            1,
-        ),
-        ("iot: port 8883 is already in use: MQTT is off", False),
-        ("gateway on 127.0.0.1:4566\niot: port 8883 is already in use: MQTT is off", False),
-    ],
-)
-def test_only_its_own_port_is_looked_for_in_its_log(logged: str, is_own: bool) -> None:
-    assert is_taken(4566, logged) == is_own

@@ -14,7 +14,6 @@ from local.sample_posture import sample_posture
 from pingone_reports.model.fleet_posture import FleetPosture
 from pingone_reports.model.posture import Posture
 from pingone_reports.model.strength import Strength
-from pingone_reports.tables.page import SHORT
 from tests.support.fleets import fleet_posture
 from tests.support.postures import (
     HOSTILE,
@@ -171,30 +170,6 @@ def test_who_and_what_is_read_without_scrolling_sideways_or_opening_anything(
     )
     scrolled += " && getComputedStyle(e).overflowX !== 'visible').map(e => e.className)"
     assert set(chrome.execute_script(scrolled)) <= {"unseen"}
-
-
-def test_the_first_events_are_shown_and_the_others_are_a_click_away(chrome: Chrome) -> None:
-    show(chrome, 360)
-    opened(chrome, POSTURES["10000-events"], "10000-events")
-    visible = (
-        "return [...document.querySelectorAll('#happened ~ * li.high, #happened ~ .rows > li')]"
-    )
-    visible += ".filter(row => row.checkVisibility()).length"
-    assert chrome.execute_script(visible) == SHORT
-    chrome.execute_script("document.querySelector('#happened ~ details summary').click()")
-    assert chrome.execute_script(visible) == 1_000
-
-
-def test_ids_of_a_fleet_wrap_over_two_lines_at_most(chrome: Chrome) -> None:
-    show(chrome, 360)
-    opened(chrome, POSTURES["fleet"], "fleet")
-    chrome.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
-    heights = chrome.execute_script(
-        "return [...document.querySelectorAll('.rows .id')].map(id => id.clientHeight"
-        " / parseFloat(getComputedStyle(id).lineHeight))"
-    )
-    assert len(heights) > 100
-    assert max(heights) < 2.1
 
 
 def test_a_fleets_page_leads_to_the_pages_of_its_exports(chrome: Chrome) -> None:
