@@ -8,12 +8,13 @@ from typing import Any
 import duckdb
 
 from local.stack import Stack
+from tests.end_to_end.conftest import log_lines
 
 
 def everything_left(stacks: Sequence[Stack]) -> Iterator[tuple[str, str]]:
     """Every text that deployments in one cloud leave behind, and where it is."""
     cloud = stacks[0].cloud
-    states, logs, s3 = (cloud.client(name) for name in ("stepfunctions", "logs", "s3"))
+    states, s3 = (cloud.client(name) for name in ("stepfunctions", "s3"))
     # Theirs, and what tests have made of them.
     machines = tuple(
         stack.outputs[name]
@@ -27,18 +28,17 @@ def everything_left(stacks: Sequence[Stack]) -> Iterator[tuple[str, str]]:
             )
             for execution in (execution for page in pages for execution in page["executions"]):
                 arn = execution["executionArn"]
-                yield _text(stacks[0].history(arn)), f"history of {arn}"
-                yield _text(stacks[0].describe(arn)), f"execution {arn}"
-                for run in states.list_map_runs(executionArn=arn)["mapRuns"]:
-                    for each in states.list_executions(mapRunArn=run["mapRunArn"])["executions"]:
-                        child = each["executionArn"]
-                        yield _text(stacks[0].history(child)), f"history of {child}"
-                        yield _text(stacks[0].describe(child)), f"execution {child}"
+                children = [
+                    each["executionArn"]
+                    for run in states.list_map_runs(executionArn=arn)["mapRuns"]
+                    for each in states.list_executions(mapRunArn=run["mapRunArn"])["executions"]
+                ]
+                for each in (arn, *children):
+                    yield _text(stacks[0].history(each)), f"history of {each}"
+                    yield _text(stacks[0].describe(each)), f"execution {each}"
     for group in stacks[0].log_groups():
         name = group["logGroupName"]
-        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=name)
-        lines = [event["message"] for page in pages for event in page["events"]]
-        yield "\n".join(lines), f"log {name}"
+        yield "\n".join(log_lines(cloud, name)), f"log {name}"
     metrics = cloud.client("cloudwatch").list_metrics(Namespace="PingOneReports")
     yield _text(metrics), "metrics"
     for stack in stacks:

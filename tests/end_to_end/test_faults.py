@@ -1,11 +1,15 @@
-"""Whatever goes wrong: whole or not at all, with a typed error, and nothing lost or leaked."""
+"""Whatever goes wrong: whole or not at all, with a typed error, and nothing lost or leaked.
+
+What must come of each fault is in docs/faults.md, row by row. A row that is not there yet is
+written by `make faults`; one that shall change is deleted there first.
+"""
 
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import PurePosixPath
 from queue import SimpleQueue
@@ -14,10 +18,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from rich.console import Console
-from rich.table import Table
 
-from local.aws_front import AwsFront
+from local.aws_front import AwsFault, AwsFront
 from local.cloud import LocalCloud
 from local.metrics import embedded_metrics
 from local.paths import ROOT, WORK
@@ -26,16 +28,20 @@ from local.pingone_simulator.report_data import DEFAULT_FIELDS, DevicesReport
 from local.stack import Stack, deployed, simulator_parameters
 from local.waiting import wait_until
 from pingone_reports.model.fleet import FleetExports
-from tests.end_to_end.conftest import Ended, Exporter, assert_failed_cleanly, assert_landed
+from tests.end_to_end.conftest import (
+    Ended,
+    Exporter,
+    assert_failed,
+    assert_landed,
+    creates,
+    log_lines,
+    resource,
+)
 from tests.end_to_end.faults import (
     FAULTS,
-    FAULTS_IN_A_HURRY,
-    FAULTS_OF_ALL,
     FAULTS_OF_FLEETS,
     FAULTS_OF_TABLES,
-    NOT_SHOWN,
     Case,
-    FleetCase,
     Meanwhile,
     TableCase,
 )
@@ -50,41 +56,35 @@ _SECONDS_IN_A_HURRY = 15
 # No fault of it: a start that waits for the place of one that was cut off.
 _WAITING = {"StartInProgress"}
 
-_INTRODUCTION = """\
-# What happens when something goes wrong
+_DOCUMENT, _WRITTEN = ROOT / "docs" / "faults.md", WORK / "faults.md"
+_HEAD = "| fault | what happened | what is left |\n| --- | --- | --- |"
 
-`make faults` writes this. Each row is an export that meets a fault, of the deployed template on
-the local cloud, with IAM enforced; [faults.py](../tests/end_to_end/faults.py) makes them.
+Name = tuple[str, str]
+"""Where, and which fault."""
+Row = tuple[str, str]
+"""What happened, and what is left."""
 
-Of {number} exports {exported} land whole in the end. The others fail with a typed error, and say so
-with one event. Each has one manifest or none, no upload is left unfinished, and no file is left
-without a manifest, but where even the removal is denied. No secret is in a history, an event, a
-log line, an object or its metadata. Where an export cannot be tabulated, the rows of {tables} more
-exports, it stays whole, is in no table of exports, and is in the queue of untabulated exports. So
-it is if nobody could be told what changed, but then it is in the tables.
-The {fleets} fleets have one manifest or none, and their environment is exported once.
 
-An error behind "after" was retried with success, one "in vain" through all retries. "For ever" is
-longer than they last.
+def _by_name(faults: Mapping[str, Mapping[str, Any]]) -> dict[Name, Any]:
+    return {(where, fault): case for where in faults for fault, case in faults[where].items()}
 
-"""
-_DOCUMENT = WORK / "faults.md"
-_CASES = {
-    (where, fault): case
-    for where in dict.fromkeys([*FAULTS_OF_ALL, *FAULTS])
-    for faults in (FAULTS_OF_ALL, FAULTS, FAULTS_IN_A_HURRY)
-    for fault, case in faults.get(where, {}).items()
-}
-_TABLE_CASES = {
-    (where, fault): case
-    for where, faults in FAULTS_OF_TABLES.items()
-    for fault, case in faults.items()
-}
-_FLEET_CASES = {
-    (where, fault): case
-    for where, faults in FAULTS_OF_FLEETS.items()
-    for fault, case in faults.items()
-}
+
+_CASES: dict[Name, Case] = _by_name(FAULTS)
+_TABLE_CASES: dict[Name, TableCase] = _by_name(FAULTS_OF_TABLES)
+_FLEET_CASES: dict[Name, AwsFault] = _by_name(FAULTS_OF_FLEETS)
+_NAMES = [*_CASES, *_TABLE_CASES, *_FLEET_CASES]
+
+
+def _documented() -> dict[Name, Row]:
+    """The rows of the documentation."""
+    rows, where = {}, ""
+    for line in _DOCUMENT.read_text().splitlines():
+        if line.startswith("## "):
+            where = line.removeprefix("## ")
+        elif line.startswith("| "):
+            fault, happened, left = line.strip("| ").split(" | ")
+            rows[where, fault] = happened, left
+    return rows
 
 
 @dataclass
@@ -102,19 +102,16 @@ class Alone:
 class Matrix:
     """The stacks that faults happen to, and what came of them."""
 
-    stack: Stack
+    shared: Stack
     alone: Sequence[Alone]
     hurried: Stack
     tabulated: Stack
     front: AwsFront
     pingone: PingOneSimulator
     events: dict[str, dict[str, Any]] = field(default_factory=dict)
-    ended: dict[tuple[str, str], Future[tuple[Exporter, str]]] = field(default_factory=dict)
-    tables: dict[tuple[str, str], Future[str]] = field(default_factory=dict)
     told: list[dict[str, Any]] = field(default_factory=list)
-    fleets: dict[tuple[str, str], Future[tuple[str, str]]] = field(default_factory=dict)
-    rows: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
-    """What happened in each case, and what is left."""
+    rows: dict[Name, Future[Row]] = field(default_factory=dict)
+    _published: str = ""
     _machines: Iterator[int] = field(default_factory=count)
     _untabulated: dict[str, str] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
@@ -124,53 +121,82 @@ class Matrix:
         for alone in self.alone:
             self._idle.put(alone)
 
-    def export(self, case: Case, stack: Stack, alone: Alone | None = None) -> tuple[Exporter, str]:
-        """Let the faults of a case meet an export; returns who exported, in which execution."""
-        exporter = Exporter(self._with_machine(stack, case), self.pingone, self.events)
-        self.front.set_faults(alone.name if alone else exporter.environment_id, case.aws)
-        request = {"formats": list(case.formats), "correlationId": "failing", **case.request}
-        arn = exporter.start(case.scenario, **request)
-        if case.meanwhile and alone:
-            wait_until(lambda: creates(self.pingone, exporter.environment_id))
-            self._happen(case.meanwhile, alone)
-        stack.wait_for(arn, timeout_seconds=300)
-        return exporter, arn
+    def export(self, case: Case) -> Row:
+        """Let the faults of a case meet an export."""
+        return self._export(case, self.hurried if case.stack == "hurried" else self.shared)
 
-    def export_alone(self, case: Case) -> tuple[Exporter, str]:
+    def export_alone(self, case: Case) -> Row:
         """The same where no other export is, and no function has a token."""
         alone = self._idle.get()
         try:
-            return self._export_alone(case, alone)
+            self.pingone.set_scenario(alone.home, Scenario(faults=tuple(case.token)))
+            self.pingone.revoke_tokens(alone.home)
+            row = self._export(case, alone.stack, alone)
+            self._assert_met(alone.home, alone.name)
+            return row
         finally:
+            if case.meanwhile == "secret rotated and not put in":
+                self._put_secret(alone)
             self._idle.put(alone)
 
-    def _export_alone(self, case: Case, alone: Alone) -> tuple[Exporter, str]:
-        self.pingone.set_scenario(alone.home, Scenario(faults=tuple(case.token)))
-        self.pingone.revoke_tokens(alone.home)
-        ended = self.export(case, alone.stack, alone)
-        if case.meanwhile == "secret rotated and not put in":
-            self._put_secret(alone)
-        assert self.pingone.unmet_faults(alone.home) == []
-        assert self.front.unmet_faults(alone.name) == []
-        self.pingone.set_scenario(alone.home, Scenario())
-        self.front.set_faults(alone.name, ())
-        return ended
+    def _export(self, case: Case, stack: Stack, alone: Alone | None = None) -> Row:
+        exporter = Exporter(self._with_machine(stack, case), self.pingone, self.events)
+        environment = exporter.environment_id
+        self.front.set_faults(alone.name if alone else environment, case.aws)
+        request = {"formats": list(case.formats), "correlationId": "failing", **case.request}
+        arn = exporter.start(case.scenario, **request)
+        if case.meanwhile and alone:
+            wait_until(lambda: creates(self.pingone, environment))
+            self._happen(case.meanwhile, alone)
+        ended, retried = exporter.end_of(arn), _retried(stack, arn)
 
-    def fleet(self, case: FleetCase) -> tuple[str, str]:
-        """Let the faults of a case meet a fleet; returns its environment and its execution."""
-        environment_id, name = str(uuid4()), str(uuid4())
-        self.pingone.set_scenario(environment_id, Scenario(rows=20))
-        self.front.set_faults(environment_id if case.of_results else name, case.aws)
-        request = {
-            "environmentIds": [environment_id], "idempotencyKey": name, "formats": ["csv"]
-        }  # fmt: skip
-        arn = self.stack.cloud.client("stepfunctions").start_execution(
-            stateMachineArn=self.stack.outputs["FleetStateMachineArn"],
+        if ended.error:
+            assert_failed(ended, ended.error)
+        else:
+            assert_landed(ended, list(case.formats))
+            for file in ended.manifest["files"]:
+                assert file["sha256"] == _sha256(case.scenario, file["format"])
+            assert _times_measured(ended) == case.measured
+            assert creates(self.pingone, environment) == case.creates
+        self._assert_met(environment)
+        if case.answered:
+            calls = self.pingone.requests_of(environment), self.pingone.downloads_of(environment)
+            assert case.answered in [call.status for made in calls for call in made]
+        return _what_happened(ended, retried), _listed(ended.keys)
+
+    def _assert_met(self, *subjects: str) -> None:
+        """What was to go wrong did."""
+        for subject in subjects:
+            assert self.pingone.unmet_faults(subject) == []
+            assert self.front.unmet_faults(subject) == []
+
+    def fleet(self, fault: AwsFault) -> Row:
+        """Let a fault meet a fleet of one environment, which has its name: both are met."""
+        name = str(uuid4())
+        self.pingone.set_scenario(name, Scenario(rows=20))
+        self.front.set_faults(name, (fault,))
+        request = {"environmentIds": [name], "idempotencyKey": name, "formats": ["csv"]}
+        arn = self.shared.cloud.client("stepfunctions").start_execution(
+            stateMachineArn=self.shared.outputs["FleetStateMachineArn"],
             name=name,
             input=json.dumps(request),
         )["executionArn"]
-        self.stack.wait_for(arn, timeout_seconds=300)
-        return environment_id, str(arn)
+        exporter = Exporter(self.shared, self.pingone, self.events)
+        ended, retried = exporter.end_of(arn), _retried(self.shared, arn)
+
+        keys = [item["Key"] for item in self.shared.objects("pingone/fleet/")]
+        left = _listed(key for key in keys if f"/{name}/" in key)
+        if "listing.json" in left:
+            machine = self.shared.outputs["StateMachineArn"]
+            export = machine.replace(":stateMachine:", ":execution:")
+            landed = exporter.end_of(f"{export}:{FleetExports(arn, None).name(name)}")
+            assert landed.description["status"] == "SUCCEEDED"
+            if not ended.error:
+                [entry] = ended.manifest["environments"]
+                assert entry["manifestKey"] == landed.event["detail"]["manifestKey"]
+        assert creates(self.pingone, name) == ("listing.json" in left)
+        self._assert_met(name)
+        return _what_happened(ended, retried), left
 
     def hurry(self) -> None:
         """Give the third stack's functions little time."""
@@ -190,8 +216,8 @@ class Matrix:
                 definition = re.sub(rf"{name}:\d+", f"{name}:{version}", definition)
         states.update_state_machine(stateMachineArn=machine, definition=definition)
 
-    def publish(self) -> str:
-        """An export that nobody tabulates yet; returns the key of its manifest."""
+    def publish(self) -> None:
+        """Publish an export that nobody tabulates yet."""
         # The emulator's rules call a function once, and its CloudFormation forgets where to put
         # what has failed: Lambda's own retries and queue are what is shown.
         stack = self.tabulated
@@ -204,98 +230,106 @@ class Matrix:
             QueueUrl=stack.outputs["UntabulatedExportsUrl"], AttributeNames=["QueueArn"]
         )["Attributes"]["QueueArn"]
         lambda_.update_function_configuration(
-            FunctionName=self._tabulate_report(), DeadLetterConfig={"TargetArn": queue}
+            FunctionName=self._tabulate_report, DeadLetterConfig={"TargetArn": queue}
         )
-        exporter, arn = self.export(Case(), stack)
-        return str(exporter.end_of(arn).event["detail"]["manifestKey"])
+        ended = Exporter(stack, self.pingone, self.events).run(Scenario(rows=20), formats=["csv"])
+        self._published = ended.event["detail"]["manifestKey"]
 
-    def tabulate(self, published: Future[str], case: TableCase) -> str:
-        """Let faults meet the tabulation of a copy of the export; returns the copy's name."""
-        source = published.result()
-        body = self.tabulated.read(json.loads(self.tabulated.read(source))["files"][0]["key"])
-        if not case.changed:
-            name = uuid4().hex
-            self._invoke(self._copy(source, name, case.replaced), name, case)
-            return name
-        # In an environment of its own, of two exports at one time the later name is the later one.
-        environment, before, name = str(uuid4()), f"a{uuid4().hex}", f"b{uuid4().hex}"
-        older = self._copy(source, before, b"", environment)
-        self._invoke(older, before, TableCase())
-        if case.expired:
-            for key in [*self.written(before, "devices"), older]:
-                self.tabulated.cloud.client("s3").delete_object(
-                    Bucket=self.tabulated.outputs["BucketName"], Key=key
-                )
-        fewer = b"".join(body.splitlines(keepends=True)[:-1])
-        newer = self._copy(source, name, fewer, environment, fewer=1, previous=older)
-        self._invoke(newer, name, case)
-        return name
-
-    def _copy(
-        self,
-        source: str,
-        name: str,
-        body: bytes,
-        environment: str = "",
-        fewer: int = 0,
-        previous: str | None = None,
-    ) -> str:
-        """Copy an export under another name, with another body; returns its manifest's key."""
+    def tabulate(self, published: Future[None], case: TableCase) -> Row:
+        """Let faults meet the tabulation of a copy of that export."""
+        published.result()
         s3, bucket = self.tabulated.cloud.client("s3"), self.tabulated.outputs["BucketName"]
-        copied, own = source.split("/")[-2], source.split("environment=")[1].split("/")[0]
+        # Of two exports at one time, the one with the later name is the later one.
+        environment, before, name = str(uuid4()), f"a{uuid4().hex}", f"b{uuid4().hex}"
+        previous = ""
+        if case.changed:
+            previous = self._copy(environment, before)
+            self._invoke(previous, before)
+            wait_until(lambda: self._written(before, "exports"), f"{before} is in the tables")
+        if case.expired:
+            for key in [*self._written(before, "devices"), previous]:
+                s3.delete_object(Bucket=bucket, Key=key)
+        manifest_key = self._copy(environment, name, previous)
+        if case.replaced:
+            [file] = json.loads(self.tabulated.read(manifest_key))["files"]
+            s3.put_object(Bucket=bucket, Key=file["key"], Body=case.replaced)
+        self.front.set_faults(name, case.aws)
+        for _ in range(2 if case.twice else 1):
+            self._invoke(manifest_key, name)
+        wait_until(
+            lambda: (
+                name in self._errors()
+                or (self._told_of(name) if case.changed else self._written(name, "exports"))
+            ),
+            f"{name} is in the tables and told of, or in the queue",
+        )
+
+        error, tables, devices = (
+            self._errors().get(name),
+            self._written(name, "exports"),
+            self._written(name, "devices"),
+        )
+        told = {json.dumps(event["detail"]) for event in self._told_of(name)}
+        assert len(told) <= 1, "whatever comes again has the same id"
+        assert bool(tables) == (error in (None, "AnnouncementFailed"))
+        assert len(devices) == 1 if tables else not (devices and case.replaced)
+        self._assert_met(name)
+        after = "".join(f", after `{one}`" for one in self._failed_tries(name))
+        happened = f"`{error}`, retried in vain" if error else f"tabulated{after}"
+        left = "rows of devices alone" if devices else "nothing"
+        left = "export and rows" if tables else left
+        if case.changed:
+            left += ", and it was told" if told else ", and nobody was told"
+        return happened, left
+
+    def _copy(self, environment: str, name: str, previous: str = "") -> str:
+        """Copy the export under another name, and without its last device if it has a previous one.
+
+        Returns the key of its manifest.
+        """
+        source = self._published
+        own = {
+            source.split("/")[-2]: name,
+            source.split("environment=")[1].split("/")[0]: environment,
+        }
 
         def renamed(text: str) -> str:
-            return text.replace(copied, name).replace(own, environment or own)
+            return re.sub("|".join(own), lambda found: own[found[0]], text)
 
         original = self.tabulated.read(source).decode()
         manifest = json.loads(renamed(original))
         [file], [original_file] = manifest["files"], json.loads(original)["files"]
-        body = body or self.tabulated.read(original_file["key"])
-        if fewer:
-            file["sha256"] = hashlib.sha256(body).hexdigest()
-            file["records"] -= fewer
+        body = self.tabulated.read(original_file["key"])
         if previous:
+            body = b"".join(body.splitlines(keepends=True)[:-1])
+            file |= {"sha256": hashlib.sha256(body).hexdigest(), "records": file["records"] - 1}
             manifest["previous"] = {"manifestKey": previous, "reason": None}
+        s3, bucket = self.tabulated.cloud.client("s3"), self.tabulated.outputs["BucketName"]
         s3.put_object(Bucket=bucket, Key=file["key"], Body=body)
         s3.put_object(Bucket=bucket, Key=renamed(source), Body=json.dumps(manifest).encode())
         return renamed(source)
 
-    def _invoke(self, manifest_key: str, name: str, case: TableCase) -> None:
-        """Call TabulateReport as the event does, and wait for what comes of it."""
-        self.front.set_faults(name, case.aws)
-        for _ in range(2 if case.twice else 1):
-            self.tabulated.cloud.client("lambda").invoke(
-                FunctionName=self._tabulate_report(),
-                InvocationType="Event",
-                Payload=json.dumps(
-                    {"manifestKey": manifest_key, "correlationId": name, "notify": True}
-                ),
-            )
+    def _invoke(self, manifest_key: str, name: str) -> None:
+        """Call TabulateReport as the event does."""
+        document = {"manifestKey": manifest_key, "correlationId": name, "notify": True}
+        self.tabulated.cloud.client("lambda").invoke(
+            FunctionName=self._tabulate_report,
+            InvocationType="Event",
+            Payload=json.dumps(document),
+        )
 
-        def ended() -> bool:
-            done = self.told_of(name) if case.told else self.written(name, "exports")
-            return name in self.untabulated() or bool(done and not case.error)
-
-        wait_until(ended, f"{name} is in the tables, or in the queue")
-
-    def told_of(self, name: str) -> list[dict[str, Any]]:
+    def _told_of(self, name: str) -> list[dict[str, Any]]:
         """What subscribers got to know of an export's changes."""
         with self._lock:
             self.told += self.tabulated.receive_events()
             return [event for event in self.told if event["detail"]["exportId"] == name]
 
-    def written(self, name: str, table: str) -> list[str]:
+    def _written(self, name: str, table: str) -> list[str]:
         """The objects that a table has of an export."""
         keys = [item["Key"] for item in self.tabulated.objects(f"pingone/tables/{table}/")]
         return [key for key in keys if name in key]
 
-    def left_of_fleet(self, arn: str) -> list[str]:
-        """The names of a fleet's objects."""
-        name = arn.rpartition(":")[2]
-        keys = [item["Key"] for item in self.stack.objects("pingone/fleet/")]
-        return sorted(PurePosixPath(key).name for key in keys if name in key)
-
-    def untabulated(self) -> dict[str, str]:
+    def _errors(self) -> dict[str, str]:
         """The errors in the queue of untabulated exports, by the export's name."""
         with self._lock:
             answer = self.tabulated.cloud.client("sqs").receive_message(
@@ -307,31 +341,15 @@ class Matrix:
                 self._untabulated[name] = body["responsePayload"]["errorType"]
             return self._untabulated
 
-    def failed_tries(self, name: str) -> list[str]:
+    def _failed_tries(self, name: str) -> list[str]:
         """The errors that TabulateReport has logged of an export."""
-        cloud = self.tabulated.cloud
-        function = cloud.client("lambda").get_function_configuration(
-            FunctionName=self._tabulate_report()
-        )
-        pages = (
-            cloud.client("logs")
-            .get_paginator("filter_log_events")
-            .paginate(logGroupName=function["LoggingConfig"]["LogGroup"])
-        )
-        lines = [event["message"] for page in pages for event in page["events"]]
+        lines = log_lines(self.tabulated.cloud, "TabulateReport")
         found = [json.loads(line) for line in lines if line.startswith("{") and name in line]
         return sorted({line["error"] for line in found if "error" in line})
 
+    @property
     def _tabulate_report(self) -> str:
-        resources = self.tabulated.cloud.client("cloudformation").describe_stack_resources(
-            StackName="tabulated"
-        )["StackResources"]
-        [function] = [
-            item["PhysicalResourceId"]
-            for item in resources
-            if item["LogicalResourceId"] == "TabulateReport"
-        ]
-        return str(function)
+        return resource(self.tabulated.cloud, "tabulated", "TabulateReport")
 
     def _with_machine(self, stack: Stack, case: Case) -> Stack:
         if not case.changed:
@@ -345,8 +363,7 @@ class Matrix:
             definition=json.dumps(definition),
             roleArn=machine["roleArn"],
         )["stateMachineArn"]
-        outputs = {**stack.outputs, "StateMachineArn": arn}
-        return Stack(stack.cloud, outputs, stack.events_queue_url)
+        return replace(stack, outputs={**stack.outputs, "StateMachineArn": arn})
 
     def _happen(self, meanwhile: Meanwhile, alone: Alone) -> None:
         if meanwhile != "tokens revoked":
@@ -370,195 +387,73 @@ def matrix(cloud: LocalCloud, pingone: PingOneSimulator) -> Iterator[Matrix]:
     parameters = simulator_parameters(pingone)
 
     def deploy(name: str, **more: str) -> Stack:
-        return deployed(
-            cloud,
-            pingone.client_id,
-            pingone.client_secret,
-            parameters | more,
-            name,
-            front.url,
-        )
+        secret = pingone.client_secret
+        return deployed(cloud, pingone.client_id, secret, parameters | more, name, front.url)
+
+    def deploy_alone(number: int) -> Alone:
+        name, home = f"alone-{number}", str(uuid4())
+        return Alone(name, deploy(name, TokenUrl=pingone.token_url(home)), home)
 
     with (
         front.serving(),
         ThreadPoolExecutor(_AT_A_TIME) as pool,
         ThreadPoolExecutor(_ALONE) as few,
     ):
-
-        def deploy_alone(number: int) -> Alone:
-            name, home = f"alone-{number}", str(uuid4())
-            return Alone(name, deploy(name, TokenUrl=pingone.token_url(home)), home)
-
         stacks = [
             pool.submit(deploy, "faults"),
             pool.submit(deploy, "hurried"),
             pool.submit(deploy, "tabulated", Analytics="enabled", DatabaseName="faulty_reports"),
         ]
         alone = list(few.map(deploy_alone, range(_ALONE)))
-        stack, hurried, tabulated = (deploying.result() for deploying in stacks)
-        matrix = Matrix(stack, alone, hurried, tabulated, front, pingone)
+        shared, hurried, tabulated = (deploying.result() for deploying in stacks)
+        matrix = Matrix(shared, alone, hurried, tabulated, front, pingone)
         matrix.hurry()
-        for where, fault, case in _each(FAULTS_OF_ALL):
-            matrix.ended[where, fault] = few.submit(matrix.export_alone, case)
-        for where, fault, case in _each(FAULTS_IN_A_HURRY):
-            matrix.ended[where, fault] = pool.submit(matrix.export, case, matrix.hurried)
-        for where, fault, case in sorted(_each(FAULTS), key=lambda item: not item[2].slow):
-            matrix.ended[where, fault] = pool.submit(matrix.export, case, matrix.stack)
-        for (where, fault), fleet_case in _FLEET_CASES.items():
-            matrix.fleets[where, fault] = pool.submit(matrix.fleet, fleet_case)
+        for name, case in sorted(_CASES.items(), key=lambda item: not item[1].is_slow):
+            if case.stack == "alone":
+                matrix.rows[name] = few.submit(matrix.export_alone, case)
+            else:
+                matrix.rows[name] = pool.submit(matrix.export, case)
+        for name, fault in _FLEET_CASES.items():
+            matrix.rows[name] = pool.submit(matrix.fleet, fault)
         published = pool.submit(matrix.publish)
-        for (where, fault), table_case in _TABLE_CASES.items():
-            matrix.tables[where, fault] = pool.submit(matrix.tabulate, published, table_case)
+        for name, table_case in _TABLE_CASES.items():
+            matrix.rows[name] = pool.submit(matrix.tabulate, published, table_case)
         yield matrix
         for workers in (pool, few):
             workers.shutdown(cancel_futures=True)
 
 
+@pytest.mark.parametrize(("where", "fault"), _NAMES)
+def test_what_comes_of_a_fault_is_what_the_documentation_says(
+    matrix: Matrix, where: str, fault: str
+) -> None:
+    row = matrix.rows[where, fault].result()
+
+    assert row == _documented().get((where, fault), row)
+
+
 @pytest.fixture(scope="module")
-def whole(matrix: Matrix) -> Matrix:
-    """The same, when everything has gone wrong."""
-    for cases, end in ((_CASES, _exported), (_TABLE_CASES, _tabulated), (_FLEET_CASES, _fleet)):
-        for where, fault in cases:
-            if (where, fault) not in matrix.rows:
-                end(matrix, where, fault)
-    return matrix
+def rows(matrix: Matrix) -> dict[Name, Row]:
+    """What came of each fault, when everything has gone wrong."""
+    rows = {name: matrix.rows[name].result() for name in _NAMES}
+    _WRITTEN.write_text(_document(rows))
+    return rows
 
 
-def _each(faults: Mapping[str, Mapping[str, Case]]) -> Iterator[tuple[str, str, Case]]:
-    for where in faults:
-        for fault, case in faults[where].items():
-            yield where, fault, case
+def test_the_documentation_says_what_came_of_each_fault(rows: dict[Name, Row]) -> None:
+    """`make faults` writes it."""
+    assert _DOCUMENT.read_text() == _document(rows)
 
 
-def _exported(matrix: Matrix, where: str, fault: str) -> tuple[Ended, list[str]]:
-    """How an export ended, and the errors that were retried."""
-    exporter, arn = matrix.ended[where, fault].result()
-    ended, retried = exporter.end_of(arn), _retried(exporter.stack, arn)
-    matrix.rows[where, fault] = _what_happened(ended, retried), _what_is_left(ended)
-    return ended, retried
-
-
-@pytest.mark.parametrize(("where", "fault"), _CASES)
-def test_an_export_is_whole_or_fails_cleanly(matrix: Matrix, where: str, fault: str) -> None:
-    case = _CASES[where, fault]
-
-    ended, retried = _exported(matrix, where, fault)
-
-    if case.error:
-        assert_failed_cleanly(ended, case.error, case.left)
-    else:
-        assert_landed(ended, list(case.formats))
-        for file in ended.manifest["files"]:
-            assert file["sha256"] == _sha256(case.scenario, file["format"])
-        assert _times_measured(ended) == case.measured
-    assert retried == sorted(case.retried)
-    assert creates(matrix.pingone, ended.environment_id) == case.creates
-    if case.downloads:
-        for name in case.formats:
-            assert list(case.downloads) == [
-                download.status
-                for download in matrix.pingone.downloads_of(ended.environment_id)
-                if download.format == name
-            ]
-    # The fault has happened.
-    if case.meanwhile:
-        calls = matrix.pingone.requests_of(ended.environment_id)
-        assert 401 in [call.status for call in calls]
-    assert matrix.pingone.unmet_faults(ended.environment_id) == []
-    assert matrix.front.unmet_faults(ended.environment_id) == []
-
-
-@dataclass
-class Tabulated:
-    """What came of a tabulation: an error in the queue or none, failed tries, objects, events."""
-
-    error: str
-    failed: list[str]
-    exports: list[str]
-    devices: list[str]
-    told: list[dict[str, Any]]
-
-
-def _tabulated(matrix: Matrix, where: str, fault: str) -> Tabulated:
-    name = matrix.tables[where, fault].result()
-    found = Tabulated(
-        matrix.untabulated().get(name, ""),
-        matrix.failed_tries(name),
-        matrix.written(name, "exports"),
-        matrix.written(name, "devices"),
-        matrix.told_of(name),
-    )
-    happened = f"`{found.error}`, retried in vain" if found.error else "tabulated"
-    after = "" if found.error else "".join(f", after `{one}`" for one in found.failed)
-    left = "rows of devices alone" if found.devices else "nothing"
-    left = "export and rows" if found.exports else left
-    if _TABLE_CASES[where, fault].changed:
-        left += ", and it was told" if found.told else ", and nobody was told"
-    matrix.rows[where, fault] = happened + after, left
-    return found
-
-
-@pytest.mark.parametrize(("where", "fault"), _TABLE_CASES)
-def test_an_export_is_tabulated_or_in_the_queue(matrix: Matrix, where: str, fault: str) -> None:
-    case = _TABLE_CASES[where, fault]
-
-    found = _tabulated(matrix, where, fault)
-
-    assert found.error == case.error
-    assert found.failed == list(case.failed)
-    if case.changed:
-        # Whatever comes again has the same id.
-        assert len({json.dumps(event["detail"]) for event in found.told}) == case.told
-    assert len(found.exports) == (not case.error or case.error == "AnnouncementFailed")
-    if found.exports:
-        assert len(found.devices) == 1
-    if case.replaced:
-        assert found.devices == []
-    assert matrix.front.unmet_faults(matrix.tables[where, fault].result()) == []
-
-
-def _fleet(matrix: Matrix, where: str, fault: str) -> tuple[Ended, list[str], Ended | None]:
-    """How a fleet ended, the errors that were retried, and its export if there was one."""
-    environment_id, arn = matrix.fleets[where, fault].result()
-    exporter = Exporter(matrix.stack, matrix.pingone, matrix.events)
-    ended, retried = exporter.end_of(arn), _retried(matrix.stack, arn)
-    left = matrix.left_of_fleet(arn)
-    matrix.rows[where, fault] = _what_happened(ended, retried), ", ".join(left) or "nothing"
-    if "listing.json" not in left:
-        return ended, retried, None
-    export = matrix.stack.outputs["StateMachineArn"].replace(":stateMachine:", ":execution:")
-    name = FleetExports(arn, None).name(environment_id)
-    return ended, retried, exporter.end_of(f"{export}:{name}")
-
-
-@pytest.mark.parametrize(("where", "fault"), _FLEET_CASES)
-def test_a_fleet_has_one_manifest_or_none(matrix: Matrix, where: str, fault: str) -> None:
-    case = _FLEET_CASES[where, fault]
-
-    environment_id, arn = matrix.fleets[where, fault].result()
-    ended, retried, landed = _fleet(matrix, where, fault)
-
-    assert ended.error == case.error
-    assert matrix.left_of_fleet(arn) == list(case.left)
-    assert retried == sorted(case.retried)
-    assert creates(matrix.pingone, environment_id) == bool(landed)
-    if landed:
-        assert landed.description["status"] == "SUCCEEDED"
-        if not case.error:
-            key = ended.event["detail"]["manifestKey"]
-            [entry] = json.loads(matrix.stack.read(key))["environments"]
-            assert entry["manifestKey"] == landed.event["detail"]["manifestKey"]
-    names = (arn.rpartition(":")[2], environment_id)
-    assert [matrix.front.unmet_faults(name) for name in names] == [[], []]
-
-
-def test_no_execution_has_sent_two_events(whole: Matrix) -> None:
-    for stack in (whole.stack, *(each.stack for each in whole.alone), whole.hurried):
+@pytest.mark.usefixtures("rows")
+def test_no_execution_has_sent_two_events(matrix: Matrix) -> None:
+    for stack in (matrix.shared, *(each.stack for each in matrix.alone), matrix.hurried):
         assert stack.receive_events() == []
 
 
-def test_no_secret_is_left_anywhere(whole: Matrix, secured_export: Ended) -> None:
-    matrix, secrets = whole, whole.pingone.issued_secrets
+@pytest.mark.usefixtures("rows")
+def test_no_secret_is_left_anywhere(matrix: Matrix, secured_export: Ended) -> None:
+    secrets = matrix.pingone.issued_secrets
     assert {secret.kind for secret in secrets} >= {
         "client secret",
         "client assertion",
@@ -568,7 +463,7 @@ def test_no_secret_is_left_anywhere(whole: Matrix, secured_export: Ended) -> Non
     }
     # By text, because many exports are of one report.
     stacks = (
-        matrix.stack,
+        matrix.shared,
         *(each.stack for each in matrix.alone),
         matrix.hurried,
         matrix.tabulated,
@@ -590,26 +485,6 @@ def test_no_secret_is_left_anywhere(whole: Matrix, secured_export: Ended) -> Non
     assert found == set()
 
 
-def test_what_came_of_each_fault(whole: Matrix, capsys: pytest.CaptureFixture[str]) -> None:
-    table = Table("where", "fault", "what happened", "what is left", title="Faults")
-    for (where, fault), row in whole.rows.items():
-        table.add_row(where, fault, *row)
-    with capsys.disabled():
-        Console(width=150).print(table)
-    _DOCUMENT.write_text(_document(whole.rows))
-
-
-def test_the_documentation_says_what_came_of_each_fault(whole: Matrix) -> None:
-    """`make faults` writes it."""
-    assert (ROOT / "docs" / "faults.md").read_text() == _document(whole.rows)
-
-
-def creates(pingone: PingOneSimulator, environment_id: str) -> int:
-    """The reports that PingOne has created and said so."""
-    calls = pingone.requests_of(environment_id)
-    return sum(call.method == "POST" and call.status == 201 for call in calls)
-
-
 def _retried(stack: Stack, execution_arn: str) -> list[str]:
     """The errors of tasks that were tried again."""
     errors, last = set(), ""
@@ -626,17 +501,10 @@ def _retried(stack: Stack, execution_arn: str) -> list[str]:
 
 def _times_measured(ended: Ended) -> int:
     """How often the metrics count this execution as a completed export."""
-    logs, name = ended.stack.cloud.client("logs"), ended.description["name"]
-    groups = ended.stack.log_groups()
     return sum(
-        line["execution"] == name
-        for group in groups
-        if "FetchReport" in group["logGroupName"]
-        for page in logs.get_paginator("filter_log_events").paginate(
-            logGroupName=group["logGroupName"], filterPattern='"ExportsCompleted"'
-        )
-        for event in page["events"]
-        for line, point in embedded_metrics(event["message"])
+        line["execution"] == ended.description["name"]
+        for text in log_lines(ended.stack.cloud, "FetchReport", '"ExportsCompleted"')
+        for line, point in embedded_metrics(text)
         if point.name == "ExportsCompleted"
     )
 
@@ -648,10 +516,8 @@ def _what_happened(ended: Ended, retried: list[str]) -> str:
     return f"{happened}{again}{', after ' if others else ''}{' and '.join(others)}"
 
 
-def _what_is_left(ended: Ended) -> str:
-    names = sorted(PurePosixPath(key).name for key in ended.keys)
-    uploads = len(ended.unfinished_uploads)
-    return ", ".join([*names, *([f"{uploads} uploads"] if uploads else [])]) or "nothing"
+def _listed(keys: Iterable[str]) -> str:
+    return ", ".join(sorted(PurePosixPath(key).name for key in keys)) or "nothing"
 
 
 def _sha256(scenario: Scenario, format_name: str) -> str:
@@ -664,25 +530,19 @@ def _sha256(scenario: Scenario, format_name: str) -> str:
     return hashlib.sha256("".join(blocks[format_name]).encode()).hexdigest()
 
 
-def _document(rows: Mapping[tuple[str, str], tuple[str, str]]) -> str:
-    exported = sum(rows[case][0].startswith("exported") for case in _CASES)
-    all_rows = [(*case, *rows[case]) for case in (*_CASES, *_TABLE_CASES, *_FLEET_CASES)]
+def _document(rows: Mapping[Name, Row]) -> str:
+    """The documentation with these rows in place of its own."""
+    introduction, _, rest = _DOCUMENT.read_text().partition("## ")
     lines = []
-    for where in dict.fromkeys(row[0] for row in all_rows):
+    for where in dict.fromkeys(where for where, _ in _NAMES):
+        lines += [f"## {where}", "", _HEAD]
         lines += [
-            f"## {where}",
-            "",
-            "| fault | what happened | what is left |",
-            "| --- | --- | --- |",
+            f"| {' | '.join((name[1], *rows[name]))} |" for name in _NAMES if name[0] == where
         ]
-        lines += [f"| {' | '.join(row[1:])} |" for row in all_rows if row[0] == where]
         lines += [""]
-    lines += ["## Not shown here", ""]
-    lines += [f"- **{fault}.** {why}" for fault, why in NOT_SHOWN.items()]
-    introduction = _INTRODUCTION.format(
-        number=len(_CASES),
-        exported=exported,
-        tables=len(_TABLE_CASES),
-        fleets=len(_FLEET_CASES),
+    return (
+        introduction
+        + "\n".join(lines)
+        + "\n## Not shown here"
+        + rest.partition("## Not shown here")[2]
     )
-    return introduction + "\n".join(lines) + "\n"

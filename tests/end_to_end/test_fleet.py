@@ -18,7 +18,7 @@ from local.pingone_simulator import (
 from local.stack import Stack
 from local.waiting import wait_until
 from pingone_reports.model.fleet import FleetExports
-from tests.end_to_end.conftest import Exporter
+from tests.end_to_end.conftest import Exporter, creates
 from tests.support.documents import faults
 
 _SMALL = Scenario(rows=20)
@@ -46,14 +46,6 @@ class Fleets:
             [ListedEnvironment(id_, name, "SANDBOX") for name, id_ in self.ids.items()]
         )
 
-    def run(self, **request: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """A fleet's execution and its event."""
-        return self.end_of(self.exporter.stack.start_fleet(request))
-
-    def end_of(self, arn: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        ended = self.exporter.end_of(arn)
-        return ended.description, ended.event
-
     def manifest(self, key: str) -> dict[str, Any]:
         document = dict(json.loads(self.exporter.stack.read(key)))
         assert faults("fleet", document) == []
@@ -75,18 +67,13 @@ def fleets(exporter: Exporter) -> Fleets:
     return Fleets(exporter)
 
 
-def _creates(pingone: PingOneSimulator, environment_id: str) -> int:
-    calls = pingone.requests_of(environment_id)
-    return sum(call.method == "POST" and call.status == 201 for call in calls)
-
-
 def _files(stack: Stack, manifest_key: str) -> list[str]:
     folder = manifest_key.rpartition("/")[0]
     return sorted(item["Key"].rpartition("/")[2] for item in stack.objects(f"{folder}/"))
 
 
 def test_a_fleet_accounts_for_each_environment_and_then_exports_only_what_failed(
-    fleets: Fleets, stack: Stack, pingone: PingOneSimulator
+    fleets: Fleets, stack: Stack, exporter: Exporter, pingone: PingOneSimulator
 ) -> None:
     fleets.listed(
         good=_SMALL,
@@ -98,18 +85,18 @@ def test_a_fleet_accounts_for_each_environment_and_then_exports_only_what_failed
     )
     request = {"exclude": ["left_out"], "types": ["SANDBOX"], "formats": ["csv"]}
     started = stack.start_fleet(request | {"correlationId": "nightly"})
-    wait_until(lambda: _creates(pingone, fleets.ids["stopped"]))
+    wait_until(lambda: creates(pingone, fleets.ids["stopped"]))
     stack.cloud.client("stepfunctions").stop_execution(
         executionArn=stack.outputs["StateMachineArn"].replace(":stateMachine:", ":execution:")
         + f":{FleetExports(started, None).name(fleets.ids['stopped'])}"
     )
 
-    description, event = fleets.end_of(started)
+    ended = exporter.end_of(started)
 
-    assert (description["status"], description["error"]) == ("FAILED", "TooManyExportsFailed")
-    assert event["detail-type"] == "PingOne Fleet Export Failed"
-    assert faults("fleet-failed", event["detail"]) == []
-    key = event["detail"]["fleet"]["manifestKey"]
+    assert (ended.description["status"], ended.error) == ("FAILED", "TooManyExportsFailed")
+    assert ended.event["detail-type"] == "PingOne Fleet Export Failed"
+    assert faults("fleet-failed", ended.event["detail"]) == []
+    key = ended.event["detail"]["fleet"]["manifestKey"]
     manifest = fleets.manifest(key)
     assert fleets.outcomes(manifest) == {
         "good": "",
@@ -120,7 +107,7 @@ def test_a_fleet_accounts_for_each_environment_and_then_exports_only_what_failed
     }
     assert manifest["errors"] == {"AccessDenied": 1, "ReportFailed": 1, "ExportAborted": 1}
     assert [each["name"] for each in manifest["excluded"]] == ["left_out"]
-    assert _creates(pingone, fleets.ids["left_out"]) == 0
+    assert creates(pingone, fleets.ids["left_out"]) == 0
     for each in manifest["environments"]:
         if each["status"] == "COMPLETED":
             exported = json.loads(stack.read(each["manifestKey"]))
@@ -133,20 +120,20 @@ def test_a_fleet_accounts_for_each_environment_and_then_exports_only_what_failed
     assert _files(stack, key) == ["exports.json", "fleet.json", "listing.json"]
 
     fleets.listed(forbidden=_SMALL, failing=_SMALL, stopped=_SMALL)
-    description, event = fleets.run(onlyFailedOf=key)
+    ended = exporter.end_of(stack.start_fleet({"onlyFailedOf": key}))
 
-    assert description["status"] == "SUCCEEDED"
-    assert event["detail-type"] == "PingOne Fleet Export Completed"
-    assert faults("fleet-completed", event["detail"]) == []
-    assert json.loads(description["output"]) == event["detail"]
-    again = fleets.manifest(event["detail"]["manifestKey"])
+    assert ended.description["status"] == "SUCCEEDED"
+    assert ended.event["detail-type"] == "PingOne Fleet Export Completed"
+    assert faults("fleet-completed", ended.event["detail"]) == []
+    assert json.loads(ended.description["output"]) == ended.event["detail"]
+    again = fleets.manifest(ended.event["detail"]["manifestKey"])
     assert fleets.outcomes(again) == {"forbidden": "", "failing": "", "stopped": ""}
     assert again["request"] == {"onlyFailedOf": key, "formats": ["csv"]}
-    assert _creates(pingone, fleets.ids["good"]) == 1
+    assert creates(pingone, fleets.ids["good"]) == 1
 
 
 def test_a_fleet_that_takes_over_a_stopped_one_exports_nothing_twice(
-    fleets: Fleets, stack: Stack, pingone: PingOneSimulator
+    fleets: Fleets, stack: Stack, exporter: Exporter, pingone: PingOneSimulator
 ) -> None:
     """And a delivery that comes twice runs once."""
     fleets.listed(fast=_SMALL, slow=_ENDLESS)
@@ -169,21 +156,21 @@ def test_a_fleet_that_takes_over_a_stopped_one_exports_nothing_twice(
 
     first = wait_until(delivered)
     given = json.loads(stack.describe(first)["input"])
-    wait_until(lambda: all(_creates(pingone, id_) for id_ in fleets.ids.values()))
+    wait_until(lambda: all(creates(pingone, id_) for id_ in fleets.ids.values()))
     twice = stack.wait_for(stack.start_fleet(given))
     assert json.loads(twice["output"]) == {"duplicateOf": first}
     states.stop_execution(executionArn=first)
     pingone.set_scenario(fleets.ids["slow"], _SMALL)
 
-    description, event = fleets.end_of(stack.start_fleet(given))
+    ended = exporter.end_of(stack.start_fleet(given))
 
     assert stack.describe(first)["status"] == "ABORTED"
-    assert first not in fleets.exporter.events
-    assert description["status"] == "SUCCEEDED"
-    manifest = fleets.manifest(event["detail"]["manifestKey"])
+    assert first not in exporter.events
+    assert ended.description["status"] == "SUCCEEDED"
+    manifest = fleets.manifest(ended.event["detail"]["manifestKey"])
     assert fleets.outcomes(manifest) == {"fast": "", "slow": ""}
     assert manifest["unmatched"] == ["gone"]
-    assert all(_creates(pingone, id_) == 1 for id_ in fleets.ids.values())
+    assert all(creates(pingone, id_) == 1 for id_ in fleets.ids.values())
 
 
 def test_fleets_and_exports_of_the_same_environments_stand_side_by_side(
@@ -193,35 +180,11 @@ def test_fleets_and_exports_of_the_same_environments_stand_side_by_side(
     started = [stack.start_fleet({"formats": ["csv"]}) for _ in range(2)]
     single = stack.start_export({"environmentId": fleets.ids["one"], "formats": ["csv"]})
 
-    ended = [fleets.end_of(arn) for arn in started]
+    ended = [exporter.end_of(arn) for arn in started]
 
     assert exporter.end_of(single).description["status"] == "SUCCEEDED"
-    manifests = [fleets.manifest(event["detail"]["manifestKey"]) for _, event in ended]
+    manifests = [fleets.manifest(each.event["detail"]["manifestKey"]) for each in ended]
     assert [fleets.outcomes(manifest) for manifest in manifests] == [{"one": "", "two": ""}] * 2
-    exports = {each["executionArn"] for manifest in manifests for each in manifest["environments"]}
-    assert len(exports) == 4
-    assert _creates(pingone, fleets.ids["one"]) == 3
-
-
-def test_a_fleet_that_cannot_be_listed_fails_without_a_manifest(
-    fleets: Fleets, stack: Stack, pingone: PingOneSimulator
-) -> None:
-    denied = Scenario(faults=(Fault("environments", Answer(403), times=None),))
-    fleets.listed(one=_SMALL)
-    pingone.set_scenario(pingone.organization_id, denied)
-    refused = stack.start_fleet({})
-    refused_description, refused_event = fleets.end_of(refused)
-    pingone.set_scenario(pingone.organization_id, Scenario())
-    empty_description, empty_event = fleets.run(exclude=["one"])
-
-    assert refused_description["error"] == refused_event["detail"]["error"] == "AccessDenied"
-    assert empty_description["error"] == empty_event["detail"]["error"] == "NoEnvironments"
-    for event in (refused_event, empty_event):
-        assert faults("fleet-failed", event["detail"]) == []
-        assert event["detail"]["fleet"] is None
-    assert not [
-        item["Key"]
-        for item in stack.objects("pingone/fleet/")
-        if refused.rpartition(":")[2] in item["Key"]
-    ]
-    assert _creates(pingone, fleets.ids["one"]) == 0
+    keys = {each["manifestKey"] for manifest in manifests for each in manifest["environments"]}
+    assert len(keys) == 4
+    assert creates(pingone, fleets.ids["one"]) == 3

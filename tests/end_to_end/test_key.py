@@ -2,7 +2,7 @@
 
 from local.pingone_simulator import PingOneSimulator
 from local.stack import Stack
-from tests.end_to_end.conftest import Ended, Exporter, assert_failed_cleanly, assert_landed
+from tests.end_to_end.conftest import Ended, Exporter, assert_failed, assert_landed
 
 
 def test_an_export_lands_without_any_secret(secured_export: Ended, secured: Stack) -> None:
@@ -23,5 +23,6 @@ def test_a_key_that_is_out_of_use_is_named_with_what_to_do(
     finally:
         kms.enable_key(KeyId=key)
 
-    assert_failed_cleanly(ended, "SigningRefused")
+    assert_failed(ended, "SigningRefused")
+    assert ended.keys == []
     assert "(DisabledException): check that it is an enabled" in ended.message

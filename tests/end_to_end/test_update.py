@@ -13,6 +13,7 @@ from local.paths import ROOT, SAM_BUILD
 from local.pingone_simulator import ListedEnvironment, PingOneSimulator, Scenario
 from local.stack import Stack, deployed, simulator_parameters
 from local.waiting import wait_until
+from tests.end_to_end.conftest import creates
 
 _STACK = "updated"
 # As long as PingOne keeps a report, or until the test says that it is ready.
@@ -78,11 +79,7 @@ def test_what_runs_keeps_its_code_and_its_parameters_and_what_comes_has_the_new_
         stack.start_export(request | {"environmentId": alone}),
         stack.start_fleet(request),
     ]
-    wait_until(
-        lambda: all(
-            any(call.status == 201 for call in pingone.requests_of(id_)) for id_ in environments
-        )
-    )
+    wait_until(lambda: all(creates(pingone, id_) for id_ in environments))
 
     _update(stack, Compression="gzip")
     # Each of these would fail an export or a fleet that calls it from now on.

@@ -13,7 +13,7 @@ from local.paths import ROOT
 from local.pingone_simulator import PingOneSimulator
 from local.stack import ENVIRONMENT_ID, Stack, states_entered
 from local.waiting import wait_until
-from tests.end_to_end.conftest import Exporter
+from tests.end_to_end.conftest import Exporter, resource
 from tests.support.documents import faults
 
 PAGE = ROOT / "docs" / "ask.md"
@@ -42,36 +42,16 @@ def test_start_execution_exports_what_the_input_asks_for(
     assert {call.correlation_id for call in calls} == {"ticket:4711"}
 
 
-def test_an_event_starts_the_export_it_asks_for(exporter: Exporter, stack: Stack) -> None:
+def test_an_event_starts_the_export_it_asks_for_once_even_if_it_is_delivered_twice(
+    exporter: Exporter, stack: Stack
+) -> None:
     [entry] = json.loads(Path("events/export-requested.event.json").read_text())
     detail = {"environmentId": exporter.environment_id, "formats": ["json"]}
+    entry |= {"EventBusName": stack.outputs["EventBusName"], "Detail": json.dumps(detail)}
 
-    stack.cloud.client("events").put_events(
-        Entries=[
-            entry | {"EventBusName": stack.outputs["EventBusName"], "Detail": json.dumps(detail)}
-        ]
-    )
-    ended = exporter.end_of(_execution(stack, lambda given: given.get("request") == detail))
-
-    assert ended.description["status"] == "SUCCEEDED"
-    assert json.loads(ended.file("json"))
-
-
-def test_an_event_that_is_delivered_twice_exports_once(exporter: Exporter, stack: Stack) -> None:
-    detail = {"environmentId": exporter.environment_id, "formats": ["csv"]}
-    stack.cloud.client("events").put_events(
-        Entries=[
-            {
-                "EventBusName": stack.outputs["EventBusName"],
-                "Source": "my.application",
-                "DetailType": "PingOne Report Export Requested",
-                "Detail": json.dumps(detail),
-            }
-        ]
-    )
+    stack.cloud.client("events").put_events(Entries=[entry])
     first = _execution(stack, lambda given: given.get("request") == detail)
     delivered = json.loads(stack.describe(first)["input"])
-
     both = {first, stack.start_export(delivered)}
     outputs = {arn: json.loads(stack.wait_for(arn)["output"]) for arn in both}
 
@@ -79,7 +59,9 @@ def test_an_event_that_is_delivered_twice_exports_once(exporter: Exporter, stack
     [duplicate] = [arn for arn, output in outputs.items() if "duplicateOf" in output]
     [exported] = both - {duplicate}
     assert outputs[duplicate] == {"duplicateOf": exported}
-    assert exporter.end_of(exported).description["status"] == "SUCCEEDED"
+    ended = exporter.end_of(exported)
+    assert ended.description["status"] == "SUCCEEDED"
+    assert json.loads(ended.file("json"))
     assert sum(call.method == "POST" for call in exporter.calls) == 1
 
 
@@ -91,35 +73,16 @@ def test_a_rule_of_ones_own_starts_an_export_with_the_time_of_its_event(
     (tmp_path / "rule.yaml").write_text(example)
     rule = read_template(tmp_path / "rule.yaml")["UsersImported"]["Properties"]
     [target] = rule["Targets"]
-    resources = stack.cloud.client("cloudformation").describe_stack_resources(StackName="reports")
-    [role] = [
-        resource["PhysicalResourceId"]
-        for resource in resources["StackResources"]
-        if resource["LogicalResourceId"] == "ExportRequestedRole"
-    ]
+    role = resource(stack.cloud, "reports", "ExportRequestedRole")
     events, bus = stack.cloud.client("events"), stack.outputs["EventBusName"]
     events.put_rule(
         Name="users-imported", EventBusName=bus, EventPattern=json.dumps(rule["EventPattern"])
     )
-    transformer = target["InputTransformer"]
-    arns = {
+    target |= {
         "Arn": stack.outputs["StateMachineArn"],
         "RoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/{role}",
     }
-    events.put_targets(
-        Rule="users-imported",
-        EventBusName=bus,
-        Targets=[
-            {
-                "Id": target["Id"],
-                **arns,
-                "InputTransformer": {
-                    "InputPathsMap": transformer["InputPathsMap"],
-                    "InputTemplate": transformer["InputTemplate"],
-                },
-            }
-        ],
-    )
+    events.put_targets(Rule="users-imported", EventBusName=bus, Targets=[target])
     before = datetime.now(UTC).replace(microsecond=0)
 
     put = events.put_events(
