@@ -1,23 +1,18 @@
 """The commands of the README, as a newcomer runs them."""
 
-import csv
 import json
 import math
 import os
-import re
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
-import pytest
-
 from local.cloud import LocalCloud
 from local.fact_sheet import scenario_of
 from local.paths import ROOT, WORK
 from local.pingone_simulator import PingOneSimulator, Scenario
-from local.pingone_simulator.report_data import ALL_FIELDS
 from local.stack import ENVIRONMENT_ID
 from local.waiting import wait_until
 
@@ -67,14 +62,6 @@ def _processes(mark: str) -> list[str]:
         ["ps", "axeww", "-o", "args"], capture_output=True, text=True, check=True
     )
     return [line for line in listed.stdout.splitlines() if mark in line]
-
-
-@pytest.mark.skipif((ROOT / ".env").exists(), reason="a .env would give what must be missing")
-def test_export_says_which_credentials_are_missing() -> None:
-    done = _run("local.export")
-
-    assert done.returncode == 2
-    assert all(name in done.stdout for name in _CREDENTIALS)
 
 
 def _tenant(cloud: LocalCloud, pingone: PingOneSimulator, out: Path, **more: str) -> dict[str, str]:
@@ -131,21 +118,6 @@ def test_an_export_is_told_whole_and_compared_with_the_one_before(
     ]
     secrets = [secret.value for secret in pingone.issued_secrets]
     assert not [secret for secret in secrets if secret in told or secret in json.dumps(facts)]
-    assert not [cell for cell in _personal(tmp_path) if cell in json.dumps(facts)]
-
-
-def _personal(out: Path) -> set[str]:
-    """All cells of a report, but for closed lists and what is too short to be found by chance."""
-    report = next(out.rglob("devices.csv"))
-    closed = ("deviceType", "deviceStatus", "mfaEnabled", "deviceBlocked", "deviceLocked")
-    with report.open(newline="", encoding="utf-8") as text:
-        cells = [
-            value
-            for record in csv.DictReader(text)
-            for name, value in record.items()
-            if name not in closed and not name.startswith("fido")
-        ]
-    return {cell for cell in cells if re.search("[^0-9.]{4}", cell)}
 
 
 def test_a_refused_secret_is_told_in_seconds(
@@ -178,40 +150,3 @@ def test_a_refused_secret_is_told_in_seconds(
     assert wrong not in shown.decode() + json.dumps(facts)
     assert facts["role"] == "Identity Data Admin"
     assert facts["calls"][0]["code"] == "invalid_client"
-
-
-@pytest.mark.parametrize(
-    ("variable", "value", "told"),
-    [
-        ("PINGONE_REGION", "europe", "PINGONE_REGION is 'europe': it must be com, ca, eu,"),
-        ("PINGONE_TOKEN_URL", "http://127.0.0.1:1/as/token", "127.0.0.1 cannot be reached from"),
-    ],
-)
-def test_what_cannot_work_is_told_in_seconds(
-    cloud: LocalCloud,
-    pingone: PingOneSimulator,
-    tmp_path: Path,
-    variable: str,
-    value: str,
-    told: str,
-) -> None:
-    done = _run("local.export", **_tenant(cloud, pingone, tmp_path) | {variable: value})
-    assert done.returncode in (1, 2)
-    assert told in " ".join(done.stdout.split())
-    assert "Traceback" not in done.stdout + done.stderr
-
-
-def test_a_misspelt_field_is_named_and_pingones_answer_is_kept(
-    cloud: LocalCloud, pingone: PingOneSimulator, tmp_path: Path
-) -> None:
-    out = tmp_path / "new"
-    variables = _tenant(cloud, pingone, out, PINGONE_REPORT_FIELDS="userId,devicestatus")
-    done = _run("local.export", **variables)
-    assert done.returncode == 1, done.stdout + done.stderr
-    told = " ".join(done.stdout.split())
-    assert "✗ ReportRejected PingOne answered 400 (INVALID_DATA;" in told
-    assert "fields[1].name is no field: devicestatus" in told
-    assert "→ Correct PINGONE_REPORT_FIELDS: PingOne says above what is wrong." in told
-    facts = json.loads((out / "facts.json").read_text())
-    assert facts["ended"] == "ReportRejected"
-    assert facts["report"]["fieldsThatPingOneNames"] == list(ALL_FIELDS)

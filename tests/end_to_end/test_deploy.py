@@ -20,6 +20,8 @@ from local.paths import ROOT, SAM_BUILD, WORK, program_of
 from local.pingone_simulator import PingOneSimulator
 from local.stack import ENVIRONMENT_ID, deployed, simulator_parameters
 from local.waiting import wait_until
+from tests.end_to_end.conftest import resource
+from tests.support.clients import user_of
 
 _DROPPED = {
     "Authentication": "secret",
@@ -110,17 +112,8 @@ class Deployer:
         self.cloud = cloud
         self.bucket = f"{stack}-releases"
         cloud.client("s3").create_bucket(Bucket=self.bucket)
-        iam = cloud.client("iam")
-        iam.create_user(UserName=stack)
         # GitHub's token cannot be had here, so a user has the policy of the role.
-        iam.put_user_policy(
-            UserName=stack, PolicyName="Deploy", PolicyDocument=self._policy_for(stack)
-        )
-        key = iam.create_access_key(UserName=stack)["AccessKey"]
-        self.keys = {
-            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
-        }
+        self.keys = user_of(cloud, stack, self._policy_for(stack))
 
     def _policy_for(self, stack: str) -> str:
         given = {
@@ -139,15 +132,14 @@ class Deployer:
         role = wait_until(lambda: self.made(name, "Deployer"))
         return json.dumps(iam.get_role_policy(RoleName=role, PolicyName="Deploy")["PolicyDocument"])
 
-    def made(self, stack: str, resource: str) -> str:
+    def made(self, stack: str, name: str) -> str:
         """The id of a resource of a stack that is complete; '' until then."""
         cloudformation = self.cloud.client("cloudformation")
         (found,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
         assert not re.search("FAILED|ROLLBACK", found["StackStatus"]), found
         if found["StackStatus"] != "CREATE_COMPLETE":
             return ""
-        of = cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId=resource)
-        return str(of["StackResourceDetail"]["PhysicalResourceId"])
+        return resource(self.cloud, stack, name)
 
     def aws(self, folder: Path, *words: str) -> str:
         environment = self.cloud.environment | self.keys
@@ -206,9 +198,9 @@ def test_a_release_is_deployed_by_the_aws_cli_alone(
 
     sums = (content / SUMS).read_text()
     s3, uploaded = cloud.client("s3"), []
-    for resource in packaged["Resources"].values():
-        for name in {"CodeUri", "ContentUri"} & set(resource.get("Properties", {})):
-            bucket, key = resource["Properties"][name].removeprefix("s3://").split("/")
+    for each in packaged["Resources"].values():
+        for name in {"CodeUri", "ContentUri"} & set(each.get("Properties", {})):
+            bucket, key = each["Properties"][name].removeprefix("s3://").split("/")
             uploaded.append(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
     assert len(uploaded) == sums.count(".zip")
     for body in uploaded:
