@@ -167,8 +167,9 @@ class TestUpload:
 
 class TestPublication:
     @staticmethod
-    def publication(bucket: Bucket, document: str = "manifest.json") -> Publication:
-        return Publication(bucket, "a/", {Format.CSV: ("a/devices.csv", CONTENT_TYPE)}, document)
+    def publication(bucket: Bucket) -> Publication:
+        files = {Format.CSV: ("a/devices.csv", CONTENT_TYPE)}
+        return Publication(bucket, "a/", files, "manifest.json")
 
     def test_files_and_document_are_there_when_they_are_published(
         self, bucket: Bucket, s3: Any
@@ -183,6 +184,16 @@ class TestPublication:
         assert answer["ContentType"] == "application/json"
         assert json.load(answer["Body"]) == document
         assert s3.get_object(Bucket=NAME, Key="a/devices.csv")["Body"].read() == b"a,b\n"
+
+    @pytest.mark.parametrize("written", [{"filter": 'name eq "Zoë"'}, {"who": "else"}])
+    def test_a_document_that_is_there_is_never_replaced_and_known_if_it_is_ours(
+        self, bucket: Bucket, s3: Any, written: dict[str, str]
+    ) -> None:
+        """If its answer got lost, S3 refuses the request that botocore sends again by itself."""
+        with self.publication(bucket) as publication:
+            s3.put_object(Bucket=NAME, Key="a/manifest.json", Body=json.dumps(written).encode())
+            assert publication.publish({"filter": 'name eq "Zoë"'}) == ("filter" in written)
+            assert publication.published() == written
 
     def test_a_folder_beside_it_is_left_alone(self, bucket: Bucket) -> None:
         with Publication(bucket, "b/", {}, "manifest.json") as other:
