@@ -29,7 +29,7 @@ _MADE_LATER = ("pingone/tables/", "pingone/series/", "pingone/posture/")
 
 
 # What takes longest begins first: whatever is left in the end runs alone.
-_FIRST = ("test_faults", "test_commands", "test_least_privilege", "test_athena", "test_benchmark")
+_FIRST = ("test_faults", "test_commands", "test_least_privilege", "test_athena")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

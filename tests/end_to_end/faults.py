@@ -85,11 +85,13 @@ class Case:
     """A status that PingOne or its file store must have answered with."""
 
     @property
-    def is_slow(self) -> bool:
-        """Whether something is tried as often as can be, or hangs."""
-        faults = (*self.scenario.faults, *self.token, *self.aws)
+    def may_come_late(self) -> bool:
+        """Whether it shares its stack, and neither hangs nor is tried as often as can be."""
+        faults = (*self.scenario.faults, *self.aws)
         slow = (Hang, Stall, Delay)
-        return any(fault.times is None or isinstance(fault.effect, slow) for fault in faults)
+        return self.stack == "shared" and not any(
+            fault.times is None or isinstance(fault.effect, slow) for fault in faults
+        )
 
 
 def _pingone(

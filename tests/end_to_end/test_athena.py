@@ -87,13 +87,6 @@ def _mail(stack: Stack, queue: str, page_key: str) -> dict[str, Any]:
     return wait_until(look, f"there is a mail about {page_key}")
 
 
-def _tabulated(exporter: Exporter, scenario: Scenario) -> Ended:
-    ended = exporter.run(scenario)
-    assert ended.description["status"] == "SUCCEEDED"
-    exporter.stack.wait_for_tables(ended.description["executionArn"])
-    return ended
-
-
 def _devices(ended: Ended) -> dict[str, dict[str, str]]:
     """The rows of an export's CSV, by device."""
     rows = csv.DictReader(io.StringIO(ended.file("csv").decode(), newline=""))
@@ -128,8 +121,11 @@ def days(athena_stack: Stack, pingone: PingOneSimulator, tickets: Stack, mails: 
     assert tickets
     assert mails
     exporter = Exporter(athena_stack, pingone, events={})
-    before, after = (_tabulated(exporter, Scenario(rows=_ROWS, day=day)) for day in (4, 5))
-    return Days(exporter, before, after)
+    ended = []
+    for day in (4, 5):
+        ended.append(exporter.run(Scenario(rows=_ROWS, day=day)))
+        athena_stack.wait_for_tables(ended[-1].description["executionArn"])
+    return Days(exporter, *ended)
 
 
 def test_two_days_differ_in_exactly_what_happened(days: Days, athena_stack: Stack) -> None:

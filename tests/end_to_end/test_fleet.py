@@ -46,14 +46,6 @@ class Fleets:
             [ListedEnvironment(id_, name, "SANDBOX") for name, id_ in self.ids.items()]
         )
 
-    def run(self, **request: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """A fleet's execution and its event."""
-        return self.end_of(self.exporter.stack.start_fleet(request))
-
-    def end_of(self, arn: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        ended = self.exporter.end_of(arn)
-        return ended.description, ended.event
-
     def manifest(self, key: str) -> dict[str, Any]:
         document = dict(json.loads(self.exporter.stack.read(key)))
         assert faults("fleet", document) == []
@@ -81,7 +73,7 @@ def _files(stack: Stack, manifest_key: str) -> list[str]:
 
 
 def test_a_fleet_accounts_for_each_environment_and_then_exports_only_what_failed(
-    fleets: Fleets, stack: Stack, pingone: PingOneSimulator
+    fleets: Fleets, stack: Stack, exporter: Exporter, pingone: PingOneSimulator
 ) -> None:
     fleets.listed(
         good=_SMALL,
@@ -99,12 +91,12 @@ def test_a_fleet_accounts_for_each_environment_and_then_exports_only_what_failed
         + f":{FleetExports(started, None).name(fleets.ids['stopped'])}"
     )
 
-    description, event = fleets.end_of(started)
+    ended = exporter.end_of(started)
 
-    assert (description["status"], description["error"]) == ("FAILED", "TooManyExportsFailed")
-    assert event["detail-type"] == "PingOne Fleet Export Failed"
-    assert faults("fleet-failed", event["detail"]) == []
-    key = event["detail"]["fleet"]["manifestKey"]
+    assert (ended.description["status"], ended.error) == ("FAILED", "TooManyExportsFailed")
+    assert ended.event["detail-type"] == "PingOne Fleet Export Failed"
+    assert faults("fleet-failed", ended.event["detail"]) == []
+    key = ended.event["detail"]["fleet"]["manifestKey"]
     manifest = fleets.manifest(key)
     assert fleets.outcomes(manifest) == {
         "good": "",
@@ -128,20 +120,20 @@ def test_a_fleet_accounts_for_each_environment_and_then_exports_only_what_failed
     assert _files(stack, key) == ["exports.json", "fleet.json", "listing.json"]
 
     fleets.listed(forbidden=_SMALL, failing=_SMALL, stopped=_SMALL)
-    description, event = fleets.run(onlyFailedOf=key)
+    ended = exporter.end_of(stack.start_fleet({"onlyFailedOf": key}))
 
-    assert description["status"] == "SUCCEEDED"
-    assert event["detail-type"] == "PingOne Fleet Export Completed"
-    assert faults("fleet-completed", event["detail"]) == []
-    assert json.loads(description["output"]) == event["detail"]
-    again = fleets.manifest(event["detail"]["manifestKey"])
+    assert ended.description["status"] == "SUCCEEDED"
+    assert ended.event["detail-type"] == "PingOne Fleet Export Completed"
+    assert faults("fleet-completed", ended.event["detail"]) == []
+    assert json.loads(ended.description["output"]) == ended.event["detail"]
+    again = fleets.manifest(ended.event["detail"]["manifestKey"])
     assert fleets.outcomes(again) == {"forbidden": "", "failing": "", "stopped": ""}
     assert again["request"] == {"onlyFailedOf": key, "formats": ["csv"]}
     assert creates(pingone, fleets.ids["good"]) == 1
 
 
 def test_a_fleet_that_takes_over_a_stopped_one_exports_nothing_twice(
-    fleets: Fleets, stack: Stack, pingone: PingOneSimulator
+    fleets: Fleets, stack: Stack, exporter: Exporter, pingone: PingOneSimulator
 ) -> None:
     """And a delivery that comes twice runs once."""
     fleets.listed(fast=_SMALL, slow=_ENDLESS)
@@ -170,12 +162,12 @@ def test_a_fleet_that_takes_over_a_stopped_one_exports_nothing_twice(
     states.stop_execution(executionArn=first)
     pingone.set_scenario(fleets.ids["slow"], _SMALL)
 
-    description, event = fleets.end_of(stack.start_fleet(given))
+    ended = exporter.end_of(stack.start_fleet(given))
 
     assert stack.describe(first)["status"] == "ABORTED"
-    assert first not in fleets.exporter.events
-    assert description["status"] == "SUCCEEDED"
-    manifest = fleets.manifest(event["detail"]["manifestKey"])
+    assert first not in exporter.events
+    assert ended.description["status"] == "SUCCEEDED"
+    manifest = fleets.manifest(ended.event["detail"]["manifestKey"])
     assert fleets.outcomes(manifest) == {"fast": "", "slow": ""}
     assert manifest["unmatched"] == ["gone"]
     assert all(creates(pingone, id_) == 1 for id_ in fleets.ids.values())
@@ -188,11 +180,11 @@ def test_fleets_and_exports_of_the_same_environments_stand_side_by_side(
     started = [stack.start_fleet({"formats": ["csv"]}) for _ in range(2)]
     single = stack.start_export({"environmentId": fleets.ids["one"], "formats": ["csv"]})
 
-    ended = [fleets.end_of(arn) for arn in started]
+    ended = [exporter.end_of(arn) for arn in started]
 
     assert exporter.end_of(single).description["status"] == "SUCCEEDED"
-    manifests = [fleets.manifest(event["detail"]["manifestKey"]) for _, event in ended]
+    manifests = [fleets.manifest(each.event["detail"]["manifestKey"]) for each in ended]
     assert [fleets.outcomes(manifest) for manifest in manifests] == [{"one": "", "two": ""}] * 2
-    exports = {each["executionArn"] for manifest in manifests for each in manifest["environments"]}
-    assert len(exports) == 4
+    keys = {each["manifestKey"] for manifest in manifests for each in manifest["environments"]}
+    assert len(keys) == 4
     assert creates(pingone, fleets.ids["one"]) == 3

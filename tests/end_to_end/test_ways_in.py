@@ -42,27 +42,16 @@ def test_start_execution_exports_what_the_input_asks_for(
     assert {call.correlation_id for call in calls} == {"ticket:4711"}
 
 
-def test_an_event_starts_the_export_it_asks_for_once_even_if_it_is_delivered_twice(
-    exporter: Exporter, stack: Stack
-) -> None:
+def test_an_event_starts_the_export_it_asks_for(exporter: Exporter, stack: Stack) -> None:
     [entry] = json.loads(Path("events/export-requested.event.json").read_text())
     detail = {"environmentId": exporter.environment_id, "formats": ["json"]}
     entry |= {"EventBusName": stack.outputs["EventBusName"], "Detail": json.dumps(detail)}
 
     stack.cloud.client("events").put_events(Entries=[entry])
-    first = _execution(stack, lambda given: given.get("request") == detail)
-    delivered = json.loads(stack.describe(first)["input"])
-    both = {first, stack.start_export(delivered)}
-    outputs = {arn: json.loads(stack.wait_for(arn)["output"]) for arn in both}
+    ended = exporter.end_of(_execution(stack, lambda given: given.get("request") == detail))
 
-    # Whichever asks first has the key.
-    [duplicate] = [arn for arn, output in outputs.items() if "duplicateOf" in output]
-    [exported] = both - {duplicate}
-    assert outputs[duplicate] == {"duplicateOf": exported}
-    ended = exporter.end_of(exported)
     assert ended.description["status"] == "SUCCEEDED"
     assert json.loads(ended.file("json"))
-    assert sum(call.method == "POST" for call in exporter.calls) == 1
 
 
 def test_a_rule_of_ones_own_starts_an_export_with_the_time_of_its_event(

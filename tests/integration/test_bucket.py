@@ -3,7 +3,7 @@
 import hashlib
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 
@@ -167,12 +167,9 @@ class TestUpload:
 
 class TestPublication:
     @staticmethod
-    def publication(
-        bucket: Bucket, document: str = "manifest.json"
-    ) -> AbstractContextManager[Publication]:
-        return Publication.begun(
-            bucket, "a/", {Format.CSV: ("a/devices.csv", CONTENT_TYPE)}, document
-        )
+    def publication(bucket: Bucket) -> AbstractContextManager[Publication]:
+        files = {Format.CSV: ("a/devices.csv", CONTENT_TYPE)}
+        return Publication.begun(bucket, "a/", files, "manifest.json")
 
     def test_files_and_document_are_there_when_they_are_published(
         self, bucket: Bucket, s3: Any
@@ -187,6 +184,16 @@ class TestPublication:
         assert answer["ContentType"] == "application/json"
         assert json.load(answer["Body"]) == document
         assert s3.get_object(Bucket=NAME, Key="a/devices.csv")["Body"].read() == b"a,b\n"
+
+    @pytest.mark.parametrize("written", [{"filter": 'name eq "Zoë"'}, {"who": "else"}])
+    def test_a_document_that_is_there_is_never_replaced_and_known_if_it_is_ours(
+        self, bucket: Bucket, s3: Any, written: dict[str, str]
+    ) -> None:
+        """If its answer got lost, S3 refuses the request that botocore sends again by itself."""
+        with self.publication(bucket) as publication:
+            s3.put_object(Bucket=NAME, Key="a/manifest.json", Body=json.dumps(written).encode())
+            assert publication.publish({"filter": 'name eq "Zoë"'}) == ("filter" in written)
+            assert publication.published() == written
 
     def test_a_folder_beside_it_is_left_alone(self, bucket: Bucket) -> None:
         with Publication.begun(bucket, "b/", {}, "manifest.json") as other:
@@ -203,46 +210,45 @@ class TestPublication:
         assert bucket.read_json("a/fleet.json") == {"try": 1}
 
 
-def use(bucket: Bucket, how: str) -> None:
-    """One of the ways in which a bucket is used."""
-    match how:
-        case "read":
-            bucket.read_json("a/manifest.json")
-        case "create":
-            bucket.create_json("a/fleet.json", {})
-        case "list":
-            bucket.keys("a/")
-        case "delete":
-            bucket.delete("a/devices.csv")
-        case "abort uploads":
-            bucket.abort_uploads("a/")
-        case _:
-            with bucket.upload(KEY, CONTENT_TYPE) as upload:
-                upload.write(content(1))
-                upload.commit()
+def _upload(bucket: Bucket) -> None:
+    with bucket.upload(KEY, CONTENT_TYPE) as upload:
+        upload.write(content(1))
+        upload.commit()
 
 
-@pytest.mark.parametrize("how", ["read", "create", "list", "delete", "abort uploads", "upload"])
+USES: dict[str, Callable[[Bucket], object]] = {
+    "read": lambda bucket: bucket.read_json("a/manifest.json"),
+    "create": lambda bucket: bucket.create_json("a/fleet.json", {}),
+    "list": lambda bucket: bucket.keys("a/"),
+    "delete": lambda bucket: bucket.delete("a/devices.csv"),
+    "abort uploads": lambda bucket: bucket.abort_uploads("a/"),
+    "upload": _upload,
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
 class TestErrors:
-    def test_a_missing_bucket_is_a_denial(self, bucket: Bucket, how: str) -> None:
+    def test_a_missing_bucket_is_a_denial(
+        self, bucket: Bucket, use: Callable[[Bucket], object]
+    ) -> None:
         bucket.name = "no-such-bucket"
         with pytest.raises(StorageDenied, match="NoSuchBucket"):
-            use(bucket, how)
+            use(bucket)
 
     def test_a_role_without_permissions_is_denied(
-        self, bucket: Bucket, powerless: Any, how: str
+        self, bucket: Bucket, powerless: Any, use: Callable[[Bucket], object]
     ) -> None:
         bucket.s3 = powerless
         with pytest.raises(StorageDenied, match="check that the bucket exists"):
-            use(bucket, how)
+            use(bucket)
 
     @pytest.mark.usefixtures("bucket")
-    def test_nobody_there_is_worth_another_try(self, how: str) -> None:
+    def test_nobody_there_is_worth_another_try(self, use: Callable[[Bucket], object]) -> None:
         nobody = RawServer()
         s3 = nobody.aws_client("s3")
         nobody.server_close()
         with pytest.raises(StorageUnavailable, match="EndpointConnectionError") as failure:
-            use(Bucket(s3, NAME), how)
+            use(Bucket(s3, NAME))
         assert nobody.url not in told(failure.value)
 
 
