@@ -106,7 +106,7 @@ oldest: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud .venv/oldest ## Bucket and tab
 		$(DEV)/pytest -W "ignore:datetime.datetime.utcnow:DeprecationWarning" \
 		tests/integration/test_bucket.py tests/integration/test_table.py
 
-end-to-end: $(DEV_ENVIRONMENT) .venv/benchmark .venv/runtime .venv/cloud .venv/package build ## Tests of the deployed template on the local cloud
+end-to-end: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud .venv/package build ## Tests of the deployed template on the local cloud
 	$(DEV)/pytest -n 4 --dist loadfile --no-loadscope-reorder tests/end_to_end
 
 faults: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Let everything go wrong, and write into docs what came of it
