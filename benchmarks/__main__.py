@@ -12,7 +12,7 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.measure import ROUNDS, TINY
+from benchmarks.measure import ROUNDS
 from benchmarks.report import table
 from local.paths import WORK, python_of
 
@@ -43,7 +43,7 @@ def main() -> None:
     named = sys.argv[1:]
     if unknown := set(named) - set(_CHAPTERS):
         sys.exit(f"No chapter {', '.join(sorted(unknown))}: there are {', '.join(_CHAPTERS)}.")
-    out = WORK / "benchmark-results" if named or TINY else _RESULTS
+    out = WORK / "benchmark-results" if named else _RESULTS
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     started = time.monotonic()

@@ -10,10 +10,9 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import report
-from benchmarks.measure import TINY
 from local.paths import SAM_BUILD, python_of
 
-PROCESSES = 1 if TINY else 15
+PROCESSES = 15
 
 _HANDLERS = ("StartReport", "CheckReport", "FetchReport")
 _LAYERS = [SAM_BUILD / layer / "python" for layer in ("PingOneReportsLayer", "UnzipLayer")]

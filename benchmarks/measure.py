@@ -12,9 +12,7 @@ from typing import Any, TypeVar
 
 from benchmarks.report import number
 
-TINY = "TINY" in os.environ
-"""Whether it only has to run: each chapter's least work, whose numbers say nothing."""
-ROUNDS = int(os.environ.get("ROUNDS", "1" if TINY else "5"))
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
 MB = 1_000_000
 
 _Key = TypeVar("_Key")
@@ -57,11 +55,6 @@ class Runs:
     def peak(self) -> float:
         """The median, in MB."""
         return statistics.median(run.peak for run in self.runs)
-
-
-def sized(number: int) -> int:
-    """A report's devices, or those of a tiny one."""
-    return max(number // 2_000, 50) if TINY else number
 
 
 def with_spread(values: Sequence[float]) -> str:

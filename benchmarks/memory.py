@@ -8,13 +8,13 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from benchmarks.fetchers import fetch_ours
-from benchmarks.measure import MB, Run, Task, measure, sized
+from benchmarks.measure import MB, Run, Task, measure
 from benchmarks.report import table
 from benchmarks.storage import storage
 from benchmarks.zips import FORMATS, blocks, stream_into_zip
 from local.paths import WORK
 
-_SIZES = {"200 MB": sized(680_000), "2 GB": sized(6_800_000)}
+_SIZES = {"200 MB": 680_000, "2 GB": 6_800_000}
 """Devices, by about the size of their CSV and JSON together."""
 _COMPRESSIONS = ("none", "gzip")
 _LIMIT_MB = 130

@@ -9,13 +9,13 @@ from uuid import uuid4
 
 from benchmarks import Cipher
 from benchmarks.fetchers import Landed, fetch_naively, fetch_ours, fetch_with_stream_unzip
-from benchmarks.measure import MB, ROUNDS, Run, Runs, Task, measure, sized, with_spread
+from benchmarks.measure import MB, ROUNDS, Run, Runs, Task, measure, with_spread
 from benchmarks.report import bars, table
 from benchmarks.storage import storage
 from benchmarks.zips import CIPHERS, FORMATS, make_zip, producers, write_report
 from local.paths import WORK
 
-_ROWS = sized(700_000)
+_ROWS = 700_000
 _CONTESTANTS: dict[str, tuple[Callable[..., Callable[[], Landed]], dict[str, str]]] = {
     "naive": (fetch_naively, {}),
     "stream-unzip": (fetch_with_stream_unzip, {}),

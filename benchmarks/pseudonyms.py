@@ -8,14 +8,14 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from benchmarks.fetchers import fetch_ours
-from benchmarks.measure import MB, Run, Runs, Task, measure, sized, with_spread
+from benchmarks.measure import MB, Run, Runs, Task, measure, with_spread
 from benchmarks.report import table
 from benchmarks.storage import storage
 from benchmarks.zips import FORMATS, make_zip, producers, write_report
 from local.paths import WORK
 from local.pingone_simulator.report_data import DEFAULT_FIELDS
 
-_ROWS = sized(300_000)
+_ROWS = 300_000
 _TWO = ("phone", "username")
 _FIVE = (*_TWO, "email", "givenName", "familyName")
 _REPORTS = {

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import report
-from benchmarks.measure import Run, Runs, Task, measure, sized
+from benchmarks.measure import Run, Runs, Task, measure
 from local.paths import WORK
 from local.pingone_simulator.report_data import ALL_FIELDS, DevicesReport
 
-_SIZES = (sized(500_000), sized(2_000_000))
+_SIZES = (500_000, 2_000_000)
 _AT = "2026-03-02T02:00:00.000Z"
 _WANTED, _WANTED_MB = 1.4, 700
 _PLAIN = "plain DuckDB"

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import Cipher
-from benchmarks.measure import MB, Task, measure, sized, with_spread
+from benchmarks.measure import MB, Task, measure, with_spread
 from benchmarks.report import bars, table
 from benchmarks.unzippers import contestants, sha256_by, unzip
 from benchmarks.zips import CIPHERS, FORMATS, make_zip, producers, write_report
 from local.paths import WORK
 
-_ROWS = sized(800_000)
+_ROWS = 800_000
 # For pyzipper and ZipCrypto, which it decrypts in Python.
-_FEW_ROWS = sized(5_000)
+_FEW_ROWS = 5_000
 
 
 class _Key(NamedTuple):
