@@ -21,7 +21,6 @@ import pytest
 
 from local.aws_front import AwsFault, AwsFront
 from local.cloud import LocalCloud
-from local.metrics import embedded_metrics
 from local.paths import ROOT, WORK
 from local.pingone_simulator import PingOneSimulator, Scenario
 from local.pingone_simulator.report_data import DEFAULT_FIELDS, DevicesReport
@@ -46,6 +45,7 @@ from tests.end_to_end.faults import (
     TableCase,
 )
 from tests.end_to_end.leaks import everything_left
+from tests.support.metrics import embedded_metrics
 
 # More would spend the time on starting functions.
 _AT_A_TIME = 8

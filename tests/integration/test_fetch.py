@@ -16,7 +16,6 @@ import pytest
 
 from local.cloud import LocalCloud
 from local.memory_calendar import MemoryCalendar
-from local.metrics import embedded_metrics
 from local.pingone_simulator import PingOneSimulator, Scenario
 from local.pingone_simulator.report_data import DEFAULT_FIELDS, DevicesReport
 from local.pingone_simulator.zip_damage import flipped_bit
@@ -44,6 +43,7 @@ from pingone_reports.transfer.transfer import Transfer
 from pingone_reports.zips.encrypted_zip import Piece
 from tests.support.asking import authentication_of, export_of
 from tests.support.clients import client_of
+from tests.support.metrics import embedded_metrics
 from tests.support.tokens import KEY
 
 # Several parts for each format.

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from local.metrics import metrics_of
 from pingone_reports.config import StartConfig
 from pingone_reports.observability import FLEET_UNITS, NAMESPACE, UNITS
+from tests.support.metrics import metrics_of
 from tests.support.template import PARAMETERS, TEMPLATE, resources_of
 from tests.support.variables import VARIABLES
 from tests.template.definition import EXPORT_FLEET, EXPORT_REPORT, definition

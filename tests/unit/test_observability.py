@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from local.metrics import embedded_metrics
 from local.paths import ROOT
 from pingone_reports import wiring
 from pingone_reports.errors import InvalidRequest, RateLimited, UnexpectedError
@@ -21,6 +20,7 @@ from pingone_reports.observability import (
     only_typed_errors,
 )
 from tests.support.asking import ENVIRONMENT_ID, execution, export_of, told
+from tests.support.metrics import embedded_metrics
 from tests.support.variables import VARIABLES
 
 CANARY = "https://s3.test/devices.zip?X-Amz-Signature=canary"

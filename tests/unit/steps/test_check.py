@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from local.metrics import embedded_metrics
 from local.pingone_simulator import Answer, Fault, PingOneSimulator
 from pingone_reports.errors import DeadlineExceeded
 from pingone_reports.model.export import Export
@@ -14,6 +13,7 @@ from pingone_reports.pingone.api import PingOne
 from pingone_reports.pingone.turns import Turn, Turns
 from tests.support.asking import REQUEST, export_of, play, secrets_in
 from tests.support.documents import faults
+from tests.support.metrics import embedded_metrics
 from tests.support.simulator import ManualClock
 from tests.support.steps import World
 

@@ -8,13 +8,13 @@ import duckdb
 import pytest
 
 from local.deployment import read_template
-from local.metrics import embedded_metrics
 from local.paths import ROOT
 from pingone_reports.errors import InvalidReport, InvalidRequest, ReportTooLarge
 from pingone_reports.model.keys import ExportKeys
 from pingone_reports.model.series import FIRST
 from tests.support import tabulating
 from tests.support.asking import ENVIRONMENT_ID
+from tests.support.metrics import embedded_metrics
 from tests.support.tabulating import World
 
 _OF_ENVIRONMENT = f"report=devices/environment={ENVIRONMENT_ID}"
