@@ -12,6 +12,7 @@ import subprocess
 import tracemalloc
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -468,6 +469,14 @@ def test_c_spells_and_hashes_as_python_does(value: str, field: str) -> None:
     landed = with_tokens("json", [json.dumps({field: value}).encode()])
     wanted = base64.b32encode(mac).decode().rstrip("=").lower() if value else ""
     assert json.loads(landed) == {field: wanted}
+
+
+@pytest.mark.parametrize("names", [*permutations(("Nick name", "nickName", "NICKNAME"))])
+def test_a_field_that_files_spell_in_several_ways_is_named_in_one(names: Sequence[str]) -> None:
+    fields = PersonalFields(["Phone"], [])
+    for name in (*names, "PHONE"):
+        fields.note(name, fields.kind_of(name))
+    assert fields.names() == ["NICKNAME", "Phone"]
 
 
 def test_tokens_stay_as_they_are_as_long_as_the_version_does() -> None:
