@@ -109,7 +109,7 @@ oldest: $(DEV_ENVIRONMENT) $(LIBRARY) .venv/cloud .venv/oldest ## Bucket and tab
 end-to-end: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud .venv/package build ## Tests of the deployed template on the local cloud
 	$(DEV)/pytest -n 4 --dist loadfile --no-loadscope-reorder tests/end_to_end
 
-faults: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Let everything go wrong, and write into docs what came of it
+faults: $(DEV_ENVIRONMENT) .venv/runtime .venv/cloud build ## Let everything go wrong, and write the rows that docs/faults.md lacks
 	$(DEV)/pytest tests/end_to_end/test_faults.py --deselect \
 		tests/end_to_end/test_faults.py::test_the_documentation_says_what_came_of_each_fault
 	@cp .local/faults.md docs/faults.md

@@ -47,8 +47,9 @@ def test_an_event_starts_the_export_it_asks_for(exporter: Exporter, stack: Stack
     detail = {"environmentId": exporter.environment_id, "formats": ["json"]}
     entry |= {"EventBusName": stack.outputs["EventBusName"], "Detail": json.dumps(detail)}
 
-    stack.cloud.client("events").put_events(Entries=[entry])
-    ended = exporter.end_of(_execution(stack, lambda given: given.get("request") == detail))
+    [put] = stack.cloud.client("events").put_events(Entries=[entry])["Entries"]
+    delivered = {"deliveryId": put["EventId"], "request": detail}
+    ended = exporter.end_of(_execution(stack, lambda given: given == delivered))
 
     assert ended.description["status"] == "SUCCEEDED"
     assert json.loads(ended.file("json"))

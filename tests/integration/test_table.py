@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from uuid import uuid4
@@ -234,6 +234,13 @@ class TestSeries:
             at = Day(exported_at=f"{day}T02:00:00.000Z", users={})
             days = trend.add(self.published(environment, 2), at)
         assert [day.exported_at[:10] for day in days] == ["2026-03-02", "2026-04-01"]
+
+    def test_a_day_before_all_that_are_kept_is_a_day_all_the_same(self, table: Table) -> None:
+        environment, trend = str(uuid4()), Trend(table)
+        for number in (*range(1, 46), 0):
+            day = f"{date(2026, 1, 1) + timedelta(days=number)}T02:00:00.000Z"
+            days = trend.add(self.published(environment, 2), Day(exported_at=day, users={}))
+        assert [day.exported_at[:10] for day in days] == ["2026-01-01"]
 
 
 class TestIdempotencyKeys:

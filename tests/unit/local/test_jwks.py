@@ -59,6 +59,15 @@ def test_a_key_that_is_not_for_rs256_is_named() -> None:
             jwks_of(wrong, [ARN])
 
 
+@pytest.mark.parametrize("arns", [[], ["alias/worker"]])
+def test_a_key_that_is_no_arn_is_asked_for(
+    arns: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arns) == 2
+    printed = capsys.readouterr()
+    assert (printed.out, "KEY=" in printed.err) == ("", True)
+
+
 def test_the_documented_command_of_the_aws_cli_prints_the_same_line(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "security.md").read_text()
     blocks = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)

@@ -66,18 +66,20 @@ class Trend:
         key = _key("trend", export.keys.report, export.keys.environment, export.filter)
         name, export_id = day.exported_at[:10], export.keys.execution
         since = str(date.fromisoformat(name) - _LOOK_BACK)
+        days: dict[str, Any] = {}
 
         def added(before: str | None) -> str:
-            days: dict[str, Any] = json.loads(before or "{}")
+            nonlocal days
+            days = json.loads(before or "{}")
             of_day = days.setdefault(name, {"exportedAt": "", "users": {}, "exports": {}})
             if of_day["exportedAt"] <= day.exported_at:
                 of_day |= {"exportedAt": day.exported_at, "users": dict(day.users)}
             of_day["exports"][export_id] = [day.events, day.lost, day.left]
             return json.dumps(dict(sorted(days.items())[-_DAYS:]))
 
-        before = _attribute(self._table.get(key), "dayList")
-        days = json.loads(_change(self._table, key, "dayList", before, added))
-        return [_day(each) for at, each in days.items() if since <= at <= name]
+        _change(self._table, key, "dayList", _attribute(self._table.get(key), "dayList"), added)
+        # Also a day that is too old to be kept.
+        return [_day(each) for at, each in sorted(days.items()) if since <= at <= name]
 
 
 def _attribute(item: Mapping[str, Value] | None, name: str) -> str | None:
