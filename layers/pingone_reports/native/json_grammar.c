@@ -1,6 +1,8 @@
 /* Whether a file is JSON (RFC 8259), while it streams: one list or object, or objects one after another.
    Bytes that are no UTF-8 are the tables' matter. */
 
+#include "json_words.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -9,10 +11,7 @@
 /* What may come next outside of a string, a number and a word. */
 enum { BEGIN, FIRST, VALUE, FIRST_ITEM, FIRST_NAME, NAME, COLON, BEHIND, BEHIND_ALL };
 /* What the text is in the middle of. */
-enum {
-    NOTHING, MARK_1, MARK_2, STRING, ESCAPE, HEX, HEX_1, HEX_2, HEX_3, WORD,
-    MINUS, ZERO, DIGITS, POINT, FRACTION, E, E_SIGN, E_DIGITS,
-};
+enum { NOTHING, MARK_1, MARK_2, STRING, ESCAPE, HEX, HEX_1, HEX_2, HEX_3, WORD }; /* or a number */
 
 struct grammar {
     uint8_t expects, within, is_name;
@@ -24,10 +23,6 @@ struct grammar {
     uint8_t is_object[MOST_OPEN + 1];
     uint16_t mixed_at; /* where the outermost list that has both is, as `list`; 0 for none */
 };
-
-static const char *const WORDS[] = {"true", "false", "null", "NaN"}; /* the last is not JSON, but readers take it */
-
-static int is_digit(uint8_t byte) { return (uint8_t)(byte - '0') < 10; }
 
 static int is_hex(uint8_t byte) { return is_digit(byte) || (uint8_t)((byte | 0x20) - 'a') < 6; }
 
@@ -71,13 +66,11 @@ static void begin_value(struct grammar *json, uint8_t byte) {
     case '{': open(json, 1); break;
     case '[': open(json, 0); break;
     case '"': json->within = STRING, json->is_name = 0; break;
-    case '-': json->within = MINUS, json->numbers = 1; break;
-    case '0': json->within = ZERO, json->numbers = 1; break;
     case 't': json->within = WORD, json->word = 0, json->letter = 1; break;
     case 'f': json->within = WORD, json->word = 1, json->letter = 1; break;
     case 'n': json->within = WORD, json->word = 2, json->letter = 1; break;
     case 'N': json->within = WORD, json->word = 3, json->letter = 1; break;
-    default: is_digit(byte) ? (json->within = DIGITS, json->numbers = 1) : (json->fault = 1);
+    default: (json->within = number_from(byte)) ? (json->numbers = 1) : (json->fault = 1);
     }
 }
 
@@ -121,23 +114,8 @@ static void step(struct grammar *json, uint8_t byte) {
     }
 }
 
-/* The next state within a number; 0 if the byte is behind it, and -1 if it may not end there. */
-static int in_number(int within, uint8_t byte) {
-    int digit = is_digit(byte), e = (byte | 0x20) == 'e';
-    switch (within) {
-    case MINUS: return byte == '0' ? ZERO : digit ? DIGITS : -1;
-    case ZERO: return digit ? -1 : byte == '.' ? POINT : e ? E : 0;
-    case DIGITS: return digit ? DIGITS : byte == '.' ? POINT : e ? E : 0;
-    case POINT: return digit ? FRACTION : -1;
-    case FRACTION: return digit ? FRACTION : e ? E : 0;
-    case E: return digit ? E_DIGITS : byte == '+' || byte == '-' ? E_SIGN : -1;
-    case E_SIGN: return digit ? E_DIGITS : -1;
-    default: return digit ? E_DIGITS : 0;
-    }
-}
-
 static int is_escape(uint8_t byte) {
-    for (const char *known = "\"\\/bfnrt"; *known; known++)
+    for (const char *known = ESCAPES; *known; known++)
         if (byte == (uint8_t)*known)
             return 1;
     return 0;

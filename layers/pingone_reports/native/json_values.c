@@ -1,5 +1,6 @@
 /* Finds the values of JSON: RFC 8259, also one value after another. */
 
+#include "json_words.h"
 #include "search.h"
 #include "values.h"
 
@@ -40,7 +41,8 @@ static int32_t hex(const uint8_t *text, size_t at, size_t end) {
     return code;
 }
 
-static const char ESCAPES[] = "\"\\/bfnrt", ESCAPED[] = "\"\\/\b\f\n\r\t";
+/* What each of ESCAPES stands for. */
+static const char ESCAPED[] = "\"\\/\b\f\n\r\t";
 
 /* Writes one character of a string as UTF-8; returns how long it is in the string, or 0 for a wrong
    escape. A surrogate without its other half is written like any other character. */
@@ -169,31 +171,18 @@ static int is(const uint8_t *text, size_t at, size_t end, const char *word) {
     return at == end && !*word;
 }
 
-static size_t behind_digits(const uint8_t *text, size_t at, size_t end) {
-    while (at < end && text[at] >= '0' && text[at] <= '9')
-        at++;
-    return at;
+static int is_number(const uint8_t *text, size_t at, size_t end) {
+    int within = number_from(text[at]);
+    while (within > 0 && ++at < end)
+        within = in_number(within, text[at]);
+    return within > 0 && !in_number(within, ' ');
 }
 
-static int is_number(const uint8_t *text, size_t at, size_t end) {
-    size_t from = at + (text[at] == '-');
-    at = behind_digits(text, from, end);
-    if (at == from || (text[from] == '0' && at - from > 1))
-        return 0;
-    if (at < end && text[at] == '.') {
-        from = at + 1;
-        at = behind_digits(text, from, end);
-        if (at == from)
-            return 0;
-    }
-    if (at < end && (text[at] | 0x20) == 'e') {
-        from = at + 1;
-        from += from < end && (text[from] == '+' || text[from] == '-');
-        at = behind_digits(text, from, end);
-        if (at == from)
-            return 0;
-    }
-    return at == end;
+static int is_word(const uint8_t *text, size_t at, size_t end) {
+    for (size_t word = 0; word < sizeof WORDS / sizeof *WORDS; word++)
+        if (is(text, at, end, WORDS[word]))
+            return 1;
+    return 0;
 }
 
 /* Reads a number, true, false or null, and takes it unless it is null or its field is clear; returns
@@ -210,8 +199,7 @@ static size_t read_word(struct json *json, const uint8_t *text, size_t at, size_
     name->has_values = 1;
     json->expected = BEHIND_VALUE;
     if (name->kind && !is(text, at, end, "null")) {
-        if (!is_number(text, at, end) && !is(text, at, end, "true") && !is(text, at, end, "false") &&
-            !is(text, at, end, "NaN")) {
+        if (!is_number(text, at, end) && !is_word(text, at, end)) {
             json->found.fault = NOT_THE_FORMAT;
             return at;
         }

@@ -38,6 +38,7 @@ UNITS = {
 
 # The same of a fleet.
 FLEET_UNITS = {"EnvironmentsExported": "Count", "EnvironmentsFailed": "Count"}
+_UNITS = UNITS | FLEET_UNITS
 
 # Both read the service, which is the stack's name, from POWERTOOLS_SERVICE_NAME.
 logger = Logger()
@@ -111,7 +112,7 @@ def write_metrics(values: Mapping[str, float], report_name: str = "", **beside: 
     if report_name:
         _metrics.add_dimension("report", report_name)
     for name, value in values.items():
-        _metrics.add_metric(name, (UNITS | FLEET_UNITS)[name], value)
+        _metrics.add_metric(name, _UNITS[name], value)
     for name, text in beside.items():
         _metrics.add_metadata(name, text)
     _metrics.flush_metrics()

@@ -80,8 +80,7 @@ def changes_to_parquet(
     """
     with database.cursor() as own, within_limits():
         # What one of them lacks must not differ.
-        fields, others = (fields_of(own, side.rows, incomparable) for side in (newer, older))
-        common = (fields & others) - {*incomparable}
+        common = (fields_of(own, newer.rows) & fields_of(own, older.rows)) - {*incomparable}
         for side, view in ((newer, "n"), (older, "o")):
             rows_of(own, side.rows, view, side.at, common)
         filter_ = str(about["filter"])

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pingone_reports.model.fields import KNOWN, READ, spelled
+from pingone_reports.model.fields import KNOWN, spelled
 from pingone_reports.model.strength import FACTORS, SAME_FACTOR, Strength
 from pingone_reports.tables.database import Database, columns_of, name_of, quoted, rows_in
 
@@ -66,14 +66,13 @@ def strength_of_user(usable_of: Mapping[Strength, str], flags: str) -> str:
     return f"CASE {whens} ELSE {quoted(Strength.NONE)} END"
 
 
-def fields_of(database: Database, parquet: Path, tokens: Collection[str]) -> frozenset[str]:
+def fields_of(database: Database, parquet: Path) -> frozenset[str]:
     """The known fields of a Parquet file of devices, in lower case, that can be understood.
 
-    JSON leaves out what has no value: a status that nobody has was not told. `tokens` are the
-    fields whose values are tokens.
+    JSON leaves out what has no value: a status that nobody has was not told.
     """
     given = columns_of(database, parquet)
-    fields = (frozenset(KNOWN) & given.keys()) - (READ & {*tokens})
+    fields = frozenset(KNOWN) & given.keys()
     if "devicestatus" in fields:
         status = f"{given['devicestatus']} <> ''"
         told = f"SELECT 1 FROM {rows_in(parquet)} WHERE {status} LIMIT 1"  # noqa: S608

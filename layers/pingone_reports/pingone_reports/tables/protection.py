@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
+from pingone_reports.model.fields import READ
 from pingone_reports.model.filters import hides_factors
 from pingone_reports.model.posture import HIDDEN, NOT_ASKED, Factor, Protection
 from pingone_reports.model.strength import DORMANT_DAYS, Strength
@@ -32,6 +33,7 @@ from pingone_reports.tables.facts import (
     usable,
 )
 
+_FACTS = f"(SELECT *, device AND {usable('flags')} AS usable FROM r)"  # noqa: S608
 _RESISTANT_TYPES = f"class = {CLASSES[Strength.PHISHING_RESISTANT]} AND usable"
 
 
@@ -52,7 +54,7 @@ def users_to_parquet(
     """
     at = str(about["exported_at"])
     with database.cursor() as own, within_limits():
-        export = rows_of(own, rows, "r", at, fields_of(own, rows, tokens))
+        export = rows_of(own, rows, "r", at, fields_of(own, rows) - (READ & {*tokens}))
         unknown = HIDDEN if hides_factors(filter_) else ""
         if not {"userid", "devicetype"} <= set(export.fields):
             unknown = NOT_ASKED
@@ -62,8 +64,7 @@ def users_to_parquet(
             "count(*) FILTER (device) AS devices, count(*) FILTER (usable) AS usable, "
             "bit_or(CASE WHEN usable THEN 1 << class ELSE 0 END) AS classes, "
             "bit_or(CASE WHEN usable THEN type_bit ELSE 0 END) AS types "
-            f"FROM (SELECT *, device AND {usable('flags')} AS usable FROM r) "
-            "WHERE u <> '' GROUP BY u"
+            f"FROM {_FACTS} WHERE u <> '' GROUP BY u"
         )
         there = {each: f"(classes & {1 << bit}) <> 0" for each, bit in CLASSES.items()}
         strength = quoted(unknown) if unknown else strength_of_user(there, "flags")
@@ -117,20 +118,19 @@ def _protection(database: Database, export: Rows, parquet: Path, at: str) -> Pro
             {"lastdevicetrxtime"},
         ),
     }
-    facts = f"(SELECT *, device AND {usable('flags')} AS usable FROM r)"  # noqa: S608
     known = {name: sql for name, (sql, needs) in numbers.items() if needs & {*export.fields}}
     columns = ", ".join(f"count(*) FILTER ({sql})" for sql in known.values())
-    counted = _row(database, f"SELECT {columns} FROM {facts}")  # noqa: S608
+    counted = _row(database, f"SELECT {columns} FROM {_FACTS}")  # noqa: S608
     found: dict[str, Any] = dict.fromkeys(numbers) | dict(zip(known, counted, strict=True))
     return Protection(
         users={strength: int(strengths.get(strength, 0)) for strength in Strength},
         protected=protected,
-        factors=_factors(database, export, facts),
+        factors=_factors(database, export),
         **found,
     )
 
 
-def _factors(database: Database, export: Rows, facts: str) -> list[Factor]:
+def _factors(database: Database, export: Rows) -> list[Factor]:
     of_types = _row(
         database,
         "SELECT count(*)"  # noqa: S608
@@ -142,7 +142,7 @@ def _factors(database: Database, export: Rows, facts: str) -> list[Factor]:
     users = dict(zip(export.types, of_types, strict=True))
     factors = database.execute(
         "SELECT devicetype, count(*) FILTER (usable), count(*) FILTER (NOT usable) "  # noqa: S608
-        f"FROM {facts} WHERE device GROUP BY devicetype ORDER BY 2 DESC, devicetype"
+        f"FROM {_FACTS} WHERE device GROUP BY devicetype ORDER BY 2 DESC, devicetype"
     ).fetchall()
     return [
         Factor(
