@@ -180,8 +180,13 @@ class LocalCloud:
 
 
 def is_taken(port: int, log: str) -> bool:
-    """Whether the log says that this port is; it may also say so of a port that is not needed."""
-    return bool(re.search(rf"(:|, ){port}\b.*already in use", log))
+    """Whether the log of a cloud that did not start says that this port is, or ends with a port's.
+
+    It may also say so, earlier, of a port that is not needed. It ends so if it shares 443 with
+    another cloud that starts at the same moment: then it cannot go back to its own port alone.
+    """
+    named = re.search(rf"(:|, ){port}\b.*already in use", log)
+    return bool(named) or log.rstrip().endswith("Address already in use")
 
 
 def reach_loopback_directly() -> None:
